@@ -1,0 +1,33 @@
+/* The allocator seam: every byte the library takes goes through a struct sl_alloc. Any call may
+ * fail and returns NULL; sizes are given back on free, so an allocator needs no headers. */
+#ifndef SL_BASE_ALLOC_H
+#define SL_BASE_ALLOC_H
+
+#include <stddef.h>
+
+/* One function does all: old NULL allocates, new_size 0 frees and returns NULL, otherwise the
+ * block is resized and on failure stays as it was. Same shape as the public sluice_allocator. */
+struct sl_alloc {
+    void *(*resize)(void *user, void *old, size_t old_size, size_t new_size);
+    void *user;
+};
+
+/* The C library's allocator. */
+const struct sl_alloc *sl_alloc_default(void);
+
+/* size bytes, not initialised. size must be > 0. */
+void *sl_alloc_get(const struct sl_alloc *a, size_t size);
+/* size bytes of zeros. */
+void *sl_alloc_zero(const struct sl_alloc *a, size_t size);
+/* count * size bytes of zeros, both > 0; NULL when the product overflows too. */
+void *sl_alloc_array(const struct sl_alloc *a, size_t count, size_t size);
+/* Resizes an array from old_count to new_count (> 0) elements; the new part is not initialised.
+ * old NULL with old_count 0 allocates. On failure or overflow returns NULL and old stays valid. */
+void *sl_alloc_resize(const struct sl_alloc *a, void *old, size_t old_count, size_t new_count,
+                      size_t size);
+/* Frees; old may be NULL. size is what it was allocated with. */
+void sl_alloc_free(const struct sl_alloc *a, void *old, size_t size);
+/* A NUL-terminated copy of len bytes; free with size len + 1. */
+char *sl_alloc_text(const struct sl_alloc *a, const char *text, size_t len);
+
+#endif
