@@ -1,0 +1,14 @@
+/* CRC-32C (Castagnoli), by instruction on x86-64 (SSE4.2) and ARM64 where the processor has it,
+ * by table elsewhere; each call looks at what the compiler's runtime found, so nothing is locked. */
+#ifndef SL_RECORD_CRC32C_H
+#define SL_RECORD_CRC32C_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Continues a checksum: start with 0; sl_crc32c(sl_crc32c(0, a), b) is that of a followed by b. */
+uint32_t sl_crc32c(uint32_t crc, const void *data, size_t size);
+/* The portable form, for tests and as the fallback. */
+uint32_t sl_crc32c_table(uint32_t crc, const void *data, size_t size);
+
+#endif
