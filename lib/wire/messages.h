@@ -1,0 +1,17 @@
+/* All message structs of the APIs in api.h. */
+#ifndef SL_WIRE_MESSAGES_H
+#define SL_WIRE_MESSAGES_H
+
+#include "wire/messages/00_produce.h"
+#include "wire/messages/01_fetch.h"
+#include "wire/messages/02_list_offsets.h"
+#include "wire/messages/03_metadata.h"
+#include "wire/messages/10_find_coordinator.h"
+#include "wire/messages/18_api_versions.h"
+#include "wire/messages/19_create_topics.h"
+#include "wire/messages/20_delete_topics.h"
+#include "wire/messages/22_init_producer_id.h"
+#include "wire/messages/23_offset_for_leader_epoch.h"
+#include "wire/messages/common.h"
+
+#endif
