@@ -1,0 +1,380 @@
+/* The memory of a batch.
+ *
+ * Records are encoded into a chain of segments, so a batch takes what it needs and no partition
+ * ever reserves batch.size. The first segment begins with room for the batch header; a record never
+ * spans two segments. A large value stays in the chunk it was staged in: the chunk remembers after
+ * which byte of which segment it comes, and sealing cuts the segments there.
+ *
+ *   segments  [header|rec|rec|rec head^][tail|rec|rec] [rec|rec]
+ *   values                      value
+ *   pieces    <------------ 1 -------><2><---- 3 -----> <- 4 -->
+ *
+ * With a codec all pieces but the header become one compressed piece, and segments and values go
+ * back at once. The header, and with it the CRC, is written when the batch is first sent: only
+ * then its sequence is known, and the bytes are read once.
+ *
+ * Accounting is by memory as allocated. A batch is charged for itself, its report, its segments and
+ * its values when it takes them, and the charge of each record goes back when it is encoded.
+ * Segments get smaller when many batches are open, or thousands of partitions would overrun the
+ * budget with memory that holds one record each.
+ *
+ * Invariants: at and end lie in `last`; there is room for the tag of every record before it is
+ * encoded and for every piece before it exists, so that sealing and the outcome cannot fail. */
+#include "core/batch.h"
+
+#include <string.h>
+
+#include "core/delivery.h"
+#include "core/unit.h"
+#include "record/batch_write.h"
+#include "record/record.h"
+#include "sluice/error.h"
+
+enum {
+    SEGMENT_LARGEST = 16 * 1024, /* measured: from 16 KiB on the size makes no difference */
+    SEGMENT_SHARE = 8,           /* open batches may hold 1/8 of the budget in first segments */
+    BATCHES_KEPT = 1024,         /* arbitrary: as many as are in use at once in a busy client */
+    TAGS_FIRST = 16              /* arbitrary: small for batches of a few records */
+};
+
+/* ---- pool ---- */
+
+void sl_batch_pool_init(struct sl_batch_pool *pool, size_t pooled_max) {
+    memset(pool, 0, sizeof *pool);
+    sl_list_init(&pool->batches);
+    pool->pooled_max = pooled_max;
+}
+
+static size_t segment_class_bytes(int index) { return (size_t)SEGMENT_LARGEST >> (2 * index); }
+
+static size_t segment_bytes(const struct sl_segment *segment) {
+    return sizeof *segment + segment->cap;
+}
+
+void sl_batch_pool_deinit(struct sl_batch_pool *pool, const struct sl_alloc *alloc) {
+    for (int i = 0; i < SL_BATCH_CLASSES; i++) {
+        for (struct sl_segment *s; (s = pool->segments[i]) != NULL;) {
+            pool->segments[i] = s->next;
+            sl_alloc_free(alloc, s, segment_bytes(s));
+        }
+    }
+    for (struct sl_list *node; (node = sl_list_pop_front(&pool->batches)) != NULL;)
+        sl_alloc_free(alloc, SL_LIST_OF(node, struct sl_batch, node), sizeof(struct sl_batch));
+}
+
+/* The class for segments of a batch when so many are open. */
+static int choose_segment_class(const struct sl_core *core, uint32_t open_count) {
+    size_t share = (size_t)core->settings->buffer_memory / SEGMENT_SHARE / (open_count + 1);
+    int index = 0;
+    while (index < SL_BATCH_CLASSES - 1 && segment_class_bytes(index) > share) index++;
+    return index;
+}
+
+/* NULL: out of memory. */
+static struct sl_segment *take_segment(struct sl_core *core, int index, size_t room) {
+    struct sl_batch_pool *pool = &core->batcher.pool;
+    while (index > 0 && segment_class_bytes(index) < sizeof(struct sl_segment) + room) index--;
+    size_t bytes = segment_class_bytes(index);
+    struct sl_segment *segment;
+    if (bytes < sizeof *segment + room) {
+        bytes = sizeof *segment + room;
+        segment = sl_alloc_get(core->alloc, bytes);
+    } else if (pool->segments[index] != NULL) {
+        segment = pool->segments[index];
+        pool->segments[index] = segment->next;
+        pool->pooled -= bytes;
+    } else {
+        segment = sl_alloc_get(core->alloc, bytes);
+    }
+    if (segment == NULL) return NULL;
+    segment->next = NULL;
+    segment->cap = (uint32_t)(bytes - sizeof *segment);
+    segment->used = 0;
+    return segment;
+}
+
+static void give_segment(struct sl_core *core, struct sl_segment *segment) {
+    struct sl_batch_pool *pool = &core->batcher.pool;
+    size_t bytes = segment_bytes(segment);
+    for (int i = 0; i < SL_BATCH_CLASSES; i++) {
+        if (bytes != segment_class_bytes(i) || pool->pooled + bytes > pool->pooled_max) continue;
+        segment->next = pool->segments[i];
+        pool->segments[i] = segment;
+        pool->pooled += bytes;
+        return;
+    }
+    sl_alloc_free(core->alloc, segment, bytes);
+}
+
+static struct sl_batch *take_batch(struct sl_core *core) {
+    struct sl_batch_pool *pool = &core->batcher.pool;
+    struct sl_list *node = sl_list_pop_front(&pool->batches);
+    struct sl_batch *batch;
+    if (node != NULL) {
+        batch = SL_LIST_OF(node, struct sl_batch, node);
+        pool->batch_count--;
+    } else {
+        batch = sl_alloc_get(core->alloc, sizeof *batch);
+        if (batch == NULL) return NULL;
+    }
+    memset(batch, 0, sizeof *batch);
+    return batch;
+}
+
+static void give_batch(struct sl_core *core, struct sl_batch *batch) {
+    struct sl_batch_pool *pool = &core->batcher.pool;
+    if (pool->batch_count >= BATCHES_KEPT) {
+        sl_alloc_free(core->alloc, batch, sizeof *batch);
+        return;
+    }
+    sl_list_push_front(&pool->batches, &batch->node);
+    pool->batch_count++;
+}
+
+/* ---- growth ---- */
+
+static void charge_batch(struct sl_core *core, struct sl_batch *batch, int64_t bytes) {
+    batch->charged += bytes;
+    core->events.freed_bytes -= bytes;
+}
+
+static void add_segment(struct sl_core *core, struct sl_batch *batch, struct sl_segment *segment) {
+    if (batch->last == NULL) {
+        batch->segments = segment;
+    } else {
+        batch->last->used = (uint32_t)(batch->at - batch->last->data);
+        batch->last->next = segment;
+    }
+    batch->last = segment;
+    batch->segment_count++;
+    batch->at = segment->data;
+    batch->end = segment->data + segment->cap;
+    charge_batch(core, batch, (int64_t)segment_bytes(segment));
+}
+
+struct sl_batch *sl_batch_create(struct sl_core *core, struct sl_partition *partition, size_t room,
+                                 uint32_t open_count) {
+    struct sl_batch *batch = take_batch(core);
+    if (batch == NULL) return NULL;
+    struct sl_segment *segment =
+        take_segment(core, choose_segment_class(core, open_count), SL_RECORD_HEADER_SIZE + room);
+    if (segment == NULL) goto give_batch;
+    batch->tag_cap = INT32_MAX;
+    if (core->settings->reports != SL_REPORTS_NONE) {
+        if (sl_delivery_create(core->alloc, TAGS_FIRST, &batch->delivery) != 0) goto give_segment;
+        batch->tag_cap = TAGS_FIRST;
+        charge_batch(core, batch, (int64_t)sl_delivery_bytes(batch->delivery));
+    }
+    sl_list_init(&batch->values);
+    batch->partition = partition;
+    batch->state = SL_BATCH_OPEN;
+    batch->pieces = batch->own_pieces;
+    batch->piece_cap = SL_BATCH_OWN_PIECES;
+    batch->sequence = -1;
+    batch->producer_id = -1;
+    batch->epoch = -1;
+    charge_batch(core, batch, (int64_t)sizeof *batch);
+    add_segment(core, batch, segment);
+    batch->at += SL_RECORD_HEADER_SIZE;
+    batch->size = SL_RECORD_HEADER_SIZE;
+    return batch;
+
+give_segment:
+    give_segment(core, segment);
+give_batch:
+    give_batch(core, batch);
+    return NULL;
+}
+
+/* Room for the pieces of one more segment and one more value. */
+static bool reserve_pieces(struct sl_core *core, struct sl_batch *batch) {
+    int32_t need = batch->segment_count + 1 + 2 * (batch->value_count + 1);
+    if (need <= batch->piece_cap) return true;
+    int32_t cap = need * 2;
+    bool is_own = batch->pieces == batch->own_pieces;
+    struct sl_iov *pieces =
+        sl_alloc_resize(core->alloc, is_own ? NULL : batch->pieces,
+                        is_own ? 0 : (size_t)batch->piece_cap, (size_t)cap, sizeof *pieces);
+    if (pieces == NULL) return false;
+    charge_batch(core, batch,
+                 (int64_t)sizeof *pieces * (cap - (is_own ? 0 : batch->piece_cap)));
+    batch->pieces = pieces;
+    batch->piece_cap = cap;
+    return true;
+}
+
+/* What has filled one segment may well fill a larger one. */
+static int choose_next_class(const struct sl_segment *last) {
+    int index = SL_BATCH_CLASSES - 1;
+    while (index > 0 && segment_class_bytes(index) <= segment_bytes(last)) index--;
+    return index;
+}
+
+bool sl_batch_grow(struct sl_core *core, struct sl_batch *batch, size_t room, bool has_value) {
+    if (batch->count == batch->tag_cap) {
+        int32_t cap = batch->tag_cap * 2;
+        if (sl_delivery_grow(core->alloc, batch->delivery, cap) != 0) return false;
+        charge_batch(core, batch, (int64_t)sizeof(uint64_t) * (cap - batch->tag_cap));
+        batch->tag_cap = cap;
+    }
+    bool has_room = (size_t)(batch->end - batch->at) >= room;
+    if (has_room && !has_value) return true;
+    if (!reserve_pieces(core, batch)) return false;
+    if (has_room) return true;
+    struct sl_segment *segment = take_segment(core, choose_next_class(batch->last), room);
+    if (segment == NULL) return false;
+    add_segment(core, batch, segment);
+    return true;
+}
+
+void sl_batch_put_value(struct sl_core *core, struct sl_batch *batch, struct sl_chunk *value) {
+    value->segment = batch->last;
+    value->segment_at = (uint32_t)(batch->at - batch->last->data);
+    sl_list_push_back(&batch->values, &value->node);
+    batch->value_count++;
+    charge_batch(core, batch, (int64_t)sl_staging_chunk_bytes(value));
+}
+
+/* ---- sealing ---- */
+
+static void add_piece(struct sl_batch *batch, const void *data, size_t size) {
+    if (size == 0) return;
+    SL_ASSERT(batch->piece_count < batch->piece_cap);
+    batch->pieces[batch->piece_count++] = (struct sl_iov){data, size};
+}
+
+/* Cuts the segments where values belong. */
+static void make_pieces(struct sl_batch *batch) {
+    batch->last->used = (uint32_t)(batch->at - batch->last->data);
+    struct sl_list *value_node = batch->values.next;
+    for (struct sl_segment *s = batch->segments; s != NULL; s = s->next) {
+        uint32_t from = 0;
+        while (value_node != &batch->values) {
+            const struct sl_chunk *value = SL_LIST_OF(value_node, struct sl_chunk, node);
+            if (value->segment != s) break;
+            add_piece(batch, s->data + from, value->segment_at - from);
+            add_piece(batch, value->data, value->size);
+            from = value->segment_at;
+            value_node = value_node->next;
+        }
+        add_piece(batch, s->data + from, s->used - from);
+    }
+}
+
+static void free_record_memory(struct sl_core *core, struct sl_batch *batch) {
+    for (struct sl_segment *s; (s = batch->segments) != NULL;) {
+        batch->segments = s->next;
+        give_segment(core, s);
+    }
+    batch->last = NULL;
+    for (struct sl_list *node; (node = sl_list_pop_front(&batch->values)) != NULL;)
+        sl_staging_chunk_destroy(core->alloc, SL_LIST_OF(node, struct sl_chunk, node));
+}
+
+/* The bytes behind the header in one piece; NULL: out of memory. */
+static const uint8_t *flatten_records(struct sl_core *core, const struct sl_batch *batch) {
+    const uint8_t *first = batch->pieces[0].data;
+    if (batch->piece_count == 1) return first + SL_RECORD_HEADER_SIZE;
+    struct sl_writer *scratch = &core->batcher.scratch;
+    scratch->size = 0;
+    scratch->failed = false;
+    sl_writer_raw(scratch, first + SL_RECORD_HEADER_SIZE,
+                  batch->pieces[0].size - SL_RECORD_HEADER_SIZE);
+    for (int32_t i = 1; i < batch->piece_count; i++)
+        sl_writer_raw(scratch, batch->pieces[i].data, batch->pieces[i].size);
+    return scratch->failed ? NULL : scratch->data;
+}
+
+/* Puts the compressed form in place of the records. */
+static void take_packed(struct sl_core *core, struct sl_batch *batch, struct sl_writer *packed) {
+    /* A writer grows in steps: what it did not need is not charged for as long as the batch lives. */
+    uint8_t *tight = sl_alloc_resize(core->alloc, packed->data, packed->cap, packed->size, 1);
+    if (tight != NULL) {
+        packed->data = tight;
+        packed->cap = packed->size;
+    }
+    int64_t records = 0;
+    for (const struct sl_segment *s = batch->segments; s != NULL; s = s->next)
+        records += (int64_t)segment_bytes(s);
+    SL_LIST_EACH(it, tmp, &batch->values) {
+        records += (int64_t)sl_staging_chunk_bytes(SL_LIST_OF(it, struct sl_chunk, node));
+    }
+    charge_batch(core, batch, (int64_t)packed->cap - records);
+    free_record_memory(core, batch);
+    batch->packed = packed->data;
+    batch->packed_cap = packed->cap;
+    batch->size = (int32_t)packed->size;
+    batch->attributes = (uint16_t)core->settings->codec;
+    batch->piece_count = 0;
+    add_piece(batch, packed->data, packed->size);
+}
+
+static void compress_batch(struct sl_core *core, struct sl_batch *batch) {
+    const uint8_t *records = flatten_records(core, batch);
+    if (records == NULL) return;
+    struct sl_writer packed;
+    sl_writer_init(&packed, core->alloc);
+    (void)sl_writer_room(&packed, SL_RECORD_HEADER_SIZE);
+    int rv = sl_compress_encode(core->batcher.codecs, core->settings->codec, core->settings->level,
+                                records, (size_t)batch->size - SL_RECORD_HEADER_SIZE, &packed);
+    if (rv != 0 || packed.failed || packed.size >= (size_t)batch->size) {
+        sl_writer_deinit(&packed);
+        return;
+    }
+    take_packed(core, batch, &packed);
+}
+
+size_t sl_batch_seal(struct sl_core *core, struct sl_batch *batch) {
+    SL_ASSERT(batch->state == SL_BATCH_CLOSED && batch->count > 0);
+    make_pieces(batch);
+    size_t worked = 0;
+    if (core->settings->codec != SL_CODEC_NONE) {
+        worked = (size_t)batch->size;
+        compress_batch(core, batch);
+    }
+    batch->state = SL_BATCH_SEALED;
+    sl_trace_add(&core->trace, SL_TRACE_BATCH_SEALED, core->now, batch->partition->index,
+                 batch->count);
+    return worked;
+}
+
+void sl_batch_identify(struct sl_batch *batch, int64_t producer_id, int16_t epoch,
+                       int32_t sequence) {
+    SL_ASSERT(batch->state == SL_BATCH_SEALED && !batch->maybe_written);
+    uint8_t *header = batch->packed != NULL ? batch->packed : batch->segments->data;
+    SL_ASSERT(header == batch->pieces[0].data);
+    /* The records are the pieces without the header that the first one begins with. */
+    batch->pieces[0].data = header + SL_RECORD_HEADER_SIZE;
+    batch->pieces[0].size -= SL_RECORD_HEADER_SIZE;
+    if (batch->headed) {
+        sl_batch_write_identity(header, producer_id, epoch, sequence, batch->pieces,
+                                (size_t)batch->piece_count);
+    } else {
+        struct sl_batch_summary summary = {.base_timestamp = batch->base_timestamp,
+                                           .max_timestamp = batch->max_timestamp,
+                                           .producer_id = producer_id,
+                                           .producer_epoch = epoch,
+                                           .base_sequence = sequence,
+                                           .count = batch->count,
+                                           .attributes = batch->attributes};
+        sl_batch_write_header(header, &summary, batch->pieces, (size_t)batch->piece_count);
+        batch->headed = true;
+    }
+    batch->pieces[0].data = header;
+    batch->pieces[0].size += SL_RECORD_HEADER_SIZE;
+    batch->producer_id = producer_id;
+    batch->epoch = epoch;
+    batch->sequence = sequence;
+}
+
+void sl_batch_destroy(struct sl_core *core, struct sl_batch *batch) {
+    SL_ASSERT(batch->entry == NULL);
+    free_record_memory(core, batch);
+    sl_alloc_free(core->alloc, batch->packed, batch->packed_cap);
+    if (batch->pieces != batch->own_pieces)
+        sl_alloc_free(core->alloc, batch->pieces,
+                      (size_t)batch->piece_cap * sizeof *batch->pieces);
+    sl_delivery_destroy(core->alloc, batch->delivery);
+    core->events.freed_bytes += batch->charged;
+    give_batch(core, batch);
+}

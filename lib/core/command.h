@@ -1,0 +1,191 @@
+/* What applications and core say to each other: commands in, events out. Everything that carries
+ * a final outcome is allocated when the outcome is promised, so posting it cannot fail. */
+#ifndef SL_CORE_COMMAND_H
+#define SL_CORE_COMMAND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "core/buffers.h"
+#include "core/offset_list.h"
+#include "core/ops.h"
+
+/* ---- commands ---- */
+
+struct sl_fetch_position;
+
+enum sl_command_kind {
+    SL_COMMAND_FLUSH = 1,  /* op: ends linger; ended when all records accepted before are decided */
+    SL_COMMAND_DISCARD,    /* unsent records become NOT_WRITTEN */
+    SL_COMMAND_HURRY,      /* someone waits for room or for a single record: end linger once */
+    SL_COMMAND_CLOSE,      /* op */
+    SL_COMMAND_READY,      /* op: resolved, connected, authenticated */
+    SL_COMMAND_PARTITIONS, /* op, topic: number = partition count */
+    SL_COMMAND_ASSIGN,     /* slots: the whole assignment by hand */
+    SL_COMMAND_SEEK,       /* slots: these partitions have a new epoch and start */
+    SL_COMMAND_PAUSE,      /* slots: fetching state changed (paused or not) */
+    SL_COMMAND_OFFSETS,    /* op, offsets: symbols become numbers */
+    SL_COMMAND_CREATE_TOPIC, /* op, topic, partitions, replicas, settings */
+    SL_COMMAND_DELETE_TOPIC, /* op, topic */
+    SL_COMMAND_DUMP          /* op, buffer */
+};
+
+/* One assigned partition, as the gate knows it and tells core. */
+struct sl_slot_order {
+    uint32_t slot;                      /* place in the gate's table */
+    uint32_t epoch;                     /* of this order; answers under another one are dropped */
+    char *topic;                        /* owned by the command (ASSIGN only, else NULL) */
+    struct sl_fetch_position *position; /* the same: memory for one that core does not have yet */
+    int32_t partition;
+    int32_t offset_epoch; /* of the record before offset, -1 unknown */
+    int64_t offset;       /* where to start, or a symbol: SLUICE_OFFSET_* */
+    int64_t timestamp_ms; /* of SLUICE_OFFSET_AT_TIME */
+    bool paused;
+};
+struct sl_command {
+    struct sl_list node;
+    enum sl_command_kind kind;
+    struct sl_op *op;            /* taken by core; NULL when none is wanted */
+    char *topic;                 /* owned */
+    struct sl_offsets *offsets;  /* owned */
+    struct sl_slot_order *slots; /* owned */
+    int32_t slot_count;
+    struct sl_fetch_position **table; /* owned; ASSIGN: room for core's new table of positions */
+    uint32_t table_size;
+    int32_t partitions; /* CREATE_TOPIC; -1: the broker's default */
+    int32_t replicas;
+    char **settings; /* owned: name, value, …; setting_count texts */
+    int32_t setting_count;
+    char *buf; /* DUMP: borrowed from the caller that waits */
+    size_t cap;
+};
+/* Makes one with nothing in it. */
+int sl_command_create(const struct sl_alloc *alloc, enum sl_command_kind kind,
+                      struct sl_command **out);
+/* Frees it with all it owns, its op excepted. */
+void sl_command_destroy(const struct sl_alloc *alloc, struct sl_command *command);
+
+/* ---- events ---- */
+
+/* Public numbers that core uses, under names of its own: the public headers are not for core
+ * (api/ asserts that they are equal). */
+enum sl_outcome { SL_OUTCOME_WRITTEN = 31, SL_OUTCOME_NOT_WRITTEN, SL_OUTCOME_MAYBE_WRITTEN };
+enum sl_notice_kind { SL_NOTICE_BROKER = 53, SL_NOTICE_ERROR = 54, SL_NOTICE_LOG = 56 };
+enum sl_offset_symbol {
+    SL_OFFSET_LATEST = -1,
+    SL_OFFSET_EARLIEST = -2,
+    SL_OFFSET_COMMITTED = -1000,
+    SL_OFFSET_AT_TIME = -1001
+};
+enum sl_log_level {
+    SL_LOG_ERROR = 3,
+    SL_LOG_WARNING = 4,
+    SL_LOG_NOTICE = 5,
+    SL_LOG_INFO = 6,
+    SL_LOG_DEBUG = 7
+};
+
+struct sl_chunk;
+/* The outcome of a whole batch (or of one record of it, KIP-467). Allocated with the batch, or
+ * made in place from the chunk of records that never reached a batch (delivery.h). */
+struct sl_delivery {
+    struct sl_list node;
+    struct sl_delivery *more; /* a further report in the same memory, to be read after this one and
+                               * freed with it; NULL: none */
+    struct sl_chunk *chunk;   /* owned: the memory it lies in; NULL: allocated by itself */
+    int outcome;              /* enum sl_outcome */
+    int code;
+    int32_t partition; /* -1: never chosen */
+    int32_t count;
+    int64_t base_offset;  /* -1: not told */
+    int64_t timestamp_ms; /* of the first record, or the append time; -1: not told */
+    const char *topic;    /* interned, lives as long as the client's shell */
+    uint64_t *tags;       /* owned, `count` of tag_cap, in offset order; NULL without reports */
+    int32_t tag_cap;      /* 0 with chunk */
+};
+
+struct sl_fetched;
+/* One partition's part of a Fetch answer: whole record batches, validated, not yet decompressed. */
+struct sl_slice {
+    struct sl_list node;      /* in the gate: the slot's queue */
+    struct sl_fetched *owner; /* the answer whose buffer holds the bytes; NULL: none (an error) */
+    const uint8_t *data;
+    size_t size;
+    uint32_t slot;
+    uint32_t epoch;
+    int64_t from;           /* offset asked for: records before it are skipped */
+    int64_t next_offset;    /* position after this slice */
+    int64_t high_watermark; /* -1: unknown */
+    int64_t last_stable;    /* -1: unknown */
+    int32_t last_epoch;     /* leader epoch of the last batch */
+    int32_t leader_epoch;
+    int32_t count;  /* records by the batch headers */
+    int64_t marked; /* gate: records below are processed */
+    bool given;     /* gate: came back, and waits for what lies before it */
+    int code; /* not 0: nothing but this error, at offset `from`; partition waits for a seek */
+    const char *text; /* with code: prose, in the memory of its owner */
+};
+/* A Fetch answer on its way to the application. Freed, and the buffer given back, when its last
+ * slice is. */
+struct sl_fetched {
+    struct sl_list node;
+    struct sl_buffer *buffer; /* owned; NULL: errors only, or given back already */
+    int64_t charged;          /* bytes of the receiving account: the buffer's */
+    int32_t slice_count;
+    int32_t slices_left; /* whose bytes are still needed; outbox mutex */
+    int32_t nodes_left;  /* still linked or in hand; the struct goes with the last */
+    size_t size;         /* of this block, the slices and their texts included */
+    struct sl_slice slices[];
+};
+/* News of an assigned partition that is not data. */
+struct sl_slot_news {
+    struct sl_list node;
+    uint32_t slot;
+    uint32_t epoch;
+    int64_t position;       /* resolved start, or -1: unchanged */
+    int64_t high_watermark; /* or -1 */
+    int64_t last_stable;    /* or -1 */
+};
+/* An event for the ring that may drop its oldest: the public sluice_event in small. */
+struct sl_notice {
+    struct sl_list node;
+    int kind;  /* SLUICE_EVENT_BROKER, _ERROR, _LOG */
+    int level; /* LOG: syslog's numbers, 3 error … 7 debug */
+    int code;
+    int32_t broker;
+    int32_t partition;
+    int32_t count;
+    int64_t time_ms; /* Unix milliseconds; the driver stamps it */
+    char text[416];
+};
+/* A topic's partition count became known or changed: for the cache beside the outbox. Lost when
+ * memory is short; the next PARTITIONS op asks anyway. */
+struct sl_topic_news {
+    struct sl_list node;
+    int32_t partition_count;
+    char name[]; /* NUL-terminated */
+};
+/* Everything core has to tell, moved out once a turn. */
+struct sl_events {
+    struct sl_list deliveries; /* struct sl_delivery */
+    struct sl_list fetched;    /* struct sl_fetched */
+    struct sl_list news;       /* struct sl_slot_news */
+    struct sl_list ops;        /* ended struct sl_op */
+    struct sl_list notices;    /* struct sl_notice */
+    struct sl_list topics;     /* struct sl_topic_news */
+    struct sl_list chunks;     /* empty struct sl_chunk */
+    int64_t freed_bytes;       /* of the sending account */
+    int64_t written;           /* records decided since the last take, by outcome */
+    int64_t not_written;
+    int64_t maybe_written;
+    int32_t notice_count; /* of `notices`, bounded: a host that never looks costs no memory */
+};
+void sl_events_init(struct sl_events *e);
+bool sl_events_is_empty(const struct sl_events *e);
+/* Moves everything from one to the other, which need not be empty. */
+void sl_events_move(struct sl_events *to, struct sl_events *from);
+/* Frees what nobody will take any more. */
+void sl_events_deinit(struct sl_events *e, const struct sl_alloc *alloc);
+
+#endif

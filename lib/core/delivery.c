@@ -1,0 +1,126 @@
+/* Delivery reports.
+ *
+ * A batch has its report from its first record on, and the room for tags grows before the batch
+ * does, so the outcome needs no memory. Records that never reach a batch (their topic cannot be
+ * had, the client closes while memory is exhausted) have no report yet: theirs is built where the
+ * records lie. Staging makes the first record of every run of one topic big enough for a struct
+ * sl_delivery and one tag, and every further one is bigger than a tag:
+ *
+ *   chunk    [ record A0 ............ ][ A1 ..... ][ A2 ..... ][ record B0 ............ ][ B1 …
+ *   becomes  [ delivery A ][t0][t1][t2]                        [ delivery B ][t0][t1]
+ *
+ * Tags are written behind the place from which the next record is read. The reports of one chunk
+ * hang on the first by `more` and go with it, so the chunk has one owner. */
+#include "core/delivery.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "sluice/error.h"
+
+int sl_delivery_create(const struct sl_alloc *alloc, int32_t tag_cap, struct sl_delivery **out) {
+    struct sl_delivery *d = sl_alloc_zero(alloc, sizeof *d);
+    if (d == NULL) return SLUICE_ERR_NOMEM;
+    d->partition = -1;
+    d->base_offset = -1;
+    d->timestamp_ms = -1;
+    int rv = sl_delivery_grow(alloc, d, tag_cap);
+    if (rv != 0) {
+        sl_alloc_free(alloc, d, sizeof *d);
+        return rv;
+    }
+    *out = d;
+    return 0;
+}
+
+int sl_delivery_grow(const struct sl_alloc *alloc, struct sl_delivery *delivery, int32_t tag_cap) {
+    SL_ASSERT(delivery->chunk == NULL && tag_cap > delivery->tag_cap);
+    uint64_t *tags = sl_alloc_resize(alloc, delivery->tags, (size_t)delivery->tag_cap,
+                                     (size_t)tag_cap, sizeof *tags);
+    if (tags == NULL) return SLUICE_ERR_NOMEM;
+    delivery->tags = tags;
+    delivery->tag_cap = tag_cap;
+    return 0;
+}
+
+void sl_delivery_destroy(const struct sl_alloc *alloc, struct sl_delivery *delivery) {
+    if (delivery == NULL) return;
+    if (delivery->chunk != NULL) {
+        sl_staging_chunk_destroy(alloc, delivery->chunk);
+        return;
+    }
+    sl_alloc_free(alloc, delivery->tags, (size_t)delivery->tag_cap * sizeof *delivery->tags);
+    sl_alloc_free(alloc, delivery, sizeof *delivery);
+}
+
+size_t sl_delivery_bytes(const struct sl_delivery *delivery) {
+    if (delivery->chunk != NULL) return sl_staging_chunk_bytes(delivery->chunk);
+    return sizeof *delivery + (size_t)delivery->tag_cap * sizeof *delivery->tags;
+}
+
+static void add_to_sum(struct sl_delivery_sum *sum, const struct sl_staged_record *r) {
+    struct sl_chunk *value = sl_staging_value_chunk(r);
+    if (value != NULL) sl_list_push_back(&sum->values, &value->node);
+    sum->count++;
+    sum->charge += r->charge;
+}
+
+void sl_delivery_count_chunk(struct sl_chunk *chunk, struct sl_delivery_sum *sum) {
+    while (chunk->walked < chunk->size) {
+        const struct sl_staged_record *r = sl_staging_record(chunk, chunk->walked);
+        add_to_sum(sum, r);
+        chunk->walked += r->size;
+    }
+}
+
+/* The report of the run whose memory begins at run_at and whose first record left is at
+ * chunk->walked; moves walked past the run. */
+static struct sl_delivery *build_run(struct sl_chunk *chunk, uint32_t run_at, int code,
+                                     const char *(*topic_of)(void *owner, uint32_t index),
+                                     void *owner, struct sl_delivery_sum *sum) {
+    struct sl_delivery *d = (struct sl_delivery *)(void *)sl_staging_record(chunk, run_at);
+    uint64_t *tags = (uint64_t *)(void *)(d + 1);
+    struct sl_delivery report = {.outcome = SL_OUTCOME_NOT_WRITTEN,
+                                 .code = code,
+                                 .partition = -1,
+                                 .base_offset = -1,
+                                 .timestamp_ms = -1,
+                                 .tags = tags};
+    uint32_t topic = sl_staging_record(chunk, chunk->walked)->topic;
+    while (chunk->walked < chunk->size) {
+        const struct sl_staged_record *r = sl_staging_record(chunk, chunk->walked);
+        if (r->topic != topic) break;
+        add_to_sum(sum, r);
+        uint32_t next = chunk->walked + r->size;
+        uint64_t tag = r->tag; /* read before the store, which may hit the record itself */
+        SL_ASSERT((uint8_t *)(tags + report.count + 1) <= (uint8_t *)chunk->data + next);
+        tags[report.count++] = tag;
+        chunk->walked = next;
+    }
+    report.topic = topic_of(owner, topic);
+    *d = report;
+    return d;
+}
+
+struct sl_delivery *sl_delivery_from_chunk(struct sl_chunk *chunk, int code,
+                                           const char *(*topic_of)(void *owner, uint32_t index),
+                                           void *owner, struct sl_delivery_sum *sum) {
+    struct sl_delivery *head = NULL;
+    struct sl_delivery *last = NULL;
+    uint32_t run_at = chunk->run_at;
+    while (chunk->walked < chunk->size) {
+        /* Only the first run can have been walked in part. */
+        if (head != NULL || sl_staging_record(chunk, run_at)->topic !=
+                                sl_staging_record(chunk, chunk->walked)->topic)
+            run_at = chunk->walked;
+        struct sl_delivery *d = build_run(chunk, run_at, code, topic_of, owner, sum);
+        if (head == NULL)
+            head = d;
+        else
+            last->more = d;
+        last = d;
+    }
+    if (head != NULL) head->chunk = chunk;
+    return head;
+}

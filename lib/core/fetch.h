@@ -1,0 +1,80 @@
+/* What the files of the fetcher share: the session with one broker, and who does what.
+ *
+ *   fetcher.c        positions: commands, where each position belongs, back-off, errors
+ *   fetch_session.c  requests: what to ask a broker for, within which room
+ *   fetch_answer.c   answers: headers at once, checks a turn later, slices for the gate */
+#ifndef SL_CORE_FETCH_H
+#define SL_CORE_FETCH_H
+
+#include "core/fetcher.h"
+#include "core/link.h"
+
+/* A partition that the broker's session has and that is not asked for any more. */
+struct sl_fetch_forgotten {
+    struct sl_topic *topic;
+    struct sl_uuid id;
+    int32_t index;
+};
+/* The session with one broker (KIP-227). */
+struct sl_fetch_session {
+    struct sl_list node; /* fetcher.sessions */
+    struct sl_core *core;
+    struct sl_broker *broker;
+    struct sl_request request;
+    bool in_flight;
+    bool by_id;         /* topics are named by id (version 13 and later) */
+    bool full;          /* the request in flight lists everything */
+    int32_t id;         /* 0: none */
+    int32_t epoch;      /* of the next request; 0: full, asks for a session */
+    int32_t reserved;   /* max_bytes of the request in flight */
+    int32_t told_count; /* partitions that it lists */
+    int64_t not_before; /* back-off after an error of the whole session */
+    uint32_t attempts;
+    struct sl_list changed; /* positions to tell the broker of; node of sl_fetch_position */
+    struct sl_list settled; /* positions that its session has as they are */
+    struct sl_fetch_forgotten *forgotten; /* owned */
+    int32_t forgotten_count;
+    int32_t forgotten_cap;
+};
+
+/* ---- fetcher.c ---- */
+
+/* Takes a position out of wherever it is. */
+void sl_fetch_displace(struct sl_core *core, struct sl_fetch_position *position);
+/* Puts a position where its state says that it belongs. */
+void sl_fetch_place(struct sl_core *core, struct sl_fetch_position *position);
+/* An error that a retry may mend: back off and try again; stale: metadata is asked again too. */
+void sl_fetch_retry(struct sl_core *core, struct sl_fetch_position *position, bool stale);
+/* An error that the application has to know: tells it once and stops; when memory is too short to
+ * tell, the position is fetched again instead. */
+void sl_fetch_stop(struct sl_core *core, struct sl_fetch_position *position, int code,
+                   const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* The offset is out of range: auto.offset.reset decides. */
+void sl_fetch_reset(struct sl_core *core, struct sl_fetch_position *position, const char *why);
+
+/* ---- fetch_session.c ---- */
+
+/* The session with a broker, made when there is none. NULL: out of memory. */
+struct sl_fetch_session *sl_fetch_session_open(struct sl_core *core, struct sl_broker *broker);
+void sl_fetch_session_free(struct sl_fetch_session *session);
+/* The position is asked for in this session from now on. */
+void sl_fetch_session_add(struct sl_fetch_session *session, struct sl_fetch_position *position);
+/* It is not; the broker is told with the next request. */
+void sl_fetch_session_remove(struct sl_fetch_position *position);
+/* Offset or epochs of a position changed. */
+void sl_fetch_session_change(struct sl_fetch_position *position);
+/* The broker does not have this session (any more): the next request starts a new one. */
+void sl_fetch_session_restart(struct sl_fetch_session *session);
+/* Sends what can be sent. */
+void sl_fetch_session_run(struct sl_core *core);
+int64_t sl_fetch_session_deadline(const struct sl_core *core);
+
+/* ---- fetch_answer.c ---- */
+
+/* Reads an answer: moves positions, queues the slices to be checked. The buffer is taken when
+ * there are any. */
+void sl_fetch_answer_read(struct sl_fetch_session *session, struct sl_response *resp);
+/* Checks what came in earlier turns and hands it to the gate. */
+void sl_fetch_answer_check(struct sl_core *core);
+
+#endif

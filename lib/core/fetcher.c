@@ -1,0 +1,432 @@
+/* Where each assigned partition is. A position is in exactly one place, which follows from its
+ * state alone (sl_fetch_place):
+ *
+ *   LOOKING                       its look-up (core/offsets.c)
+ *   STOPPED, or paused            parked
+ *   RUNNING, no leader, back-off  homeless
+ *   RUNNING                       the session of its leader's broker
+ *
+ * An order from the gate (assign, seek) gives a position a new epoch; requests and answers carry
+ * the epoch they were asked under (told_epoch), so an answer of before is dropped whatever it
+ * says. Memory for positions and for their table comes with the order, reserved when the
+ * application was promised that it holds.
+ *
+ * auto.offset.reset is applied in two cases only: there is no offset to begin with, and the broker
+ * says that the offset is out of range. No other error ever moves a position. */
+#include "core/fetcher.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "core/fetch.h"
+#include "core/unit.h"
+#include "sluice/error.h"
+#include "wire/errors.h"
+
+int sl_fetcher_init(struct sl_fetcher *f, struct sl_core *core) {
+    f->core = core;
+    sl_list_init(&f->parked);
+    sl_list_init(&f->homeless);
+    sl_list_init(&f->brokers);
+    sl_list_init(&f->sessions);
+    sl_list_init(&f->arrived);
+    sl_list_init(&f->unchecked);
+    sl_arena_init(&f->arena, core->alloc, 0);
+    f->free_bytes = core->settings->fetch_memory;
+    f->homeless_at = f->retry_at = SL_NEVER;
+    return 0;
+}
+
+void sl_fetcher_free_position(const struct sl_alloc *alloc, struct sl_fetch_position *position) {
+    if (position == NULL) return;
+    SL_ASSERT(!sl_list_is_linked(&position->node));
+    if (position->name != NULL) sl_alloc_free(alloc, position->name, strlen(position->name) + 1);
+    sl_alloc_free(alloc, position, sizeof *position);
+}
+
+void sl_fetch_displace(struct sl_core *core, struct sl_fetch_position *position) {
+    if (position->session != NULL) sl_fetch_session_remove(position);
+    sl_offsets_forget(core, &position->lookup);
+    sl_list_remove(&position->node);
+}
+
+static void drop_position(struct sl_core *core, struct sl_fetch_position *position) {
+    sl_fetch_displace(core, position);
+    if (position->partition != NULL) position->partition->fetch = NULL;
+    sl_fetcher_free_position(core->alloc, position);
+}
+
+void sl_fetcher_deinit(struct sl_fetcher *f) {
+    struct sl_core *core = f->core;
+    sl_list_splice_back(&f->unchecked, &f->arrived);
+    SL_LIST_EACH(node, next, &f->unchecked) {
+        struct sl_fetched *fetched = SL_LIST_OF(node, struct sl_fetched, node);
+        sl_buffers_give(&core->buffers, fetched->buffer);
+        sl_alloc_free(core->alloc, fetched, fetched->size);
+    }
+    for (uint32_t i = 0; i < f->slot_count; i++)
+        if (f->slots[i] != NULL) drop_position(core, f->slots[i]);
+    SL_LIST_EACH(node, next, &f->sessions)
+        sl_fetch_session_free(SL_LIST_OF(node, struct sl_fetch_session, node));
+    sl_alloc_free(core->alloc, f->slots, f->slot_count * sizeof *f->slots);
+    sl_arena_deinit(&f->arena);
+}
+
+/* ---- places ---- */
+
+static void await_leader(struct sl_core *core, struct sl_fetch_position *position) {
+    struct sl_fetcher *f = &core->fetcher;
+    sl_list_push_back(&f->homeless, &position->node);
+    if (position->not_before > core->now && position->not_before < f->homeless_at)
+        f->homeless_at = position->not_before;
+}
+
+/* Topic and partition of a position, as far as metadata knows them. */
+static void find_partition(struct sl_core *core, struct sl_fetch_position *position) {
+    if (position->topic == NULL) position->topic = sl_metadata_topic(core, position->name);
+    struct sl_topic *topic = position->topic;
+    if (topic == NULL) {
+        position->not_before =
+            core->now + sl_core_backoff(core, core->settings->retry_backoff_ms,
+                                        core->settings->retry_backoff_max_ms, position->attempts++);
+        return;
+    }
+    if (position->partition != NULL || topic->partition_count == 0) return;
+    if (position->index < topic->partition_count) {
+        position->partition = topic->partitions[position->index];
+        position->partition->fetch = position;
+    } else if (!position->warned) {
+        position->warned = true;
+        sl_core_notice(core, SL_NOTICE_ERROR, SL_LOG_WARNING, SLUICE_ERR_NO_OFFSET, -1,
+                       "%s-%d is assigned, but the topic has %d partitions: waiting for it",
+                       position->name, (int)position->index, (int)topic->partition_count);
+    }
+}
+
+static void on_position_found(struct sl_core *core, struct sl_offset_lookup *lookup, int rv,
+                              int64_t offset, int32_t leader_epoch, const char *text);
+
+static void stop_without_offset(struct sl_core *core, struct sl_fetch_position *position) {
+    sl_fetch_stop(core, position, SLUICE_ERR_NO_OFFSET,
+                  "there is no committed offset, and auto.offset.reset is none: seek to go on");
+}
+
+static void look_position_up(struct sl_core *core, struct sl_fetch_position *position) {
+    struct sl_offset_lookup *lookup = &position->lookup;
+    lookup->topic = position->topic;
+    lookup->name = position->name;
+    lookup->partition = position->index;
+    lookup->timestamp =
+        position->offset == SL_OFFSET_AT_TIME ? position->timestamp_ms : position->offset;
+    lookup->on_found = on_position_found;
+    lookup->owner = NULL;
+    sl_offsets_look_up(core, lookup);
+}
+
+void sl_fetch_place(struct sl_core *core, struct sl_fetch_position *position) {
+    sl_fetch_displace(core, position);
+    find_partition(core, position);
+    if (position->state == SL_FETCH_LOOKING) {
+        if (position->not_before > core->now)
+            await_leader(core, position);
+        else if (position->offset == SL_OFFSET_COMMITTED)
+            stop_without_offset(core, position);
+        else
+            look_position_up(core, position);
+        return;
+    }
+    if (position->state == SL_FETCH_STOPPED || position->paused) {
+        sl_list_push_back(&core->fetcher.parked, &position->node);
+        return;
+    }
+    struct sl_broker *broker =
+        position->partition == NULL ? NULL : sl_brokers_find(core, position->partition->leader);
+    if (broker == NULL && position->topic != NULL && position->topic->partition_count > 0)
+        sl_metadata_refresh(core, position->topic);
+    struct sl_fetch_session *session = NULL;
+    if (broker != NULL && position->not_before <= core->now) {
+        session = sl_fetch_session_open(core, broker);
+        if (session == NULL) position->not_before = core->now + sl_core_backoff(core, 100, 1000, 0);
+    }
+    if (session == NULL)
+        await_leader(core, position);
+    else
+        sl_fetch_session_add(session, position);
+}
+
+void sl_fetch_retry(struct sl_core *core, struct sl_fetch_position *position, bool stale) {
+    position->not_before =
+        core->now + sl_core_backoff(core, core->settings->retry_backoff_ms,
+                                    core->settings->retry_backoff_max_ms, position->attempts++);
+    if (stale && position->topic != NULL) sl_metadata_refresh(core, position->topic);
+    sl_fetch_place(core, position);
+}
+
+static void place_homeless(struct sl_core *core) {
+    struct sl_fetcher *f = &core->fetcher;
+    struct sl_list list;
+    if (core->now < f->homeless_at) return;
+    f->homeless_at = SL_NEVER;
+    sl_list_init(&list);
+    sl_list_splice_back(&list, &f->homeless);
+    for (struct sl_list *node; (node = sl_list_pop_front(&list)) != NULL;)
+        sl_fetch_place(core, SL_LIST_OF(node, struct sl_fetch_position, node));
+}
+
+/* ---- offsets ---- */
+
+static void tell_position(struct sl_core *core, const struct sl_fetch_position *position) {
+    struct sl_slot_news *news = sl_alloc_zero(core->alloc, sizeof *news);
+    if (news == NULL) return; /* the first slice says it too */
+    news->slot = position->slot;
+    news->epoch = position->epoch;
+    news->position = position->offset;
+    news->high_watermark = news->last_stable = -1;
+    sl_list_push_back(&core->events.news, &news->node);
+}
+
+static void on_position_found(struct sl_core *core, struct sl_offset_lookup *lookup, int rv,
+                              int64_t offset, int32_t leader_epoch, const char *text) {
+    struct sl_fetch_position *position = SL_LIST_OF(lookup, struct sl_fetch_position, lookup);
+    if (rv != 0) {
+        sl_fetch_stop(core, position, rv, "its offset could not be looked up: %s", text);
+        return;
+    }
+    sl_core_log(core, SL_LOG_INFO, "%s-%d starts at offset %lld (%s)", position->name,
+                (int)position->index, (long long)offset,
+                position->offset == SL_OFFSET_LATEST     ? "the end: what is older is left out"
+                : position->offset == SL_OFFSET_EARLIEST ? "the beginning"
+                                                         : "by look-up");
+    sl_trace_add(&core->trace, SL_TRACE_POSITION, core->now, position->index, offset);
+    position->offset = position->checked = offset;
+    position->last_epoch = leader_epoch;
+    position->state = SL_FETCH_RUNNING;
+    position->attempts = 0;
+    tell_position(core, position);
+    sl_fetch_place(core, position);
+}
+
+/* Where auto.offset.reset points to, or 0: nowhere. */
+static int64_t pick_reset_symbol(const struct sl_core *core) {
+    switch (core->settings->offset_reset) {
+    case SL_RESET_EARLIEST:
+        return SL_OFFSET_EARLIEST;
+    case SL_RESET_LATEST:
+        return SL_OFFSET_LATEST;
+    case SL_RESET_NONE:
+        break;
+    }
+    return 0;
+}
+
+/* Sets where to go on: a number, a symbol to look up, or the reset policy (a symbol COMMITTED that
+ * stays ends in stop_without_offset). */
+static void set_offset(struct sl_core *core, struct sl_fetch_position *position, int64_t offset) {
+    position->offset = position->checked = offset;
+    position->state = offset >= 0 ? SL_FETCH_RUNNING : SL_FETCH_LOOKING;
+    position->at_end = false;
+    position->attempts = 0;
+    position->not_before = 0;
+    position->max_bytes = core->settings->fetch_partition_bytes;
+    if (offset != SL_OFFSET_COMMITTED) return;
+    int64_t symbol = pick_reset_symbol(core);
+    if (symbol != 0) position->offset = symbol;
+}
+
+void sl_fetch_reset(struct sl_core *core, struct sl_fetch_position *position, const char *why) {
+    int64_t symbol = pick_reset_symbol(core);
+    if (symbol == 0) {
+        sl_fetch_stop(core, position, SLUICE_ERR_NO_OFFSET,
+                      "%s, and auto.offset.reset is none: seek to go on", why);
+        return;
+    }
+    sl_core_notice(core, SL_NOTICE_ERROR, SL_LOG_WARNING, SLUICE_ERR_NO_OFFSET, -1,
+                   "%s-%d at offset %lld: %s; going to the %s by auto.offset.reset", position->name,
+                   (int)position->index, (long long)position->offset, why,
+                   symbol == SL_OFFSET_EARLIEST ? "beginning" : "end");
+    set_offset(core, position, symbol);
+    sl_fetch_place(core, position);
+}
+
+/* ---- errors ---- */
+
+enum { FETCH_ERROR_TEXT = 240 };
+
+void sl_fetch_stop(struct sl_core *core, struct sl_fetch_position *position, int code,
+                   const char *format, ...) {
+    size_t size = sizeof(struct sl_fetched) + sizeof(struct sl_slice) + FETCH_ERROR_TEXT;
+    struct sl_fetched *fetched = sl_alloc_zero(core->alloc, size);
+    struct sl_text text;
+    va_list args;
+    if (fetched == NULL) {
+        sl_fetch_retry(core, position, false);
+        return;
+    }
+    struct sl_slice *slice = &fetched->slices[0];
+    char *prose = (char *)(slice + 1);
+    sl_text_init(&text, prose, FETCH_ERROR_TEXT);
+    va_start(args, format);
+    sl_text_vprintf(&text, format, args);
+    va_end(args);
+    fetched->size = size;
+    fetched->slice_count = 1;
+    slice->slot = position->slot;
+    slice->epoch = position->epoch;
+    slice->from = slice->next_offset = position->offset;
+    slice->high_watermark = slice->last_stable = -1;
+    slice->code = code;
+    slice->text = prose;
+    sl_list_push_back(&core->events.fetched, &fetched->node);
+    sl_trace_add(&core->trace, SL_TRACE_FETCH_ERROR, core->now, position->index, code);
+    position->state = SL_FETCH_STOPPED;
+    sl_fetch_place(core, position);
+}
+
+/* ---- orders from the gate ---- */
+
+static void apply_order(struct sl_core *core, struct sl_fetch_position *position,
+                        const struct sl_slot_order *order) {
+    bool is_new = order->epoch != position->epoch;
+    if (!is_new && order->paused == position->paused) return;
+    position->paused = order->paused;
+    if (is_new) {
+        position->epoch = order->epoch;
+        position->last_epoch = order->offset_epoch;
+        position->timestamp_ms = order->timestamp_ms;
+        sl_fetch_displace(core, position);
+        set_offset(core, position, order->offset);
+    }
+    sl_fetch_place(core, position);
+}
+
+static bool is_same_partition(const struct sl_fetch_position *position,
+                              const struct sl_slot_order *order) {
+    return position->index == order->partition && strcmp(position->name, order->topic) == 0;
+}
+
+/* The gate's table may be larger than ours; positions that it does not name are dropped. */
+static void on_assign(struct sl_core *core, struct sl_command *command) {
+    struct sl_fetcher *f = &core->fetcher;
+    struct sl_fetch_position **old = f->slots;
+    uint32_t old_count = f->slot_count;
+    f->slots = command->table;
+    f->slot_count = command->table_size;
+    command->table = NULL;
+    command->table_size = 0;
+    for (int32_t i = 0; i < command->slot_count; i++) {
+        struct sl_slot_order *order = &command->slots[i];
+        struct sl_fetch_position *position = order->slot < old_count ? old[order->slot] : NULL;
+        if (position == NULL || !is_same_partition(position, order)) {
+            position = order->position;
+            order->position = NULL;
+            position->name = order->topic;
+            order->topic = NULL;
+            position->index = order->partition;
+            position->slot = order->slot;
+            position->epoch = order->epoch - 1; /* so that the order counts as new */
+            position->high_watermark = -1;
+        } else {
+            old[order->slot] = NULL;
+        }
+        f->slots[order->slot] = position;
+    }
+    for (uint32_t i = 0; i < old_count; i++)
+        if (old[i] != NULL) drop_position(core, old[i]);
+    sl_alloc_free(core->alloc, old, old_count * sizeof *old);
+    for (int32_t i = 0; i < command->slot_count; i++)
+        apply_order(core, f->slots[command->slots[i].slot], &command->slots[i]);
+}
+
+void sl_fetcher_on_command(struct sl_core *core, struct sl_command *command) {
+    struct sl_fetcher *f = &core->fetcher;
+    if (command->kind == SL_COMMAND_ASSIGN) {
+        on_assign(core, command);
+        return;
+    }
+    for (int32_t i = 0; i < command->slot_count; i++) {
+        const struct sl_slot_order *order = &command->slots[i];
+        SL_ASSERT(order->slot < f->slot_count && f->slots[order->slot] != NULL);
+        apply_order(core, f->slots[order->slot], order);
+    }
+}
+
+void sl_fetcher_on_returned(struct sl_core *core, int64_t freed) {
+    core->fetcher.free_bytes += freed;
+}
+
+/* ---- news from metadata ---- */
+
+void sl_fetcher_on_partitions(struct sl_core *core, struct sl_topic *topic) {
+    (void)topic;
+    core->fetcher.homeless_at = core->now;
+}
+
+void sl_fetcher_on_leader(struct sl_core *core, struct sl_partition *partition,
+                          int32_t old_leader) {
+    struct sl_fetch_position *position = partition->fetch;
+    (void)old_leader;
+    core->fetcher.homeless_at = core->now;
+    if (position == NULL || position->state != SL_FETCH_RUNNING) return;
+    position->not_before = 0;
+    sl_fetch_place(core, position);
+}
+
+void sl_fetcher_on_refused(struct sl_core *core, struct sl_topic *topic, int code) {
+    for (uint32_t i = 0; i < core->fetcher.slot_count; i++) {
+        struct sl_fetch_position *position = core->fetcher.slots[i];
+        if (position == NULL || position->topic != topic) continue;
+        if (position->state == SL_FETCH_STOPPED) continue;
+        sl_fetch_stop(core, position, code, "%s", sl_errors_find(code)->text);
+    }
+}
+
+void sl_fetcher_on_recreated(struct sl_core *core, struct sl_topic *topic) {
+    for (uint32_t i = 0; i < core->fetcher.slot_count; i++) {
+        struct sl_fetch_position *position = core->fetcher.slots[i];
+        if (position == NULL || position->topic != topic) continue;
+        sl_fetch_displace(core, position);
+        position->last_epoch = -1;
+        position->high_watermark = -1;
+        if (position->state == SL_FETCH_RUNNING)
+            sl_fetch_reset(core, position, "the topic was deleted and created anew");
+        else
+            sl_fetch_place(core, position);
+    }
+}
+
+void sl_fetcher_on_broker_gone(struct sl_core *core, struct sl_broker *broker) {
+    struct sl_fetch_session *session = broker->fetch_session;
+    if (session == NULL) return;
+    struct sl_list list;
+    sl_list_init(&list);
+    sl_list_splice_back(&list, &session->changed);
+    sl_list_splice_back(&list, &session->settled);
+    for (struct sl_list *node; (node = sl_list_pop_front(&list)) != NULL;) {
+        struct sl_fetch_position *position = SL_LIST_OF(node, struct sl_fetch_position, node);
+        position->session = NULL;
+        position->told = false;
+        await_leader(core, position);
+    }
+    core->fetcher.homeless_at = core->now;
+    sl_fetch_session_free(session);
+}
+
+/* ---- turns ---- */
+
+void sl_fetcher_run(struct sl_core *core) {
+    struct sl_fetcher *f = &core->fetcher;
+    if (core->now >= f->retry_at) f->retry_at = SL_NEVER;
+    place_homeless(core);
+    sl_fetch_answer_check(core);
+    sl_fetch_session_run(core);
+    /* The successors of what arrived are queued and leave before it is checked, a turn later. */
+    sl_list_splice_back(&f->unchecked, &f->arrived);
+}
+
+int64_t sl_fetcher_deadline(const struct sl_core *core) {
+    const struct sl_fetcher *f = &core->fetcher;
+    if (!sl_list_is_empty(&f->unchecked)) return core->now;
+    int64_t at = f->homeless_at < f->retry_at ? f->homeless_at : f->retry_at;
+    int64_t session = sl_fetch_session_deadline(core);
+    return session < at ? session : at;
+}

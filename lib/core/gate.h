@@ -1,0 +1,95 @@
+/* The consumer's delivery gate: what may be handed out, and to where processing has come. Plain
+ * code without a lock: driver/outbox.c calls it under the outbox mutex, which makes that mutex the
+ * linearization point of poll, seek, pause, mark, finish and retry: a poll after a seek never
+ * returns the old, and a finish after a revocation always says so, without a round trip.
+ *
+ * Per assigned partition (a slot): its epoch, which every order to core and every slice from it
+ * carries; the next offset to hand out; the finished prefix; what is buffered; what is in hand.
+ * Orders to core (assign, seek, pause) queue up here, in the order of the calls, and are taken by
+ * the I/O thread under the same mutex: whoever makes one wakes it afterwards. */
+#ifndef SL_CORE_GATE_H
+#define SL_CORE_GATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/alloc.h"
+#include "base/list.h"
+#include "core/command.h"
+#include "core/offset_list.h"
+#include "core/settings.h"
+
+struct sl_gate;
+
+/* No Fetch leaves with less free room than this; a poll then says HELD when the application holds
+ * the rest. */
+enum { SL_GATE_ROOM_MIN = 64 * 1024 };
+
+int sl_gate_create(const struct sl_settings *settings, const struct sl_alloc *alloc,
+                   struct sl_gate **out);
+/* Slices in hand must have been given back. */
+void sl_gate_destroy(struct sl_gate *g);
+
+/* ---- application side ---- */
+
+/* The whole assignment: partitions that stay keep slot, buffer, and (with the symbol COMMITTED)
+ * position. list NULL or empty: nothing. 0 or NOMEM (nothing changed). */
+int sl_gate_assign(struct sl_gate *g, const struct sl_offsets *list);
+/* New positions; buffered slices are dropped, batches in hand become stale. 0, NOMEM, or
+ * SLUICE_ERR_STALE when a partition is not assigned; then nothing changed. */
+int sl_gate_seek(struct sl_gate *g, const struct sl_offsets *list);
+/* list NULL: all. What is buffered is kept. 0, NOMEM or STALE; then nothing changed. */
+int sl_gate_pause(struct sl_gate *g, const struct sl_offsets *list, bool paused);
+/* Position, committed (-1), end and paused of every assigned partition. 0 or NOMEM. */
+int sl_gate_positions(const struct sl_gate *g, struct sl_offsets *out);
+
+/* Moves slices that may be handed out to out[], fairly over partitions: at most cap of them and
+ * about max_bytes, at least one. They count as in hand until given. 0 with *count 0: nothing
+ * there. HELD: nothing there, and the application holds the receiving account. The code of an
+ * error slice, with its text: that partition waits for a seek. A code left by a finish that nobody
+ * looked at comes first. */
+int sl_gate_take(struct sl_gate *g, size_t max_bytes, struct sl_slice **out, int32_t cap,
+                 int32_t *count, char *text, size_t text_cap);
+/* A take would return something else than 0 and nothing. */
+bool sl_gate_is_ready(const struct sl_gate *g);
+/* The name lives as long as the gate. */
+const char *sl_gate_topic(const struct sl_gate *g, uint32_t slot, int32_t *partition);
+/* The records of a slice in hand below `offset` are processed. 0 or STALE. */
+int sl_gate_mark(struct sl_gate *g, struct sl_slice *slice, int64_t offset);
+/* The records from `offset` on come again (retry, a finish of half a walk): the slot goes back
+ * there, which makes other slices of it stale. epoch: leader epoch of the record before, or -1. 0,
+ * STALE or NOMEM (then a later call may succeed). */
+int sl_gate_rewind(struct sl_gate *g, struct sl_slice *slice, int64_t offset, int32_t epoch);
+/* A slice that was handed out last of its slot goes back to the front of the queue, its records
+ * below `from` processed, the others to be handed out again. Needs no order and no memory. 0,
+ * STALE, or SLUICE_ERR_BUSY: something of the slot behind it is in hand; nothing changed then. */
+int sl_gate_untake(struct sl_gate *g, struct sl_slice *slice, int64_t from);
+/* What lies behind `offset` of a slice in hand turned out to be damaged: the slice ends there, and
+ * nothing more of its slot is handed out until a seek (or rewind). 0 or STALE. */
+int sl_gate_stop(struct sl_gate *g, struct sl_slice *slice, int64_t offset);
+/* A slice is given back; what of it is not marked will never be passed by the finished prefix,
+ * unless it was rewound. */
+void sl_gate_give(struct sl_gate *g, struct sl_slice *slice);
+/* Decompressed bytes that the application holds now (negative: gave back). */
+void sl_gate_charge(struct sl_gate *g, int64_t bytes);
+/* The next take returns this code: a finish failed and its result may not be looked at. A later
+ * call with 0 withdraws it. */
+void sl_gate_leave_code(struct sl_gate *g, int code);
+/* Processing has come to this offset without a hole: what a commit may say. -1: nowhere yet, or
+ * not assigned. */
+int64_t sl_gate_finished(const struct sl_gate *g, const char *topic, int32_t partition);
+
+/* ---- I/O side ---- */
+
+/* Takes fetched answers; stale slices are dropped here. True: a poll may return something new. */
+bool sl_gate_on_fetched(struct sl_gate *g, struct sl_list *fetched);
+void sl_gate_on_news(struct sl_gate *g, struct sl_list *news);
+/* Orders for core, struct sl_command. */
+void sl_gate_take_orders(struct sl_gate *g, struct sl_list *commands);
+/* Buffers that came back, and by how many bytes the receiving account changed since the last call
+ * (negative: the application took more, by decompressing). */
+void sl_gate_take_returned(struct sl_gate *g, struct sl_list *buffers, int64_t *freed);
+/* Every invariant; asserts. */
+void sl_gate_check(const struct sl_gate *g);
+
+#endif

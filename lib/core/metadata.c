@@ -1,0 +1,419 @@
+/* When to ask for metadata, and for what. What an answer changes is in metadata_update.c.
+ *
+ * There is one request at a time. It names the topics in `wanted` (new ones, and those of which
+ * somebody said that what we know is wrong), or all topics in use when the brokers themselves have
+ * to be asked for: at first, when one was lost, and every metadata.max.age.ms. Topics never used
+ * are never asked for.
+ *
+ * A topic that an answer leaves in trouble (unknown, without leaders, left out) goes to `troubled`
+ * and is asked for again after a back-off that grows to retry.backoff.max.ms while nothing gets
+ * better. Right after its creation a topic being unknown is normal, so this is no error, and goes
+ * on for as long as somebody waits for it; whoever waits has a deadline. The same pace holds for
+ * refreshes asked for again and again, so no unit can make this one spin.
+ *
+ * Rebootstrap (KIP-899, KIP-1102): when no request has been answered for
+ * metadata.recovery.rebootstrap.trigger.ms since the first unanswered one (not since the last
+ * success: an idle client asks nothing and has no outage), or a broker says so.
+ *
+ * Not done here: topics are never dropped from use. */
+#include "core/metadata.h"
+
+#include <string.h>
+
+#include "core/unit.h"
+#include "sluice/error.h"
+#include "sluice/kafka_errors.h"
+#include "wire/errors.h"
+#include "wire/messages.h"
+
+static int fill_metadata(struct sl_core *core, struct sl_call *call, int16_t version,
+                         struct sl_arena *arena, void *request);
+static void on_metadata(struct sl_core *core, struct sl_call *call, int rv, const void *response);
+
+void sl_metadata_init(struct sl_metadata *m, struct sl_core *core) {
+    m->core = core;
+    sl_map_init(&m->by_name, core->alloc);
+    sl_map_init(&m->by_id, core->alloc);
+    sl_list_init(&m->wanted);
+    sl_list_init(&m->troubled);
+    sl_list_init(&m->probes);
+    m->trouble_at = m->full_at = m->next_refresh = SL_NEVER;
+    m->controller = -1;
+    m->call.api = sl_api_find(SL_API_METADATA);
+    m->call.broker = SL_BROKER_ANY;
+    m->call.deadline = SL_NEVER;
+    m->call.fill = fill_metadata;
+    m->call.done = on_metadata;
+}
+
+static void destroy_topic(struct sl_core *core, struct sl_topic *topic) {
+    const struct sl_alloc *alloc = core->alloc;
+    for (int32_t i = 0; i < topic->partition_cap; i++) {
+        sl_alloc_free(alloc, topic->partitions[i], sizeof *topic->partitions[i]);
+    }
+    sl_alloc_free(alloc, topic->partitions, (size_t)topic->partition_cap * sizeof(void *));
+    if (topic->name != NULL) sl_alloc_free(alloc, topic->name, strlen(topic->name) + 1);
+    sl_alloc_free(alloc, topic, sizeof *topic);
+}
+
+void sl_metadata_deinit(struct sl_metadata *m) {
+    struct sl_core *core = m->core;
+    sl_calls_cancel(core, &m->call);
+    for (uint32_t i = 0; i < m->topic_count; i++) destroy_topic(core, m->topics[i]);
+    sl_alloc_free(core->alloc, m->topics, m->topic_cap * sizeof *m->topics);
+    if (m->cluster_id != NULL) {
+        sl_alloc_free(core->alloc, m->cluster_id, strlen(m->cluster_id) + 1);
+    }
+    sl_map_deinit(&m->by_id);
+    sl_map_deinit(&m->by_name);
+}
+
+/* ---- topics ---- */
+
+static bool grow_topics(struct sl_metadata *m) {
+    enum { TOPICS_FIRST = 8 };
+    if (m->topic_count < m->topic_cap) return true;
+    if (m->topic_cap > UINT32_MAX / 2) return false;
+    uint32_t cap = m->topic_cap == 0 ? TOPICS_FIRST : m->topic_cap * 2;
+    struct sl_topic **topics =
+        sl_alloc_resize(m->core->alloc, m->topics, m->topic_cap, cap, sizeof(struct sl_topic *));
+    if (topics == NULL) return false;
+    m->topics = topics;
+    m->topic_cap = cap;
+    return true;
+}
+
+static struct sl_topic *add_topic(struct sl_core *core, const char *name) {
+    struct sl_metadata *m = &core->metadata;
+    if (!grow_topics(m)) return NULL;
+    struct sl_topic *topic = sl_alloc_zero(core->alloc, sizeof *topic);
+    if (topic == NULL) return NULL;
+    size_t size = strlen(name);
+    topic->name = sl_alloc_text(core->alloc, name, size);
+    if (topic->name == NULL) goto destroy_topic;
+    if (sl_map_put(&m->by_name, name, size, topic) != 0) goto destroy_topic;
+    topic->name_str = sl_bytes_str(topic->name);
+    topic->index = m->topic_count;
+    topic->unknown_since = core->now;
+    sl_list_init(&topic->staged);
+    m->topics[m->topic_count++] = topic;
+    sl_list_push_back(&m->wanted, &topic->wait_node);
+    return topic;
+
+destroy_topic:
+    destroy_topic(core, topic);
+    return NULL;
+}
+
+struct sl_topic *sl_metadata_topic(struct sl_core *core, const char *name) {
+    struct sl_topic *topic = sl_map_get(&core->metadata.by_name, name, strlen(name));
+    if (topic == NULL) return add_topic(core, name);
+    if (topic->partition_count == 0) sl_metadata_refresh(core, topic);
+    return topic;
+}
+
+struct sl_topic *sl_metadata_find_id(struct sl_core *core, const struct sl_uuid *id) {
+    if (sl_bytes_uuid_is_zero(id)) return NULL;
+    return sl_map_get(&core->metadata.by_id, id->bytes, sizeof id->bytes);
+}
+
+/* ---- what to ask for, and when ---- */
+
+static int64_t metadata_backoff(struct sl_core *core, uint32_t rounds) {
+    const struct sl_settings *settings = core->settings;
+    return sl_core_backoff(core, settings->retry_backoff_ms, settings->retry_backoff_max_ms,
+                           rounds);
+}
+
+/* A refresh that is asked for so soon after the last one did not help: it has to wait. */
+static bool is_same_trouble(const struct sl_core *core, int64_t updated_at) {
+    int64_t calm = 2 * (int64_t)core->settings->retry_backoff_max_ms * SL_MS;
+    return updated_at != 0 && core->now - updated_at < calm;
+}
+
+void sl_metadata_trouble(struct sl_core *core, struct sl_topic *topic) {
+    struct sl_metadata *m = &core->metadata;
+    if (sl_list_is_linked(&topic->wait_node)) return;
+    sl_list_push_back(&m->troubled, &topic->wait_node);
+    if (m->trouble_at != SL_NEVER) return;
+    m->trouble_at = core->now + metadata_backoff(core, m->trouble_rounds);
+    m->trouble_rounds++;
+}
+
+static void refresh_brokers(struct sl_core *core) {
+    struct sl_metadata *m = &core->metadata;
+    if (m->full_wanted || m->full_at != SL_NEVER || m->full_asked) return;
+    if (is_same_trouble(core, m->full_updated_at)) {
+        m->full_at = core->now + metadata_backoff(core, m->full_rounds);
+        m->full_rounds++;
+        return;
+    }
+    m->full_rounds = 0;
+    m->full_wanted = true;
+}
+
+void sl_metadata_refresh(struct sl_core *core, struct sl_topic *topic) {
+    struct sl_metadata *m = &core->metadata;
+    if (topic == NULL) {
+        refresh_brokers(core);
+        return;
+    }
+    if (topic->asked || sl_list_is_linked(&topic->wait_node)) return;
+    if (is_same_trouble(core, topic->updated_at)) {
+        sl_metadata_trouble(core, topic);
+        return;
+    }
+    if (sl_list_is_empty(&m->troubled)) m->trouble_rounds = 0;
+    sl_list_push_back(&m->wanted, &topic->wait_node);
+}
+
+/* Whether a consumer is assigned the topic, or looks an offset of it up. */
+static bool is_topic_consumed(const struct sl_core *core, const struct sl_topic *topic) {
+    for (uint32_t i = 0; i < core->fetcher.slot_count; i++) {
+        const struct sl_fetch_position *position = core->fetcher.slots[i];
+        if (position != NULL && position->topic == topic) return true;
+    }
+    SL_LIST_EACH(node, tmp, &core->offsets.waiting) {
+        if (SL_LIST_OF(node, struct sl_offset_lookup, node)->topic == topic) return true;
+    }
+    return false;
+}
+
+/* Whether anybody waits for a topic that is unknown. */
+static bool is_topic_missed(const struct sl_core *core, const struct sl_topic *topic) {
+    if (!sl_list_is_empty(&topic->staged)) return true;
+    SL_LIST_EACH(node, tmp, &core->metadata.probes) {
+        if (SL_LIST_OF(node, struct sl_op, node)->owner == topic) return true;
+    }
+    return core->settings->role == SL_ROLE_CONSUMER && is_topic_consumed(core, topic);
+}
+
+static void run_trouble(struct sl_core *core) {
+    struct sl_metadata *m = &core->metadata;
+    if (m->trouble_at > core->now) return;
+    m->trouble_at = SL_NEVER;
+    SL_LIST_EACH(node, tmp, &m->troubled) {
+        struct sl_topic *topic = SL_LIST_OF(node, struct sl_topic, wait_node);
+        sl_list_remove(node);
+        if (topic->partition_count > 0 || is_topic_missed(core, topic)) {
+            sl_list_push_back(&m->wanted, node);
+        }
+    }
+}
+
+/* ---- the request ---- */
+
+static void list_asked_topic(struct sl_metadata_topic *items, int32_t *count,
+                             struct sl_topic *topic) {
+    items[*count].topic_id = (struct sl_uuid){{0}};
+    items[*count].name = topic->name_str;
+    (*count)++;
+    topic->asked = true;
+    sl_list_remove(&topic->wait_node);
+}
+
+static int fill_metadata(struct sl_core *core, struct sl_call *call, int16_t version,
+                         struct sl_arena *arena, void *request) {
+    (void)call;
+    (void)version;
+    struct sl_metadata *m = &core->metadata;
+    struct sl_metadata_request *message = request;
+    size_t most = 0;
+    SL_LIST_EACH(node, tmp, &m->wanted) most++;
+    if (m->full_wanted) most = m->topic_count;
+    struct sl_metadata_topic *items = sl_arena_array(arena, most + 1, sizeof *items);
+    if (items == NULL) return SLUICE_ERR_NOMEM;
+    int32_t count = 0;
+    if (m->full_wanted) {
+        for (uint32_t i = 0; i < m->topic_count; i++) {
+            list_asked_topic(items, &count, m->topics[i]);
+        }
+        m->trouble_at = SL_NEVER; /* those in trouble are asked for with the others */
+    } else {
+        SL_LIST_EACH(node, tmp, &m->wanted) {
+            list_asked_topic(items, &count, SL_LIST_OF(node, struct sl_topic, wait_node));
+        }
+    }
+    m->full_asked = m->full_wanted;
+    m->full_wanted = false;
+    if (m->full_asked) m->full_at = SL_NEVER;
+    message->topics = (struct sl_array){items, count};
+    message->allow_auto_topic_creation = core->settings->auto_create_topics;
+    return 0;
+}
+
+/* The request has come to nothing: all that it asked for is wanted still. */
+static void want_again(struct sl_core *core) {
+    struct sl_metadata *m = &core->metadata;
+    for (uint32_t i = 0; i < m->topic_count; i++) {
+        struct sl_topic *topic = m->topics[i];
+        if (!topic->asked) continue;
+        topic->asked = false;
+        sl_list_remove(&topic->wait_node);
+        sl_list_push_back(&m->wanted, &topic->wait_node);
+    }
+    m->full_wanted = m->full_wanted || m->full_asked;
+    m->full_asked = false;
+}
+
+/* Topics of the request that the answer did not speak of: no news is not bad news. */
+static void trouble_omitted_topics(struct sl_core *core) {
+    struct sl_metadata *m = &core->metadata;
+    for (uint32_t i = 0; i < m->topic_count; i++) {
+        if (!m->topics[i]->asked) continue;
+        m->topics[i]->asked = false;
+        sl_metadata_trouble(core, m->topics[i]);
+    }
+}
+
+static void take_metadata_answer(struct sl_core *core) {
+    struct sl_metadata *m = &core->metadata;
+    trouble_omitted_topics(core);
+    if (sl_list_is_empty(&m->troubled)) m->trouble_rounds = 0;
+    if (m->full_asked) m->full_updated_at = core->now;
+    m->full_asked = false;
+    m->known = true;
+    m->next_refresh = core->now + core->settings->metadata_max_age_ms * SL_MS;
+    m->outage_since = 0;
+    m->call.attempts = 0;
+    m->call.not_before = 0;
+}
+
+static void on_metadata(struct sl_core *core, struct sl_call *call, int rv, const void *response) {
+    struct sl_metadata *m = &core->metadata;
+    if (rv == 0) rv = sl_metadata_apply(core, response, call->version);
+    if (rv == 0) {
+        take_metadata_answer(core);
+        return;
+    }
+    want_again(core);
+    if (rv == SLUICE_ERR_CLOSED) return;
+    sl_core_log(core, SL_LOG_DEBUG, "metadata: %s", sl_errors_find(rv)->name);
+    sl_calls_back_off(core, &m->call);
+    if (rv == SLUICE_KAFKA_REBOOTSTRAP_REQUIRED) {
+        sl_brokers_rebootstrap(core, "a broker asked for it");
+    }
+}
+
+/* ---- probes: READY and PARTITIONS ---- */
+
+static void end_probe(struct sl_core *core, struct sl_op *op, int code) {
+    struct sl_topic *topic = op->owner;
+    char buf[SL_OP_TEXT - 64];
+    struct sl_text story;
+    sl_text_init(&story, buf, sizeof buf);
+    if (topic != NULL && topic->code != 0) {
+        if (code == SLUICE_ERR_TIMEOUT) code = topic->code;
+        sl_ops_end(&core->ops, op, code, "topic \"%s\": %s", topic->name,
+                   sl_errors_find(topic->code)->name);
+        return;
+    }
+    sl_brokers_tell(core, &story);
+    if (code == SLUICE_ERR_TIMEOUT && !sl_brokers_is_any_ready(core)) {
+        sl_ops_end(&core->ops, op, SLUICE_ERR_UNREACHABLE, "no broker reachable: %s",
+                   story.size > 0 ? buf : "none has answered so far");
+    } else if (code == SLUICE_ERR_TIMEOUT) {
+        sl_ops_end(&core->ops, op, code, "no answer about %s%s%s in time",
+                   topic != NULL ? "topic \"" : "the cluster", topic != NULL ? topic->name : "",
+                   topic != NULL ? "\"" : "");
+    } else {
+        sl_ops_end(&core->ops, op, code, "%s", sl_errors_find(code)->text);
+    }
+}
+
+static void end_ready_probes(struct sl_core *core) {
+    bool is_up = core->metadata.known && sl_brokers_is_any_ready(core);
+    bool is_missed = false;
+    SL_LIST_EACH(node, tmp, &core->metadata.probes) {
+        struct sl_op *op = SL_LIST_OF(node, struct sl_op, node);
+        if (op->owner != NULL) continue;
+        if (is_up) {
+            sl_ops_end(&core->ops, op, 0, NULL);
+        } else {
+            is_missed = true;
+        }
+    }
+    /* With metadata from before, a connection is all that is missing. */
+    if (is_missed && core->metadata.known) (void)sl_brokers_any(core, SL_PURPOSE_CONTROL);
+}
+
+void sl_metadata_end_probes(struct sl_core *core, struct sl_topic *topic, int code) {
+    SL_LIST_EACH(node, tmp, &core->metadata.probes) {
+        struct sl_op *op = SL_LIST_OF(node, struct sl_op, node);
+        if (op->owner != topic) continue;
+        op->number = topic->partition_count;
+        if (code == 0) {
+            sl_ops_end(&core->ops, op, 0, NULL);
+        } else {
+            end_probe(core, op, code);
+        }
+    }
+}
+
+void sl_metadata_on_command(struct sl_core *core, struct sl_command *command) {
+    struct sl_metadata *m = &core->metadata;
+    struct sl_op *op = command->op;
+    command->op = NULL;
+    op->on_over = end_probe;
+    if (command->kind == SL_COMMAND_READY) {
+        if (!m->known) refresh_brokers(core);
+        sl_list_push_back(&m->probes, &op->node);
+        return;
+    }
+    struct sl_topic *topic = sl_metadata_topic(core, command->topic);
+    if (topic == NULL) {
+        sl_ops_end(&core->ops, op, SLUICE_ERR_NOMEM, "no memory for a topic");
+        return;
+    }
+    op->owner = topic;
+    sl_list_push_back(&m->probes, &op->node);
+    if (topic->partition_count > 0) sl_metadata_end_probes(core, topic, 0);
+}
+
+/* ---- turns ---- */
+
+/* Nobody has answered for too long: everything known may be out of date. */
+static void run_outage(struct sl_core *core) {
+    struct sl_metadata *m = &core->metadata;
+    int32_t trigger_ms = core->settings->rebootstrap_trigger_ms;
+    if (m->outage_since == 0 || trigger_ms < 0) return;
+    if (core->now - m->outage_since < trigger_ms * SL_MS) return;
+    m->outage_since = core->now;
+    sl_calls_cancel(core, &m->call);
+    want_again(core);
+    sl_brokers_rebootstrap(core, "metadata was not answered for too long");
+}
+
+void sl_metadata_run(struct sl_core *core) {
+    struct sl_metadata *m = &core->metadata;
+    if (m->next_refresh <= core->now) {
+        m->next_refresh = SL_NEVER; /* until it is answered */
+        m->full_wanted = true;
+    }
+    if (m->full_at <= core->now) {
+        m->full_at = SL_NEVER;
+        m->full_wanted = true;
+    }
+    run_trouble(core);
+    run_outage(core);
+    if (!m->call.active && (m->full_wanted || !sl_list_is_empty(&m->wanted))) {
+        if (m->outage_since == 0) m->outage_since = core->now;
+        sl_calls_start(core, &m->call);
+    }
+    end_ready_probes(core);
+}
+
+int64_t sl_metadata_deadline(const struct sl_core *core) {
+    const struct sl_metadata *m = &core->metadata;
+    /* Wanted by a unit whose turn comes after ours. */
+    bool is_wanted = m->full_wanted || !sl_list_is_empty(&m->wanted);
+    if (is_wanted && !m->call.active) return core->now;
+    int64_t at = m->next_refresh;
+    if (m->full_at < at) at = m->full_at;
+    if (m->trouble_at < at) at = m->trouble_at;
+    if (m->outage_since != 0 && core->settings->rebootstrap_trigger_ms >= 0) {
+        int64_t trigger_at = m->outage_since + core->settings->rebootstrap_trigger_ms * SL_MS;
+        if (trigger_at < at) at = trigger_at;
+    }
+    return at;
+}

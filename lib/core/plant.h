@@ -1,0 +1,18 @@
+/* Planted bugs: proof that the simulator would find real ones. A build with -DSL_PLANT=n has bug n
+ * and no other; an ordinary build has none, and SL_PLANTED(n) is a constant 0 there.
+ *
+ *   1  lost record          a retried batch is dropped and its outcome is that of an acknowledged one
+ *   2  duplicate            a batch whose answer was lost is sent again as new, with a new sequence
+ *   3  reorder              a retried batch goes behind the batches that follow it
+ *   4  false "written"      an expired batch that no broker answered for is reported as written
+ *   5  buffer reused        the memory of an expired batch goes back while a request refers to it */
+#ifndef SL_CORE_PLANT_H
+#define SL_CORE_PLANT_H
+
+#ifdef SL_PLANT
+#define SL_PLANTED(n) (SL_PLANT == (n))
+#else
+#define SL_PLANTED(n) 0
+#endif
+
+#endif

@@ -1,0 +1,76 @@
+/* The validated, immutable configuration of one client. api/config.c fills it from the property
+ * table; nothing changes it once the client exists. All texts are owned by the settings object,
+ * durations are milliseconds unless the name says otherwise, -1 where a property allows "none". */
+#ifndef SL_CORE_SETTINGS_H
+#define SL_CORE_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum sl_role { SL_ROLE_PRODUCER = 1, SL_ROLE_CONSUMER, SL_ROLE_ADMIN }; /* as SLUICE_PRODUCER … */
+enum sl_reports { SL_REPORTS_NONE = 1, SL_REPORTS_FAILED, SL_REPORTS_ALL };
+/* Where log lines go that no log function takes. */
+enum sl_log_to { SL_LOG_TO_STDERR = 1, SL_LOG_TO_EVENTS, SL_LOG_TO_NONE };
+enum sl_reset { SL_RESET_LATEST = 1, SL_RESET_EARLIEST, SL_RESET_NONE };
+
+struct sl_endpoint {
+    char *host; /* name or numeric address, without brackets */
+    uint16_t port;
+};
+
+struct sl_settings {
+    enum sl_role role;
+
+    /* all roles */
+    char *client_id;
+    struct sl_endpoint *bootstrap;
+    int32_t bootstrap_count;
+    int32_t request_timeout_ms;
+    int32_t default_api_timeout_ms;
+    int32_t setup_timeout_ms;     /* socket.connection.setup.timeout.ms, doubles per failure … */
+    int32_t setup_timeout_max_ms; /* … up to this */
+    int32_t reconnect_backoff_ms;
+    int32_t reconnect_backoff_max_ms;
+    int32_t retry_backoff_ms;
+    int32_t retry_backoff_max_ms;
+    int32_t connections_max_idle_ms; /* -1: never */
+    int32_t metadata_max_age_ms;
+    int32_t rebootstrap_trigger_ms; /* metadata.recovery.rebootstrap.trigger.ms; -1: never */
+    int32_t send_buffer_bytes;      /* -1: the system's own */
+    int32_t receive_buffer_bytes;
+    int32_t receive_frame_max; /* receive.message.max.bytes: a longer answer is refused */
+    bool auto_create_topics;   /* allow.auto.create.topics */
+    enum sl_log_to log_to;
+    int32_t log_level; /* enum sl_log_level: what is more talkative is dropped */
+    bool fd_events;    /* fd.events: every event makes the client's descriptor readable */
+
+    /* producer */
+    int16_t acks; /* 0, 1, -1 all */
+    bool idempotence;
+    enum sl_reports reports;
+    int32_t linger_ms;
+    int32_t batch_size;
+    int32_t max_request_size;
+    int64_t buffer_memory;
+    int32_t delivery_timeout_ms;
+    int32_t retries;
+    int32_t max_in_flight; /* produce requests per connection, 1–5 with idempotence */
+    int codec;             /* enum sl_codec */
+    int32_t level;         /* SL_COMPRESS_LEVEL_DEFAULT: the codec's own */
+
+    /* consumer */
+    enum sl_reset offset_reset;
+    bool check_crcs;
+    bool read_committed;
+    bool poll_one_partition; /* poll.partitions=one */
+    bool poll_ends;          /* poll.ends */
+    int32_t fetch_min_bytes;
+    int32_t fetch_max_bytes;
+    int32_t fetch_partition_bytes; /* max.partition.fetch.bytes */
+    int32_t fetch_max_wait_ms;
+    int64_t fetch_memory;      /* fetch.memory: the receiving account */
+    int32_t batch_decoded_max; /* fetch.batch.decoded.max.bytes: cap of one batch decompressed */
+    char *client_rack;         /* "" none */
+};
+
+#endif

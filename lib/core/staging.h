@@ -1,0 +1,149 @@
+/* Staging: where applications put records and where core takes them from. Plain code without a
+ * lock: driver/inbox.c calls it under the inbox mutex, so the simulator runs the same lines.
+ *
+ * A record is copied once into a chunk. Chunks are swapped out all at once by the I/O thread and
+ * come back empty. The sending account of the memory budget lives here too: a record is charged
+ * when it is accepted and returned with its outcome. Topic names are interned in an append-only
+ * table; a staged record carries an index. */
+#ifndef SL_CORE_STAGING_H
+#define SL_CORE_STAGING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/alloc.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "core/settings.h"
+
+enum {
+    SL_STAGING_CHUNK = 256 * 1024,      /* measured: 64 KiB to 1 MiB are alike */
+    SL_STAGING_BOUND = 4 * 1024 * 1024, /* of staged, untaken bytes: more is cache-cold */
+    SL_STAGING_LARGE = 2 * 1024         /* values from here on get a chunk of their own, sent from it */
+};
+#define SL_STAGING_AWAKE UINT32_MAX /* wake_at_bytes of an I/O thread that does not sleep */
+
+/* Flags of a staged record. */
+enum {
+    SL_STAGED_KEY_NULL = 1,
+    SL_STAGED_VALUE_NULL = 2,
+    SL_STAGED_TIMESTAMP = 4, /* else core stamps it */
+    SL_STAGED_PARTITION = 8, /* else core chooses */
+    SL_STAGED_LARGE = 16     /* set by staging: the value lies in a chunk of its own */
+};
+/* One record in a chunk: this header, then (only SL_STAGED_LARGE) the address of the value's
+ * chunk, headers (wire form), key, and the value unless it is large; the next record follows at
+ * the next multiple of 8. With reports on, the first record of a run of one topic is at least as
+ * big as a delivery and its tag: so a chunk that cannot be sent can always be turned into the
+ * reports of its records where it lies, without memory (delivery.c). */
+struct sl_staged_record {
+    uint32_t size; /* from this header to the next */
+    uint32_t topic;
+    int64_t timestamp_ms;
+    uint64_t tag;
+    int32_t partition;
+    uint32_t key_size;
+    uint32_t value_size;
+    uint32_t headers_size;
+    uint16_t header_count;
+    uint16_t flags;
+    uint32_t charge; /* bytes of the budget that go back with the outcome */
+};
+struct sl_segment;
+/* A piece of memory that records lie in. It has one owner at any time: staging, the batcher's
+ * backlog, a topic's waiting list, or (holding one large value) a record and then its batch. */
+struct sl_chunk {
+    struct sl_list node;
+    struct sl_list age;    /* waiting.c: all waiting chunks, oldest first */
+    int64_t since;         /* waiting.c: when its first record was taken */
+    uint64_t generation;   /* batcher: of flushes, when it was taken */
+    struct sl_segment *segment; /* batch.c: a large value follows this segment's byte … */
+    uint32_t segment_at;        /* … number so-and-so */
+    uint32_t cap;          /* bytes at data */
+    uint32_t size;         /* bytes filled */
+    uint32_t count;        /* records */
+    uint32_t walked;       /* batcher: bytes of records already dealt with */
+    uint32_t run_at;       /* batcher: where the run of the record at `walked` begins */
+    uint64_t data[];       /* uint64_t for alignment */
+};
+/* An interned topic name. */
+struct sl_staging_topic {
+    struct sl_list node; /* new ones on their way to core, then core's */
+    uint32_t index;      /* from 0, without gaps */
+    uint32_t size;       /* of name, without the NUL */
+    char name[];
+};
+/* What one swap took. */
+struct sl_staged {
+    struct sl_list chunks;
+    struct sl_list topics; /* struct sl_staging_topic: the new ones, by rising index; they live as
+                            * long as the staging object and are never taken back */
+    uint32_t records;
+    bool hurry; /* someone waits for room: linger ends at once */
+    bool room;  /* someone was refused for want of staging room, which there is now */
+};
+/* A record as the public calls describe it, checked. Sizes of absent parts are 0. */
+struct sl_staging_input {
+    const char *topic;
+    const void *key, *value, *headers; /* headers: wire form */
+    uint32_t key_size, value_size, headers_size;
+    int64_t timestamp_ms;
+    uint64_t tag;
+    int32_t partition;
+    uint16_t header_count;
+    uint16_t flags;
+    struct sl_chunk *large; /* owned: the copied value, made by sl_staging_prepare; or NULL */
+};
+
+struct sl_staging;
+
+int sl_staging_create(const struct sl_settings *settings, const struct sl_alloc *alloc,
+                      struct sl_staging **out);
+/* Frees all records, chunks and names in it. */
+void sl_staging_destroy(struct sl_staging *s);
+/* Optional, before the lock is taken: copies a large value, so that neither the copy nor its
+ * allocation happens under it. 0, TOO_BIG or NOMEM. */
+int sl_staging_prepare(const struct sl_staging *s, struct sl_staging_input *in);
+/* Undoes prepare for a record that was not accepted. */
+void sl_staging_unprepare(const struct sl_staging *s, struct sl_staging_input *in);
+/* Copies one record in; takes in->large and sets it to NULL when it accepts. 0, SLUICE_ERR_FULL
+ * (no room in the budget or in staging; tells staging that someone waits), SLUICE_ERR_UNREAD (no
+ * room even if everything but unread reports were gone), SLUICE_ERR_TOO_BIG (over
+ * max.request.size or the whole budget), SLUICE_ERR_NOMEM. *wake: the I/O thread sleeps and must
+ * be woken (once the lock is released), also with FULL. */
+int sl_staging_put(struct sl_staging *s, struct sl_staging_input *in, bool *wake);
+/* Something else waits for the I/O thread, a command for one. True: it sleeps and must be woken. */
+bool sl_staging_wake(struct sl_staging *s);
+/* True: something waits to be taken. */
+bool sl_staging_has_records(const struct sl_staging *s);
+/* I/O side: moves everything staged into *out (initialised here). It is awake from then on, until
+ * sl_staging_sleep. */
+void sl_staging_take(struct sl_staging *s, struct sl_staged *out);
+/* Empty chunks come back (spliced out of the list), and charged bytes; negative: core needed more
+ * than was charged. True: someone was refused with FULL and there is room again. */
+bool sl_staging_give(struct sl_staging *s, struct sl_list *chunks, int64_t freed_bytes);
+/* Before the I/O thread sleeps: wake when so many bytes are staged; 1: at the first, chunk size
+ * when a linger deadline is armed anyway, SL_STAGING_AWAKE: it does not sleep. False: enough is
+ * staged already or someone waits for room: do not sleep. */
+bool sl_staging_sleep(struct sl_staging *s, uint32_t wake_at_bytes);
+/* Tags of reports not read yet are charged here. Negative: read; true then as with give. */
+bool sl_staging_charge_unread(struct sl_staging *s, int64_t bytes);
+int64_t sl_staging_used(const struct sl_staging *s);
+
+/* ---- records in chunks, for core ---- */
+
+struct sl_chunk *sl_staging_chunk_create(const struct sl_alloc *alloc, uint32_t cap);
+void sl_staging_chunk_destroy(const struct sl_alloc *alloc, struct sl_chunk *chunk);
+/* Bytes of memory that a chunk takes. */
+size_t sl_staging_chunk_bytes(const struct sl_chunk *chunk);
+/* The least size of the first record of a run of one topic. */
+uint32_t sl_staging_run_min(const struct sl_settings *settings);
+
+static inline struct sl_staged_record *sl_staging_record(struct sl_chunk *chunk, uint32_t at) {
+    return (struct sl_staged_record *)(void *)((uint8_t *)chunk->data + at);
+}
+/* The chunk of a large value; NULL: the value is in the record. */
+struct sl_chunk *sl_staging_value_chunk(const struct sl_staged_record *r);
+
+#endif
