@@ -69,11 +69,17 @@ bench: all ## producer and consumer beside librdkafka: CASES="…" for some, LIB
 	@sh mk/deps.sh build bench
 	sh tests/bench/run.sh
 
+KAFKA_VERIFY := $(BUILD)/kafka/verify
+$(KAFKA_VERIFY): $(call objects,$(sort $(wildcard tests/kafka/*.c))) $(STATIC)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS)
+
 test-kafka: ## the suite on a real Apache Kafka, fetched by Maven, 12 minutes
 	@sh mk/deps.sh build test kafka
-	@$(SUBMAKE) all
+	@$(SUBMAKE) all $(KAFKA_VERIFY)
 	BUILD=$(BUILD) bash tests/kafka/run.sh
 soak-kafka: ## the same for longer
 	@sh mk/deps.sh build test kafka
-	@$(SUBMAKE) all
+	@$(SUBMAKE) all $(KAFKA_VERIFY)
 	BUILD=$(BUILD) SOAK=1 bash tests/kafka/run.sh

@@ -1,0 +1,246 @@
+#!/bin/sh
+# The entry of `make bench`: sluice beside librdkafka, against the same bundled broker process, in
+# interleaved runs, each client in a process of its own.
+#
+#   tests/bench/run.sh [CASE ...]    only these cases (default: CASES, or all that are supported)
+#   CASES="produce-100 consume-100"  the same by name
+#   RUNS=5                           runs per client and case
+#   BENCH_SECONDS=2.5 BENCH_WARMUP=1 measured time and warm-up of a run
+#   LIBRDKAFKA=path                  another librdkafka than the newest packaged one
+#   SLUICE_LIBRARY=path              another library than build/libsluice.so
+#   PEER_PROPERTIES SLUICE_PROPERTIES  "name=value …", set last, to try other settings
+#   BENCH_PORT=n                     first port of the broker
+#
+# Prints a line per case and writes build/bench.json; build/bench/ keeps every run and every log.
+# The system's TCP congestion control is cubic meanwhile, where this may be set, and what it was
+# before afterwards: both clients and the broker live under the same one.
+set -eu
+cd "$(dirname "$0")/../.."
+
+peer_package=2.16.1 # of confluent-kafka; carries librdkafka 2.16.0, the newest
+nodes=3
+topic=bench
+build=${BUILD:-build}
+work=$build/bench
+runs=${RUNS:-5}
+[ $# = 0 ] || CASES=$*
+port=${BENCH_PORT:-$((20000 + $$ % 10000))}
+congestion_file=/proc/sys/net/ipv4/tcp_congestion_control
+congestion_before=
+broker=
+watcher=
+failures=0
+
+say() { echo "bench: $*"; }
+die() {
+    echo "bench: $*" >&2
+    exit 1
+}
+
+stop_broker() {
+    [ -n "$broker" ] || return 0
+    kill "$broker" 2>/dev/null || true
+    wait "$broker" 2>/dev/null || true
+    broker=
+}
+
+clean_up() {
+    stop_broker
+    [ -z "$congestion_before" ] || echo "$congestion_before" >"$congestion_file" || true
+}
+
+# ---- the peer ---------------------------------------------------------------------------------
+
+# Sets peer_library to the full path of a librdkafka, installing the package into a cache outside
+# the tree if need be. The package is chosen by name and version, nothing else is looked up.
+find_peer() {
+    if [ -n "${LIBRDKAFKA:-}" ]; then
+        [ -f "$LIBRDKAFKA" ] || die "LIBRDKAFKA=$LIBRDKAFKA: no such file"
+        peer_library=$(cd "$(dirname "$LIBRDKAFKA")" && pwd)/$(basename "$LIBRDKAFKA")
+        return
+    fi
+    folder=${XDG_CACHE_HOME:-$HOME/.cache}/sluice/peer/confluent-kafka-$peer_package
+    if [ ! -d "$folder" ]; then
+        rm -rf "$folder.part"
+        mkdir -p "$(dirname "$folder")"
+        PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check \
+            --no-deps --only-binary :all: --target "$folder.part" \
+            "confluent-kafka==$peer_package" ||
+            die "the peer is missing: python3 with pip installs confluent-kafka" \
+                "$peer_package, or LIBRDKAFKA= names a library file"
+        mv "$folder.part" "$folder"
+    fi
+    peer_library=$(find "$folder/confluent_kafka.libs" -name 'librdkafka-*.so.1' | head -n 1)
+    [ -n "$peer_library" ] || die "no librdkafka-*.so.1 under $folder: remove it and try again"
+}
+
+find_header() {
+    for include in $(pkg-config --variable=includedir rdkafka 2>/dev/null) /usr/include \
+        /usr/local/include; do
+        [ ! -f "$include/librdkafka/rdkafka.h" ] || return 0
+    done
+    return 1
+}
+
+# Sets include to the folder that has librdkafka/rdkafka.h.
+need_header() {
+    ! find_header || return 0
+    sh mk/deps.sh bench || exit 1
+    find_header || die "librdkafka/rdkafka.h is missing: install librdkafka's development package"
+}
+
+build_clients() {
+    library=${SLUICE_LIBRARY:-$build/libsluice.so}
+    [ -f "$library" ] || die "$library is missing: run make first"
+    [ -x "$build/sluice-broker" ] || die "build/sluice-broker is missing: run make first"
+    library=$(cd "$(dirname "$library")" && pwd)/$(basename "$library")
+    flags="-std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra"
+    # The older kind of rpath also serves what the libraries themselves depend on.
+    rpath="-Wl,--disable-new-dtags,-rpath"
+    ${CC:-cc} $flags -I"$include" tests/bench/bench.c tests/bench/peer.c "$peer_library" \
+        "$rpath,$(dirname "$peer_library")" -o "$work/peer"
+    ${CC:-cc} $flags -Iinclude tests/bench/bench.c tests/bench/ours.c "$library" \
+        "$rpath,$(dirname "$library")" -o "$work/sluice"
+}
+
+# ---- congestion control -----------------------------------------------------------------------
+
+set_congestion() {
+    [ -r "$congestion_file" ] || return 0
+    now=$(cat "$congestion_file")
+    [ "$now" != cubic ] || return 0
+    if (echo cubic >"$congestion_file") 2>/dev/null; then
+        congestion_before=$now
+    else
+        say "congestion control stays $now: cubic may not be set here"
+    fi
+}
+
+# What the broker's connections use, as the kernel tells while a client is at work.
+watch_broker() {
+    if ! command -v ss >/dev/null; then
+        echo "unknown (no ss)" >"$work/congestion"
+        return 0
+    fi
+    (
+        sleep 1.5 # after the first client has connected, before it ends
+        ss -Htin "( sport >= :$port and sport < :$((port + nodes)) )" | awk '
+            { for (i = 2; i <= NF; i++) if ($i ~ /^wscale:/) name[$(i - 1)] = 1 }
+            END { for (n in name) { printf "%s%s", sep, n; sep = "," } print sep ? "" : "unknown" }'
+    ) >"$work/congestion" &
+    watcher=$!
+}
+
+# Says which congestion control ran at each end in a case, whenever that is news.
+report_congestion() {
+    [ -z "$watcher" ] || wait "$watcher" || true
+    watcher=
+    ends=$(awk '
+        { for (i = 1; i <= NF; i++) { split($i, part, "="); field[part[1]] = part[2] } }
+        !((field["client"], field["congestion"]) in seen) {
+            seen[field["client"], field["congestion"]] = 1
+            ends[field["client"]] = ends[field["client"]] sep[field["client"]] field["congestion"]
+            sep[field["client"]] = ","
+        }
+        END { printf "sluice=%s peer=%s", ends["sluice"], ends["peer"] }' "$work/$1.runs")
+    ends="$ends broker=$(cat "$work/congestion")"
+    [ "$ends" = "${last_ends:-}" ] || say "congestion control: $ends"
+    last_ends=$ends
+}
+
+# ---- cases ------------------------------------------------------------------------------------
+
+broker_options() { "$work/peer" list | awk -v name="$1" '$1 == name { $1 = ""; print }'; }
+
+# The first option of the case that this broker doesn't know, if any.
+missing_option() {
+    for word in $(broker_options "$1"); do
+        case $word in
+        --*) grep -q -e "$word" "$work/broker-help" || { echo "$word" && return; } ;;
+        esac
+    done
+}
+
+# A broker of its own for each case, on ports that nobody has used before.
+start_broker() {
+    "$build/sluice-broker" --port "$port" --nodes $nodes --bench $(broker_options "$1") \
+        >"$work/$1.broker.log" 2>&1 &
+    broker=$!
+    prepared=$("$work/peer" prepare "127.0.0.1:$port" $topic "$1" 2>"$work/$1.log") || return 1
+    [ "${prepared##*leaders=}" = $nodes ] || {
+        echo "the topic is not spread over $nodes nodes: $prepared" >>"$work/$1.log"
+        return 1
+    }
+}
+
+# run_client CASE CLIENT PROPERTIES: one process, one more line in CASE.runs.
+run_client() {
+    line=$(timeout 180 "$work/$2" run "127.0.0.1:$port" $topic "$1" $3 2>>"$work/$1.log") ||
+        return 1
+    echo "client=$2 $line" >>"$work/$1.runs"
+}
+
+run_pairs() {
+    : >"$work/$1.runs"
+    watch_broker
+    i=1
+    while [ "$i" -le "$runs" ]; do
+        if [ $((i % 2)) = 1 ]; then
+            run_client "$1" sluice "${SLUICE_PROPERTIES:-}" || return 1
+            run_client "$1" peer "${PEER_PROPERTIES:-}" || return 1
+        else
+            run_client "$1" peer "${PEER_PROPERTIES:-}" || return 1
+            run_client "$1" sluice "${SLUICE_PROPERTIES:-}" || return 1
+        fi
+        i=$((i + 1))
+    done
+}
+
+run_case() {
+    if start_broker "$1" && run_pairs "$1"; then
+        report_congestion "$1"
+        awk -f tests/bench/summary.awk "$work/$1.runs"
+        cat "$work/$1.runs" >>"$work/runs"
+    else
+        why=$(tail -n 1 "$work/$1.log" | sed "s/^bench: //")
+        say "$1 FAILED: $why (logs: $work/$1.log, $work/$1.broker.log)"
+        failures=$((failures + 1))
+    fi
+    stop_broker
+    port=$((port + nodes))
+}
+
+print_header() {
+    say "sluice $("$work/sluice" version), peer librdkafka $("$work/peer" version) ($peer_library)"
+    say "$(uname -sr), $(getconf _NPROCESSORS_ONLN) cores, load $(cut -d ' ' -f 1 /proc/loadavg)"
+    say "one bundled broker process per case (--bench, $nodes nodes), both clients on it;" \
+        "acks=all, linger.ms=5, batch.size=1000000, 512 MiB of buffer, every record reported" \
+        "with its tag, check.crcs=true, one application thread"
+    say "$runs interleaved runs per client, a process each; figures are medians, each metric by" \
+        "itself, ratios are of medians; cpu_ns is CPU of the whole client process per record"
+}
+
+[ "$runs" -ge 1 ] 2>/dev/null || die "RUNS=$runs: a number from 1 on is wanted"
+mkdir -p "$work"
+: >"$work/runs"
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+find_peer
+need_header
+build_clients
+"$build/sluice-broker" --help >"$work/broker-help" 2>&1 || true
+set_congestion
+print_header
+for name in ${CASES:-$("$work/peer" list | cut -d ' ' -f 1)}; do
+    "$work/peer" list | grep -q "^$name " || die "no case '$name'; $work/peer list prints all"
+    option=$(missing_option "$name")
+    if [ -n "$option" ]; then
+        say "$name skipped: this broker has no $option"
+        [ -z "${CASES:-}" ] || failures=$((failures + 1))
+        continue
+    fi
+    run_case "$name"
+done
+awk -v json=1 -f tests/bench/summary.awk "$work/runs" >"$build/bench.json"
+[ "$failures" = 0 ] || die "$failures case(s) failed"

@@ -1,0 +1,85 @@
+# What the cases share; each is a script of its own that starts with this file.
+#
+# From kafka.sh: SLUICE_KAFKA, SLUICE_KAFKA_BOOTSTRAP, SLUICE_KAFKA_VERSION. From run.sh: BUILD, the
+# folder of the built programs; SCRATCH, an empty folder that is the case's own and its working
+# directory; RECORDS, how many records each way of producing is tried with; ROUNDS, how many times
+# a node is killed, and RATE, records per second meanwhile. A case ends with status 0 or has failed;
+# what it prints is shown if it failed.
+
+set -euo pipefail
+export LC_ALL=C
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+kafka=$SLUICE_KAFKA
+bootstrap=$SLUICE_KAFKA_BOOTSTRAP
+codecs="none gzip snappy lz4 zstd"
+tab=$(printf '\t')
+cd "$SCRATCH"
+
+producer() { "$BUILD/examples/producer" -b "$bootstrap" "$@"; }
+consumer() { "$BUILD/examples/consumer" -b "$bootstrap" "$@"; }
+
+# become_verify SUBCOMMAND ARGUMENT...: for a background command that has to be signalled: $! of a
+# function that merely called the program would be a shell around it.
+become_verify() {
+    local verb=$1
+    shift
+    if [ "$verb" != audit ]; then set -- --bootstrap "$bootstrap" "$@"; fi
+    exec "$BUILD/kafka/verify" "$verb" "$@"
+}
+verify() { (become_verify "$@"); }
+
+fail() {
+    echo "failed: $*" >&2
+    exit 1
+}
+
+# make_lines FIRST COUNT 0|1: numbered lines, keyed or not.
+make_lines() {
+    awk -v first="$1" -v count="$2" -v keyed="$3" -f "$here/lines.awk"
+}
+
+# await_line FILE TEXT PID: until a line TEXT is in FILE, as long as process PID lives.
+await_line() {
+    until grep -qx "$2" "$1" 2>/dev/null; do
+        kill -0 "$3" 2>/dev/null || fail "the process that was to print '$2' ended"
+        sleep 0.1
+    done
+}
+
+# same_lines WANT GOT: the same lines as often, in any order.
+same_lines() {
+    sort "$1" >want.sorted
+    sort "$2" >got.sorted
+    cmp want.sorted got.sorted || fail "$2 differs from $1 (first lines: $(
+        diff want.sorted got.sorted | cut -c1-100 | head -n 3
+    ))"
+    rm want.sorted got.sorted
+}
+
+# in_order FILE FIELD: within each partition (field 1), the numbers at the start of field FIELD only
+# go up. A line without a number, an empty one, is passed over.
+in_order() {
+    awk -F '\t' -v field="$2" '
+        $field !~ /^[0-9]+ / { next }
+        {
+            number = substr($field, 1, 8) + 0
+            if (($1 in last) && number <= last[$1]) {
+                print "line " NR ": " number " after " last[$1] " in " $1
+                exit 1
+            }
+            last[$1] = number
+        }' "$1" || fail "$1 is out of order"
+}
+
+# values_of FILE: a consumed file without its first field, the partition.
+values_of() { cut -f 2- "$1"; }
+
+# audit_nodes TOPIC LEDGER: the log of the topic on the disk of each node, against the ledger.
+audit_nodes() {
+    local node
+    "$kafka" await-sync "$1"
+    for node in 1 2 3; do
+        "$kafka" dump "$node" "$1" | verify audit --ledger "$2"
+    done
+}

@@ -1,0 +1,27 @@
+# kill -9 of a leader under load, again and again, with acks=all and two of three replicas needed:
+# everything that was sent must be written, once and in order, by our own reading as by the log on
+# the disk of each node.
+. "$(dirname "$0")/common.sh"
+
+"$kafka" topic killed 6
+become_verify produce --topic killed --partitions 6 --count 100000000 --rate "$RATE" \
+    --codec lz4 --keys --seed 7 --ledger ledger >produced &
+producing=$!
+trap 'kill -KILL "$producing" 2>/dev/null || true' EXIT
+
+sleep 3
+for ((round = 0; round < ROUNDS; round++)); do
+    node=$("$kafka" leader killed $((round % 6)))
+    echo "round $round: killing node $node"
+    "$kafka" kill "$node"
+    sleep 5
+    "$kafka" restart "$node"
+    "$kafka" await-sync killed
+    kill -0 "$producing" || fail "the producer ended by itself"
+    sleep 2
+done
+kill "$producing"
+wait "$producing" || fail "the producer's own checks"
+cat produced
+verify consume --ledger ledger
+audit_nodes killed ledger

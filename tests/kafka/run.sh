@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+#
+# The suite on a real Apache Kafka: `make test-kafka`, and with SOAK=1 `make soak-kafka`.
+#
+#   tests/kafka/run.sh [VERSION]...      newest and 3.9 unless named; see kafka.sh
+#
+# For each version a cluster of three nodes is started, every script of cases/ runs on it, a line
+# "pass" or "fail" each, and the cluster is stopped. The last line is "N passed, N failed"; the
+# exit status is 0 only if none failed. In the environment:
+#
+#   BUILD     the folder of the built programs (build)
+#   CASES     the cases to run, by name, instead of all
+#   RECORDS   records per direction: text and bytes are tried with half of them each (1,000,000;
+#             soak: 10,000,000)
+#   ROUNDS    how many times a node is killed (3; soak: four in each of MINUTES=60)
+#   RATE      records per second while nodes are killed (20,000; soak: 2,000, for the disk's sake)
+#
+# The nodes' data is below $TMPDIR (/tmp): about 1 GB, soak ten times that, until each run ends.
+
+set -uo pipefail
+
+script=${BASH_SOURCE[0]}
+here=$(cd "$(dirname "$script")" && pwd)
+# In the order of their cost, the one that disturbs the brokers last.
+all_cases="text-to-java text-from-java bytes kill-leader close-frozen"
+
+# run_child COMMAND...: runs it so that a signal to this shell ends it first. A trap is only run
+# once the command in front of the shell has ended, so it runs in the background, waited for.
+child=
+run_child() {
+    local status=0
+    "$@" &
+    child=$!
+    wait "$child" || status=$?
+    child=
+    return $status
+}
+give_up() {
+    trap '' HUP INT TERM
+    [ -n "$child" ] && kill "$child" 2>/dev/null && wait "$child"
+    exit 130
+}
+trap give_up HUP INT TERM
+
+# run_case NAME: one case, its line, and its text if it failed.
+run_case() {
+    local started=$SECONDS verdict=pass
+    export SCRATCH=$SLUICE_KAFKA_DIR/case-$1
+    mkdir -p "$SCRATCH"
+    run_child timeout --kill-after=10 "$CASE_LIMIT" bash "$here/cases/$1.sh" \
+        >"$SCRATCH/case.log" 2>&1 || verdict=fail
+    printf '%s  %-6s  %-16s %4d s\n' "$verdict" "$SLUICE_KAFKA_VERSION" "$1" $((SECONDS - started))
+    echo "$verdict" >>"$RESULTS"
+    if [ "$verdict" = fail ]; then
+        tail -n 40 "$SCRATCH/case.log" | sed 's/^/      /'
+        return 1
+    fi
+    # What is shown of a case that passed is its figures.
+    grep -E '^(produce|consume|audit|close-frozen): ' "$SCRATCH/case.log" | sed 's/^/      /'
+    rm -rf "$SCRATCH"
+}
+
+# inside: the part that runs in a cluster.
+inside() {
+    local name status=0
+    for name in ${CASES:-$all_cases}; do run_case "$name" || status=1; done
+    exit $status
+}
+
+if [ "${1-}" = --inside ]; then
+    inside
+fi
+
+BUILD=${BUILD:-build}
+BUILD=$(cd "$BUILD" && pwd) || exit 2
+for program in examples/producer examples/consumer kafka/verify; do
+    if [ ! -x "$BUILD/$program" ]; then
+        echo "run.sh: $BUILD/$program is not built; \`make test-kafka\` builds it" >&2
+        exit 2
+    fi
+done
+if [ -n "${SOAK-}" ]; then
+    RECORDS=${RECORDS:-10000000} ROUNDS=${ROUNDS:-$((4 * ${MINUTES:-60}))}
+    RATE=${RATE:-2000} CASE_LIMIT=36000
+else
+    RECORDS=${RECORDS:-1000000} ROUNDS=${ROUNDS:-3} RATE=${RATE:-20000} CASE_LIMIT=300
+fi
+# Text and bytes are half each.
+RECORDS=$((RECORDS / 2))
+RESULTS=$(mktemp) || exit 2
+trap 'rm -f "$RESULTS"' EXIT
+export BUILD RECORDS ROUNDS RATE CASE_LIMIT RESULTS CASES=${CASES-}
+
+[ $# -gt 0 ] || set -- newest 3.9
+for wanted in "$@"; do
+    before=$(wc -l <"$RESULTS")
+    run_child "$here/kafka.sh" run "$wanted" "$here/run.sh" --inside && continue
+    if [ "$(wc -l <"$RESULTS")" = "$before" ]; then
+        echo "fail  $wanted: the cluster did not start, or was ended from outside"
+        echo fail >>"$RESULTS"
+    fi
+done
+passed=$(grep -c pass "$RESULTS")
+failed=$(grep -c fail "$RESULTS")
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
