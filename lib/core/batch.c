@@ -196,8 +196,7 @@ static bool reserve_pieces(struct sl_core *core, struct sl_batch *batch) {
         sl_alloc_resize(core->alloc, is_own ? NULL : batch->pieces,
                         is_own ? 0 : (size_t)batch->piece_cap, (size_t)cap, sizeof *pieces);
     if (pieces == NULL) return false;
-    charge_batch(core, batch,
-                 (int64_t)sizeof *pieces * (cap - (is_own ? 0 : batch->piece_cap)));
+    charge_batch(core, batch, (int64_t)sizeof *pieces * (cap - (is_own ? 0 : batch->piece_cap)));
     batch->pieces = pieces;
     batch->piece_cap = cap;
     return true;
@@ -372,8 +371,7 @@ void sl_batch_destroy(struct sl_core *core, struct sl_batch *batch) {
     free_record_memory(core, batch);
     sl_alloc_free(core->alloc, batch->packed, batch->packed_cap);
     if (batch->pieces != batch->own_pieces)
-        sl_alloc_free(core->alloc, batch->pieces,
-                      (size_t)batch->piece_cap * sizeof *batch->pieces);
+        sl_alloc_free(core->alloc, batch->pieces, (size_t)batch->piece_cap * sizeof *batch->pieces);
     sl_delivery_destroy(core->alloc, batch->delivery);
     core->events.freed_bytes += batch->charged;
     give_batch(core, batch);

@@ -48,12 +48,12 @@ enum sl_batch_state {
  * identity in the header may be set anew, while certainly unwritten. */
 struct sl_batch {
     /* hot while open */
-    uint8_t *at;  /* where the next record goes */
-    uint8_t *end; /* of the segment */
+    uint8_t *at;                  /* where the next record goes */
+    uint8_t *end;                 /* of the segment */
     struct sl_delivery *delivery; /* owned until the outcome; carries the tags. NULL: no reports */
-    int32_t count;    /* records */
-    int32_t tag_cap;  /* room for tags; INT32_MAX without reports */
-    int32_t size;     /* bytes of the batch, header included */
+    int32_t count;                /* records */
+    int32_t tag_cap;              /* room for tags; INT32_MAX without reports */
+    int32_t size;                 /* bytes of the batch, header included */
     enum sl_batch_state state;
     uint64_t generation; /* of flushes: all its records belong to it */
     int64_t base_timestamp;
@@ -65,14 +65,15 @@ struct sl_batch {
     struct sl_partition *partition;
     struct sl_segment *segments; /* owned, in order */
     struct sl_segment *last;
-    struct sl_list values; /* owned struct sl_chunk: large values sent from where they were staged */
+    struct sl_list
+        values; /* owned struct sl_chunk: large values sent from where they were staged */
     int32_t value_count;
     int32_t segment_count;
-    struct sl_iov *pieces;  /* the sealed bytes in order, header first: own_pieces, or owned */
+    struct sl_iov *pieces; /* the sealed bytes in order, header first: own_pieces, or owned */
     int32_t piece_cap;
     int32_t piece_count;
     struct sl_iov own_pieces[SL_BATCH_OWN_PIECES];
-    uint8_t *packed;     /* owned: header and compressed records instead of segments, or NULL */
+    uint8_t *packed; /* owned: header and compressed records instead of segments, or NULL */
     size_t packed_cap;
     uint16_t attributes; /* the codec */
     int64_t charged;     /* bytes of the sending account that go back with it */
@@ -82,11 +83,11 @@ struct sl_batch {
     int64_t producer_id; /* with sequence: the identity that its header names */
     int32_t sequence;    /* -1: none yet */
     int16_t epoch;
-    uint16_t attempts;   /* times sent */
-    bool due;            /* open: has lingered; closed as soon as nothing is before it */
-    bool headed;         /* the header has been written */
-    bool maybe_written;  /* an attempt ended without an answer */
-    bool reported;       /* has its outcome while a request still refers to it */
+    uint16_t attempts;              /* times sent */
+    bool due;                       /* open: has lingered; closed as soon as nothing is before it */
+    bool headed;                    /* the header has been written */
+    bool maybe_written;             /* an attempt ended without an answer */
+    bool reported;                  /* has its outcome while a request still refers to it */
     struct sl_produce_entry *entry; /* in flight: its line in the request; else NULL */
 };
 

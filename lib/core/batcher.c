@@ -9,20 +9,16 @@
  * wait to be sent is only marked due: it goes on filling, and is closed when it would be next. So
  * a slow broker gets few large batches, not many small ones.
  *
- * Closed batches are sealed in order, at most CODEC_MS of codec work in a turn; the rest comes in
- * the next turn, which is asked for.
- *
- * Memory may be short at any point. Then the record at hand stays where it is, at the head of the
- * backlog, linger ends for what is open (outcomes free memory), and the walk goes on from there in
- * a later turn: nothing is lost, nothing overtakes.
+ * Closed batches are sealed in order, about a millisecond of codec work in a turn; the rest comes
+ * in the next turn, which is asked for.
  *
  * Invariants: a batch holds records of one flush generation; all batches without outcome are in
- * `expiry` by deadline; `lingering` and `overdue`
- * have every open batch that is not due; decided <= accepted, and
- * the difference is exactly what lies in backlog, waiting lists and batches.
+ * `expiry` by deadline; `lingering` and `overdue` have every open batch that is not due;
+ * decided <= accepted, and the difference is exactly what lies in backlog, waiting lists and
+ * batches.
  *
- * Not here: memory of batches (batch.c), counting and flushes (outcome.c), order and retries
- * (sender.c, sequences.c). */
+ * Not here: encoding (batcher_walk.c), memory of batches (batch.c), counting and flushes
+ * (outcome.c), order and retries (sender.c, sequences.c). */
 #include "core/batcher.h"
 
 #include <string.h>
@@ -31,16 +27,10 @@
 #include "core/partitioner.h"
 #include "core/plant.h"
 #include "core/unit.h"
-#include "record/batch_write.h"
 #include "record/record.h"
 #include "sluice/error.h"
-#include "sluice/kafka_errors.h"
 
-enum {
-    BATCHER_POOL_SHARE = 4,      /* up to 1/4 of the budget stays as warm segments */
-    BATCHER_RETRY_MS = 10,       /* memory was short; arbitrary */
-    BATCHER_VALUE_PIECES = 2     /* a large value, and the records after it */
-};
+enum { BATCHER_POOL_SHARE = 4 }; /* up to 1/4 of the budget stays as warm segments */
 
 /* Input that each codec gets through in about a millisecond, by measurement of 100-byte JSON. */
 static size_t measure_codec_budget(int codec) {
@@ -142,7 +132,7 @@ static void turn_sticky(struct sl_batch *batch) {
     t->sticky = -1;
 }
 
-static void close_batch(struct sl_core *core, struct sl_batch *batch) {
+void sl_batcher_close(struct sl_core *core, struct sl_batch *batch) {
     struct sl_batcher *b = &core->batcher;
     SL_ASSERT(batch->state == SL_BATCH_OPEN && batch->partition->produce.open == batch);
     sl_list_remove(&batch->linger);
@@ -159,7 +149,7 @@ static void close_batch(struct sl_core *core, struct sl_batch *batch) {
  * sent. */
 static void lapse_batch(struct sl_core *core, struct sl_batch *batch) {
     if (batch->partition->produce.queued == 0) {
-        close_batch(core, batch);
+        sl_batcher_close(core, batch);
         return;
     }
     batch->due = true;
@@ -171,8 +161,7 @@ static void lapse_batch(struct sl_core *core, struct sl_batch *batch) {
 static void seal_closed(struct sl_core *core) {
     struct sl_batcher *b = &core->batcher;
     while (!sl_list_is_empty(&b->closed) && (b->codecs == NULL || b->codec_left > 0)) {
-        struct sl_batch *batch =
-            SL_LIST_OF(sl_list_pop_front(&b->closed), struct sl_batch, node);
+        struct sl_batch *batch = SL_LIST_OF(sl_list_pop_front(&b->closed), struct sl_batch, node);
         size_t worked = sl_batch_seal(core, batch);
         b->codec_left -= worked < b->codec_left ? worked : b->codec_left;
         sl_list_push_back(&batch->partition->produce.sealed, &batch->node);
@@ -183,239 +172,8 @@ static void seal_closed(struct sl_core *core) {
 void sl_batcher_on_drained(struct sl_core *core, struct sl_partition *partition) {
     struct sl_batch *open = partition->produce.open;
     if (open == NULL || !open->due || partition->produce.queued > 0) return;
-    close_batch(core, open);
+    sl_batcher_close(core, open);
     seal_closed(core);
-}
-
-/* ---- records into batches ---- */
-
-static void set_up_partition(struct sl_partition *p) {
-    struct sl_partition_produce *pp = &p->produce;
-    sl_list_init(&pp->sealed);
-    sl_list_init(&pp->in_flight);
-    sl_list_init(&pp->ready);
-    pp->producer_id = -1;
-    pp->epoch = -1;
-    pp->acked_offset = -1;
-    pp->is_set_up = true;
-}
-
-/* NULL: out of memory. */
-static struct sl_batch *open_batch(struct sl_core *core, struct sl_partition *p,
-                                   const struct sl_chunk *from, size_t room) {
-    struct sl_batcher *b = &core->batcher;
-    if (!p->produce.is_set_up) set_up_partition(p);
-    struct sl_batch *batch = sl_batch_create(core, p, room, b->open_count);
-    if (batch == NULL) return NULL;
-    bool has_waited = from->since != 0;
-    int64_t since = has_waited ? from->since : core->now;
-    batch->generation = from->generation;
-    batch->deadline = since + core->settings->delivery_timeout_ms * SL_MS;
-    p->produce.open = batch;
-    b->open_count++;
-    batch->opened_at = core->now;
-    sl_list_push_back(has_waited ? &b->overdue : &b->lingering, &batch->linger);
-    /* Nearly always the last; what has waited is sorted in. */
-    struct sl_list *at = &b->expiry;
-    while (at->prev != &b->expiry &&
-           SL_LIST_OF(at->prev, struct sl_batch, expiry)->deadline > batch->deadline)
-        at = at->prev;
-    sl_list_insert_before(at, &batch->expiry);
-    return batch;
-}
-
-/* The record's partition, -1: there is no such partition. */
-static int32_t choose_partition(struct sl_core *core, struct sl_batching *t,
-                                const struct sl_staged_record *r, const uint8_t *key) {
-    struct sl_topic *topic = t->topic;
-    if ((r->flags & SL_STAGED_PARTITION) != 0)
-        return r->partition >= 0 && r->partition < topic->partition_count ? r->partition : -1;
-    if ((r->flags & SL_STAGED_KEY_NULL) == 0)
-        return sl_partitioner_of_key(key, r->key_size, topic->partition_count);
-    if (t->sticky < 0 || t->sticky >= topic->partition_count) {
-        t->sticky = sl_partitioner_sticky(&core->rng, topic);
-        t->sticky_bytes = 0;
-    }
-    return t->sticky;
-}
-
-static bool is_sticky(const struct sl_staged_record *r) {
-    return (r->flags & (SL_STAGED_PARTITION | SL_STAGED_KEY_NULL)) == SL_STAGED_KEY_NULL;
-}
-
-/* Whether the batch can take another record of so many bytes by its limits, memory apart. */
-static bool is_within_limits(const struct sl_core *core, const struct sl_batch *batch,
-                             const struct sl_chunk *from, size_t bytes) {
-    const struct sl_settings *s = core->settings;
-    size_t limit = (size_t)(s->batch_size < s->max_request_size ? s->batch_size
-                                                                : s->max_request_size);
-    return batch->generation == from->generation && (size_t)batch->size + bytes <= limit &&
-           batch->segment_count + BATCHER_VALUE_PIECES * (batch->value_count + 1) <=
-               SL_BATCH_PIECES;
-}
-
-/* The open batch is in no list and of no partition any more. */
-static void detach_open(struct sl_core *core, struct sl_batch *batch) {
-    sl_list_remove(&batch->linger);
-    batch->partition->produce.open = NULL;
-    core->batcher.open_count--;
-}
-
-/* The batch, or a new one of the partition when it is NULL, with room for the record. NULL: out of
- * memory. */
-static struct sl_batch *make_room(struct sl_core *core, struct sl_partition *p,
-                                  struct sl_batch *batch, const struct sl_chunk *from, size_t room,
-                                  bool has_value) {
-    bool is_new = batch == NULL;
-    if (is_new) batch = open_batch(core, p, from, room);
-    if (batch == NULL || sl_batch_grow(core, batch, room, has_value)) return batch;
-    if (is_new) {
-        detach_open(core, batch);
-        sl_list_remove(&batch->expiry);
-        sl_batch_destroy(core, batch);
-    }
-    return NULL;
-}
-
-static void write_record(struct sl_core *core, struct sl_batch *batch,
-                         const struct sl_staged_record *r, const uint8_t *body,
-                         struct sl_chunk *value) {
-    const uint8_t *key = body + r->headers_size;
-    struct sl_record_in in = {
-        .key = key,
-        .value = key + r->key_size,
-        .headers = body,
-        .key_size = (r->flags & SL_STAGED_KEY_NULL) != 0 ? -1 : (int32_t)r->key_size,
-        .value_size = (r->flags & SL_STAGED_VALUE_NULL) != 0 ? -1 : (int32_t)r->value_size,
-        .headers_size = r->headers_size,
-        .header_count = r->header_count,
-    };
-    int64_t stamp = (r->flags & SL_STAGED_TIMESTAMP) != 0 ? r->timestamp_ms : core->wall_ms;
-    int32_t index = batch->count;
-    if (index == 0) batch->base_timestamp = batch->max_timestamp = stamp;
-    if (stamp > batch->max_timestamp) batch->max_timestamp = stamp;
-    int64_t delta = stamp - batch->base_timestamp;
-    uint8_t *start = batch->at;
-    if (value == NULL) {
-        batch->at += sl_batch_write_record(start, &in, delta, index);
-        batch->size += (int32_t)(batch->at - start);
-        core->events.freed_bytes += r->charge;
-    } else {
-        batch->at += sl_batch_write_head(start, &in, delta, index);
-        sl_batch_put_value(core, batch, value);
-        batch->at += sl_batch_write_tail(batch->at, &in);
-        batch->size += (int32_t)(batch->at - start) + (int32_t)value->size;
-        core->events.freed_bytes += r->charge;
-    }
-    if (batch->delivery != NULL) batch->delivery->tags[index] = r->tag;
-    batch->count = index + 1;
-}
-
-/* False: out of memory, the record is where it was. */
-static bool encode_record(struct sl_core *core, struct sl_batching *t, const struct sl_chunk *from,
-                          const struct sl_staged_record *r) {
-    struct sl_chunk *value = sl_staging_value_chunk(r);
-    const uint8_t *body = (const uint8_t *)(r + 1) + (value != NULL ? sizeof value : 0);
-    const uint8_t *key = body + r->headers_size;
-    uint32_t value_bytes = value != NULL ? value->size : 0;
-    size_t room = (size_t)SL_RECORD_OVERHEAD_MAX + r->headers_size + r->key_size +
-                  (value != NULL ? 0 : r->value_size);
-    for (;;) {
-        int32_t index = choose_partition(core, t, r, key);
-        if (index < 0)
-            return sl_outcome_fail_record(core, r, r->partition, from->generation,
-                                          SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION) == 0;
-        struct sl_partition *p = t->topic->partitions[index];
-        struct sl_batch *batch = p->produce.open;
-        if (batch != NULL && !is_within_limits(core, batch, from, room + value_bytes)) {
-            close_batch(core, batch);
-            batch = NULL;
-            /* Its closing may have turned the choice for records without key. */
-            if (is_sticky(r) && t->sticky < 0) continue;
-        }
-        if (batch == NULL || value != NULL || batch->count == batch->tag_cap ||
-            (size_t)(batch->end - batch->at) < room) {
-            batch = make_room(core, p, batch, from, room, value != NULL);
-            if (batch == NULL) return false;
-        }
-        int32_t before = batch->size;
-        write_record(core, batch, r, body, value);
-        if (is_sticky(r)) t->sticky_bytes += batch->size - before;
-        return true;
-    }
-}
-
-/* ---- the walk over what was taken ---- */
-
-/* Gives the topics that staging has interned since a place in `topics`. False: out of memory. */
-static bool adopt_topics(struct sl_core *core) {
-    struct sl_batcher *b = &core->batcher;
-    while (!sl_list_is_empty(&b->new_topics)) {
-        struct sl_staging_topic *name = SL_LIST_OF(b->new_topics.next, struct sl_staging_topic, node);
-        SL_ASSERT(name->index == b->topic_count);
-        if (b->topic_count == b->topic_cap) {
-            uint32_t cap = b->topic_cap == 0 ? 16 : b->topic_cap * 2;
-            struct sl_batching **topics =
-                sl_alloc_resize(core->alloc, b->topics, b->topic_cap, cap, sizeof *topics);
-            if (topics == NULL) return false;
-            b->topics = topics;
-            b->topic_cap = cap;
-        }
-        struct sl_topic *topic = sl_metadata_topic(core, name->name);
-        if (topic == NULL) return false;
-        struct sl_batching *t = sl_alloc_zero(core->alloc, sizeof *t);
-        if (t == NULL) return false;
-        t->name = name->name;
-        t->topic = topic;
-        t->sticky = -1;
-        if (topic->staged.next == NULL) sl_list_init(&topic->staged);
-        topic->batching = t;
-        b->topics[b->topic_count++] = t;
-        sl_list_remove(&name->node);
-    }
-    return true;
-}
-
-/* False: out of memory; chunk->walked says how far it came. */
-static bool walk_chunk(struct sl_core *core, struct sl_chunk *chunk) {
-    struct sl_batcher *b = &core->batcher;
-    uint32_t at = chunk->walked;
-    uint32_t run_at = chunk->run_at;
-    uint32_t run_topic = at > run_at ? sl_staging_record(chunk, run_at)->topic : UINT32_MAX;
-    struct sl_batching *t = NULL;
-    bool is_done = true;
-    while (at < chunk->size) {
-        const struct sl_staged_record *r = sl_staging_record(chunk, at);
-        if (r->topic != run_topic || t == NULL) {
-            if (r->topic != run_topic) run_at = at;
-            run_topic = r->topic;
-            t = b->topics[run_topic];
-        }
-        is_done = t->topic->partition_count > 0 ? encode_record(core, t, chunk, r)
-                                                : sl_waiting_put(core, t, chunk, r);
-        if (!is_done) break;
-        at += r->size;
-    }
-    chunk->walked = at;
-    chunk->run_at = run_at;
-    return is_done;
-}
-
-static void walk_backlog(struct sl_core *core) {
-    struct sl_batcher *b = &core->batcher;
-    b->retry_at = 0;
-    if (sl_list_is_empty(&b->backlog) && sl_list_is_empty(&b->new_topics)) return;
-    bool is_done = adopt_topics(core);
-    while (is_done && !sl_list_is_empty(&b->backlog)) {
-        struct sl_chunk *chunk = SL_LIST_OF(b->backlog.next, struct sl_chunk, node);
-        is_done = walk_chunk(core, chunk);
-        if (!is_done) break;
-        sl_list_remove(&chunk->node);
-        sl_batcher_give_chunk(core, chunk);
-    }
-    if (is_done) return;
-    b->retry_at = core->now + BATCHER_RETRY_MS * SL_MS;
-    b->hurry = true;
 }
 
 /* ---- the turn ---- */
@@ -447,7 +205,7 @@ void sl_batcher_run(struct sl_core *core) {
     if (b->codecs != NULL) b->codec_left = measure_codec_budget(core->settings->codec);
     run_expiry(core);
     sl_waiting_expire(core);
-    walk_backlog(core);
+    sl_batcher_walk(core);
     run_linger(core);
     seal_closed(core);
 }
@@ -477,6 +235,13 @@ uint64_t sl_batcher_pending(const struct sl_core *core) {
 }
 
 /* ---- commands and the end ---- */
+
+/* The open batch is in no list and of no partition any more. */
+static void detach_open(struct sl_core *core, struct sl_batch *batch) {
+    sl_list_remove(&batch->linger);
+    batch->partition->produce.open = NULL;
+    core->batcher.open_count--;
+}
 
 void sl_batcher_withdraw(struct sl_core *core, struct sl_batch *batch) {
     if (batch->state == SL_BATCH_OPEN) {

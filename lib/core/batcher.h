@@ -19,43 +19,45 @@ struct sl_staged;
 
 /* What the batcher knows of a topic that records were staged for. */
 struct sl_batching {
-    const char *name;       /* interned by staging, lives as long as the client's shell */
+    const char *name; /* interned by staging, lives as long as the client's shell */
     struct sl_topic *topic;
-    int32_t sticky;         /* partition of records without key; -1: to be chosen */
-    int64_t sticky_bytes;   /* that went there since */
-    uint64_t request;       /* sender: serial of the request being built that it was seen in … */
-    int32_t request_slot;   /* … and its place there */
+    int32_t sticky;       /* partition of records without key; -1: to be chosen */
+    int64_t sticky_bytes; /* that went there since */
+    uint64_t request;     /* sender: serial of the request being built that it was seen in … */
+    int32_t request_slot; /* … and its place there */
 };
 struct sl_batcher {
     struct sl_core *core;
-    struct sl_list backlog;    /* struct sl_chunk taken and not yet dealt with, in order */
-    struct sl_list waiting;    /* struct sl_chunk.age: records that wait for partitions, by age */
-    struct sl_list new_topics; /* struct sl_staging_topic not yet in `topics` */
+    struct sl_list backlog;      /* struct sl_chunk taken and not yet dealt with, in order */
+    struct sl_list waiting;      /* struct sl_chunk.age: records that wait for partitions, by age */
+    struct sl_list new_topics;   /* struct sl_staging_topic not yet in `topics` */
     struct sl_batching **topics; /* owned; by staging's index */
     uint32_t topic_count, topic_cap;
-    struct sl_list lingering;  /* open batches, oldest first: equal linger keeps deadlines in order */
-    struct sl_list overdue;    /* open batches whose records have waited for their topic: no linger */
-    struct sl_list closed;     /* batches that wait to be sealed, in order */
-    struct sl_list expiry;     /* batches without outcome, by deadline */
-    struct sl_list flushes;    /* struct sl_flush, oldest first */
+    struct sl_list
+        lingering;          /* open batches, oldest first: equal linger keeps deadlines in order */
+    struct sl_list overdue; /* open batches whose records have waited for their topic: no linger */
+    struct sl_list closed;  /* batches that wait to be sealed, in order */
+    struct sl_list expiry;  /* batches without outcome, by deadline */
+    struct sl_list flushes; /* struct sl_flush, oldest first */
     struct sl_batch_pool pool;
     struct sl_compress *codecs; /* owned; NULL without compression */
-    struct sl_writer scratch;  /* one contiguous input for the codec */
-    size_t codec_left;         /* bytes that may still be compressed in this turn */
-    uint64_t generation;       /* of flushes: counts FLUSH commands */
-    uint64_t serial;           /* of the batch closed last */
-    uint64_t accepted;         /* records taken from staging, ever */
-    uint64_t decided;          /* records with an outcome, ever */
-    int64_t retry_at;          /* memory was short: try again then; 0: it was not */
-    uint32_t open_count;       /* open batches */
-    int lost;                  /* worst outcome that no flush has told yet: 0 or a code */
-    bool hurry;                /* linger ends in this turn */
+    struct sl_writer scratch;   /* one contiguous input for the codec */
+    size_t codec_left;          /* bytes that may still be compressed in this turn */
+    uint64_t generation;        /* of flushes: counts FLUSH commands */
+    uint64_t serial;            /* of the batch closed last */
+    uint64_t accepted;          /* records taken from staging, ever */
+    uint64_t decided;           /* records with an outcome, ever */
+    int64_t retry_at;           /* memory was short: try again then; 0: it was not */
+    uint32_t open_count;        /* open batches */
+    int lost;                   /* worst outcome that no flush has told yet: 0 or a code */
+    bool hurry;                 /* linger ends in this turn */
 };
 
 int sl_batcher_init(struct sl_batcher *b, struct sl_core *core);
 void sl_batcher_deinit(struct sl_batcher *b);
 void sl_batcher_on_staged(struct sl_core *core, struct sl_staged *staged);
-void sl_batcher_on_command(struct sl_core *core, struct sl_command *command); /* FLUSH, DISCARD, HURRY */
+void sl_batcher_on_command(struct sl_core *core,
+                           struct sl_command *command); /* FLUSH, DISCARD, HURRY */
 /* Metadata: the topic's partition count became known or grew. */
 void sl_batcher_on_partitions(struct sl_core *core, struct sl_topic *topic);
 /* Metadata: the topic cannot be had; what waits for it ends NOT_WRITTEN with this code. */
@@ -75,6 +77,10 @@ void sl_batcher_finish(struct sl_core *core, struct sl_batch *batch, int outcome
 
 /* ---- between the batcher's files ---- */
 
+/* An open batch is complete: it waits to be sealed. */
+void sl_batcher_close(struct sl_core *core, struct sl_batch *batch);
+/* batcher_walk.c: deals with the backlog as far as memory allows. */
+void sl_batcher_walk(struct sl_core *core);
 /* Takes a batch that no request refers to out of the lists of its partition. */
 void sl_batcher_withdraw(struct sl_core *core, struct sl_batch *batch);
 /* outcome.c: counts records that have their outcome, for events and flushes. */
@@ -83,8 +89,8 @@ void sl_outcome_count(struct sl_core *core, int64_t count, uint64_t generation, 
  * no list. Needs no memory. */
 void sl_outcome_fail_chunk(struct sl_core *core, struct sl_chunk *chunk, int code);
 /* outcome.c: one record ends NOT_WRITTEN. 0 or NOMEM: nothing happened. */
-int sl_outcome_fail_record(struct sl_core *core, const struct sl_staged_record *r, int32_t partition,
-                           uint64_t generation, int code);
+int sl_outcome_fail_record(struct sl_core *core, const struct sl_staged_record *r,
+                           int32_t partition, uint64_t generation, int code);
 /* outcome.c: FLUSH. Takes the op. */
 void sl_outcome_on_flush(struct sl_core *core, struct sl_op *op);
 void sl_outcome_deinit(struct sl_batcher *b);
@@ -102,6 +108,8 @@ void sl_waiting_expire(struct sl_core *core);
 /* waiting.c: everything that waits ends NOT_WRITTEN. */
 void sl_waiting_fail_all(struct sl_core *core, int code);
 int64_t sl_waiting_deadline(const struct sl_core *core);
+/* check_producer.c: every invariant of the producer half; asserts. */
+void sl_check_producer(const struct sl_core *core);
 /* A chunk that is walked: back to staging, or freed when of odd size. */
 void sl_batcher_give_chunk(struct sl_core *core, struct sl_chunk *chunk);
 

@@ -114,6 +114,9 @@ struct sl_slice {
     size_t size;
     uint32_t slot;
     uint32_t epoch;
+    const char *topic; /* gate, once handed out: interned, lives as long as the gate … */
+    int32_t partition; /* … whatever the slot is used for meanwhile */
+    bool moved; /* `from` is where auto.offset.reset led: it need not go on from the slice before */
     int64_t from;           /* offset asked for: records before it are skipped */
     int64_t next_offset;    /* position after this slice */
     int64_t high_watermark; /* -1: unknown */

@@ -24,11 +24,12 @@ struct sl_fetch_session {
     bool in_flight;
     bool by_id;         /* topics are named by id (version 13 and later) */
     bool full;          /* the request in flight lists everything */
-    int32_t id;         /* 0: none */
+    bool dropped;       /* the session was started over since it left: its answer says nothing */
+    bool has_moved;     /* the answer being read has moved some position */
+    int32_t id;         /* 0: none; with epoch 0: the one that the next request ends */
     int32_t epoch;      /* of the next request; 0: full, asks for a session */
     int32_t reserved;   /* max_bytes of the request in flight */
-    int32_t told_count; /* partitions that it lists */
-    int64_t not_before; /* back-off after an error of the whole session */
+    int64_t not_before; /* back-off after an error of the whole session, or for want of progress */
     uint32_t attempts;
     struct sl_list changed; /* positions to tell the broker of; node of sl_fetch_position */
     struct sl_list settled; /* positions that its session has as they are */
@@ -45,10 +46,13 @@ void sl_fetch_displace(struct sl_core *core, struct sl_fetch_position *position)
 void sl_fetch_place(struct sl_core *core, struct sl_fetch_position *position);
 /* An error that a retry may mend: back off and try again; stale: metadata is asked again too. */
 void sl_fetch_retry(struct sl_core *core, struct sl_fetch_position *position, bool stale);
-/* An error that the application has to know: tells it once and stops; when memory is too short to
- * tell, the position is fetched again instead. */
+/* An error that the application has to know: tells it once, behind all that was fetched before, and
+ * stops; when memory is too short to tell, the position is fetched again instead. */
 void sl_fetch_stop(struct sl_core *core, struct sl_fetch_position *position, int code,
                    const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* The same in the middle of the check, for a position that is in no list. */
+void sl_fetch_stop_checked(struct sl_core *core, struct sl_fetch_position *position, int code,
+                           const char *text);
 /* The offset is out of range: auto.offset.reset decides. */
 void sl_fetch_reset(struct sl_core *core, struct sl_fetch_position *position, const char *why);
 
@@ -74,7 +78,9 @@ int64_t sl_fetch_session_deadline(const struct sl_core *core);
 /* Reads an answer: moves positions, queues the slices to be checked. The buffer is taken when
  * there are any. */
 void sl_fetch_answer_read(struct sl_fetch_session *session, struct sl_response *resp);
-/* Checks what came in earlier turns and hands it to the gate. */
-void sl_fetch_answer_check(struct sl_core *core);
+/* Checks what came in earlier turns and hands it to the gate, up to about so many bytes. */
+void sl_fetch_answer_check(struct sl_core *core, size_t most);
+/* All that has come, also in this turn: before something is said that comes behind it. */
+void sl_fetch_answer_flush(struct sl_core *core);
 
 #endif

@@ -11,7 +11,9 @@
  * takes it in asks again: there is no timer between.
  *
  * Anything odd (a lost answer, a session error, a missing partition) starts a new session: nothing
- * is lost by it, because positions only move with what was received. */
+ * is lost by it, because positions only move with what was received.
+ *
+ * Not done here: fetching from followers (KIP-392). */
 #include <string.h>
 
 #include "core/fetch.h"
@@ -20,7 +22,10 @@
 #include "sluice/error.h"
 #include "wire/messages.h"
 
-enum { FETCH_VERSION_BY_ID = 13 }; /* topics by id from here on (KIP-516) */
+enum {
+    FETCH_VERSION_BY_ID = 13, /* topics by id from here on (KIP-516) */
+    FETCH_SPACING_MS = 50     /* between requests that bring nothing: at most 20 a second */
+};
 
 /* ---- membership ---- */
 
@@ -42,7 +47,7 @@ struct sl_fetch_session *sl_fetch_session_open(struct sl_core *core, struct sl_b
 void sl_fetch_session_free(struct sl_fetch_session *session) {
     struct sl_core *core = session->core;
     SL_ASSERT(!session->in_flight);
-    SL_ASSERT(sl_list_is_empty(&session->changed) && sl_list_is_empty(&session->settled));
+    SL_ASSERT(!has_positions(session));
     sl_list_remove(&session->node);
     sl_list_remove(&session->broker->fetch_node);
     session->broker->fetch_session = NULL;
@@ -52,8 +57,8 @@ void sl_fetch_session_free(struct sl_fetch_session *session) {
 }
 
 void sl_fetch_session_restart(struct sl_fetch_session *session) {
-    session->id = 0;
-    session->epoch = 0;
+    session->epoch = 0; /* the id stays: a full request under it ends what the broker keeps */
+    session->dropped = session->in_flight;
     session->forgotten_count = 0;
     SL_LIST_EACH(node, next, &session->settled)
         SL_LIST_OF(node, struct sl_fetch_position, node)->told = false;
@@ -64,23 +69,36 @@ void sl_fetch_session_restart(struct sl_fetch_session *session) {
     sl_list_splice_back(&session->changed, &session->settled);
 }
 
+static bool has_positions(const struct sl_fetch_session *session) {
+    return session->changed.next != &session->changed || session->settled.next != &session->settled;
+}
+
 static void make_ready(struct sl_fetch_session *session) {
     if (session->in_flight || sl_list_is_linked(&session->broker->fetch_node)) return;
     sl_list_push_back(&session->core->fetcher.brokers, &session->broker->fetch_node);
+}
+
+/* The broker's session has this partition still: listing it is enough, and forgetting it in the
+ * same request would be wrong. True: it was to be forgotten. */
+static bool unforget(struct sl_fetch_session *session, const struct sl_fetch_position *position) {
+    for (int32_t i = 0; i < session->forgotten_count; i++) {
+        const struct sl_fetch_forgotten *f = &session->forgotten[i];
+        if (f->topic != position->topic || f->index != position->index) continue;
+        if (session->by_id && !sl_bytes_uuid_equal(&f->id, &position->topic->id)) continue;
+        session->forgotten[i] = session->forgotten[--session->forgotten_count];
+        return true;
+    }
+    return false;
 }
 
 void sl_fetch_session_add(struct sl_fetch_session *session, struct sl_fetch_position *position) {
     position->session = session;
     position->told = false;
     sl_list_push_back(&session->changed, &position->node);
-    for (int32_t i = 0; i < session->forgotten_count; i++) {
-        const struct sl_fetch_forgotten *f = &session->forgotten[i];
-        if (f->topic != position->topic || f->index != position->index) continue;
-        if (!sl_bytes_uuid_equal(&f->id, &position->topic->id)) continue;
-        /* The broker still has it: listing it is enough, and forgetting it would be wrong. */
-        session->forgotten[i] = session->forgotten[--session->forgotten_count];
-        break;
-    }
+    bool is_known = unforget(session, position);
+    /* Of what it has already the broker tells only changes; that the end is reached is none. */
+    if (is_known && session->core->settings->poll_ends && !position->at_end)
+        sl_fetch_session_restart(session);
     make_ready(session);
 }
 
@@ -97,19 +115,18 @@ static bool remember_forgotten(struct sl_fetch_session *session,
         session->forgotten_cap = cap;
     }
     session->forgotten[session->forgotten_count++] = (struct sl_fetch_forgotten){
-        .topic = position->topic, .id = position->topic->id, .index = position->index};
+        .topic = position->topic, .id = position->told_id, .index = position->index};
     return true;
 }
 
 void sl_fetch_session_remove(struct sl_fetch_position *position) {
     struct sl_fetch_session *session = position->session;
-    bool known = position->told && session->epoch > 0;
+    bool known = position->told;
     sl_list_remove(&position->node);
     position->session = NULL;
     position->told = false;
     if (known && !remember_forgotten(session, position)) sl_fetch_session_restart(session);
-    if (sl_list_is_empty(&session->changed) && sl_list_is_empty(&session->settled))
-        sl_list_remove(&session->broker->fetch_node);
+    if (!has_positions(session)) sl_list_remove(&session->broker->fetch_node);
 }
 
 void sl_fetch_session_change(struct sl_fetch_position *position) {
@@ -135,7 +152,7 @@ static int32_t count_list(struct sl_list *list) {
     return count;
 }
 
-static void build_partition(struct fetch_builder *b, const struct sl_fetch_position *position) {
+static void build_partition(struct fetch_builder *b, struct sl_fetch_position *position) {
     struct sl_fetch_partition *p = &b->partitions[b->count];
     if (position->topic != b->last) {
         b->last = position->topic;
@@ -150,8 +167,9 @@ static void build_partition(struct fetch_builder *b, const struct sl_fetch_posit
     p->fetch_offset = position->offset;
     p->last_fetched_epoch = -1; /* as every client does: brokers then never answer "diverged" */
     p->log_start_offset = -1;
-    p->partition_max_bytes =
+    position->told_max_bytes =
         position->max_bytes < b->max_bytes ? position->max_bytes : b->max_bytes;
+    p->partition_max_bytes = position->told_max_bytes;
     p->high_watermark = INT64_MAX;
 }
 
@@ -194,7 +212,9 @@ static int build_fetch(struct sl_fetch_session *session, int32_t max_bytes,
     m->session_epoch = session->epoch;
     m->topics = (struct sl_array){b.topics, b.topic_count};
     m->forgotten_topics = build_forgotten(session, b.arena);
-    m->rack_id = sl_bytes_str(settings->client_rack == NULL ? "" : settings->client_rack);
+    /* A broker that knows our rack may send us to a follower instead of answering (KIP-392), which
+     * is not followed yet: so it is not told. */
+    m->rack_id = SL_STR("");
     return b.arena->failed ? SLUICE_ERR_NOMEM : 0;
 }
 
@@ -210,15 +230,13 @@ static bool have_ids(const struct sl_fetch_session *session) {
  * change. -1: the broker has none in our range. */
 static int16_t choose_fetch_version(struct sl_fetch_session *session, struct sl_link *link) {
     const struct sl_api *api = sl_api_find(SL_API_FETCH);
-    bool ids = have_ids(session);
-    if (session->epoch > 0 && session->by_id && !ids) sl_fetch_session_restart(session);
-    if (session->epoch == 0) {
-        ids = have_ids(session); /* of all positions, once the session starts over */
-        session->by_id =
-            ids && sl_link_version(link, api, FETCH_VERSION_BY_ID, api->client_max) >= 0;
-    }
-    return session->by_id ? sl_link_version(link, api, FETCH_VERSION_BY_ID, api->client_max)
-                          : sl_link_version(link, api, api->client_min, FETCH_VERSION_BY_ID - 1);
+    int16_t by_id = sl_link_version(link, api, FETCH_VERSION_BY_ID, api->client_max);
+    int16_t by_name = sl_link_version(link, api, api->client_min, FETCH_VERSION_BY_ID - 1);
+    bool may_go_on = session->by_id ? by_id >= 0 && have_ids(session) : by_name >= 0;
+    if (session->epoch > 0 && !may_go_on) sl_fetch_session_restart(session);
+    /* A full request lists all positions in `changed`. */
+    if (session->epoch == 0) session->by_id = by_id >= 0 && have_ids(session);
+    return session->by_id ? by_id : by_name;
 }
 
 static void on_fetch_done(struct sl_core *core, struct sl_request *request, int rv,
@@ -226,17 +244,23 @@ static void on_fetch_done(struct sl_core *core, struct sl_request *request, int 
 
 /* The broker knows of all positions now, as they are. */
 static void settle_positions(struct sl_fetch_session *session) {
-    session->told_count = 0;
     session->full = session->epoch == 0;
+    session->dropped = false;
     SL_LIST_EACH(node, next, &session->changed) {
         struct sl_fetch_position *position = SL_LIST_OF(node, struct sl_fetch_position, node);
         position->told = true;
         position->told_epoch = position->epoch;
         position->told_offset = position->offset;
-        session->told_count++;
+        position->told_id = position->topic->id;
     }
     sl_list_splice_back(&session->settled, &session->changed);
     session->forgotten_count = 0;
+}
+
+/* How long the answer may take. */
+static int32_t fetch_timeout_ms(const struct sl_settings *settings) {
+    int64_t ms = (int64_t)settings->request_timeout_ms + settings->fetch_max_wait_ms;
+    return ms > INT32_MAX ? INT32_MAX : (int32_t)ms;
 }
 
 static void send_fetch(struct sl_fetch_session *session, struct sl_link *link, int32_t max_bytes) {
@@ -258,16 +282,22 @@ static void send_fetch(struct sl_fetch_session *session, struct sl_link *link, i
         session->not_before = core->now + sl_core_backoff(core, 100, 1000, session->attempts++);
         return;
     }
+    sl_trace_add(&core->trace, SL_TRACE_FETCH_SENT, core->now, session->broker->id,
+                 count_list(&session->changed));
     settle_positions(session);
     session->in_flight = true;
     session->reserved = max_bytes;
     core->fetcher.reserved += max_bytes;
     session->request.on_done = on_fetch_done;
     sl_list_remove(&session->broker->fetch_node);
-    sl_trace_add(&core->trace, SL_TRACE_FETCH_SENT, core->now, session->broker->id,
-                 session->told_count);
-    sl_link_send(link, &session->request,
-                 core->settings->request_timeout_ms + core->settings->fetch_max_wait_ms);
+    sl_link_send(link, &session->request, fetch_timeout_ms(core->settings));
+}
+
+/* An answer that moves nothing comes after fetch.max.wait.ms, or because something was changed
+ * meanwhile. From a broker that does not wait (or has not to) it would come in a tight loop. */
+static void space_requests(struct sl_fetch_session *session) {
+    int64_t at = session->request.queued_at + FETCH_SPACING_MS * SL_MS;
+    if (!session->has_moved && at > session->not_before) session->not_before = at;
 }
 
 static void on_fetch_done(struct sl_core *core, struct sl_request *request, int rv,
@@ -276,35 +306,46 @@ static void on_fetch_done(struct sl_core *core, struct sl_request *request, int 
     session->in_flight = false;
     core->fetcher.reserved -= session->reserved;
     session->reserved = 0;
+    session->has_moved = false;
     if (rv == 0) {
         sl_fetch_answer_read(session, resp);
+        space_requests(session);
     } else {
         sl_fetch_session_restart(session);
         struct sl_list *first = sl_list_peek(&session->changed);
         if (first != NULL && rv != SLUICE_ERR_CLOSED)
             sl_metadata_refresh(core, SL_LIST_OF(first, struct sl_fetch_position, node)->topic);
     }
-    if (!sl_list_is_empty(&session->changed) || !sl_list_is_empty(&session->settled))
-        make_ready(session);
+    if (has_positions(session)) make_ready(session);
 }
 
 /* ---- turns ---- */
 
-/* How much the next request may ask for: a fair part of the free room. 0: wait. */
-static int32_t grant_room(const struct sl_core *core, int32_t waiting) {
+static int32_t count_active_sessions(const struct sl_core *core) {
+    int32_t count = 0;
+    SL_LIST_EACH(node, next, &core->fetcher.sessions)
+        count += has_positions(SL_LIST_OF(node, const struct sl_fetch_session, node));
+    return count;
+}
+
+/* How much the next request may ask for: of the free room a fair part, and never so much that the
+ * long polls of the other brokers would have to wait for it. 0: wait. */
+static int32_t grant_room(const struct sl_core *core, int32_t waiting, int32_t active) {
     const struct sl_fetcher *f = &core->fetcher;
     int64_t room = f->free_bytes - f->reserved;
     if (room < SL_GATE_ROOM_MIN) return 0;
     int64_t part = room / waiting;
+    int64_t share = core->settings->fetch_memory / active;
+    if (part > share) part = share;
     if (part < SL_GATE_ROOM_MIN) part = SL_GATE_ROOM_MIN;
     if (part > core->settings->fetch_max_bytes) part = core->settings->fetch_max_bytes;
     return (int32_t)part;
 }
 
-static void try_session(struct sl_fetch_session *session, int32_t waiting) {
+static void try_session(struct sl_fetch_session *session, int32_t waiting, int32_t active) {
     struct sl_core *core = session->core;
     if (session->not_before > core->now) return;
-    int32_t room = grant_room(core, waiting);
+    int32_t room = grant_room(core, waiting, active);
     if (room == 0) return;
     struct sl_link *link = sl_brokers_link(session->broker, SL_PURPOSE_FETCH);
     if (link != NULL && sl_link_is_ready(link)) {
@@ -319,11 +360,12 @@ static void try_session(struct sl_fetch_session *session, int32_t waiting) {
 }
 
 void sl_fetch_session_run(struct sl_core *core) {
+    if (sl_list_is_empty(&core->fetcher.brokers)) return;
     int32_t waiting = count_list(&core->fetcher.brokers);
+    int32_t active = count_active_sessions(core);
     SL_LIST_EACH(node, next, &core->fetcher.brokers) {
         struct sl_broker *broker = SL_LIST_OF(node, struct sl_broker, fetch_node);
-        try_session(broker->fetch_session, waiting > 0 ? waiting : 1);
-        waiting--;
+        try_session(broker->fetch_session, waiting--, active);
     }
 }
 

@@ -8,7 +8,9 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/bytes.h"
 #include "base/list.h"
+#include "base/text.h"
 #include "core/command.h"
 #include "core/offsets.h"
 #include "core/partition.h"
@@ -41,16 +43,20 @@ struct sl_fetch_position {
     int32_t last_epoch;   /* leader epoch of the record before offset, -1 unknown */
     bool paused;
     int64_t checked; /* handed on up to here: a slice that does not go on there is dropped */
-    bool told;       /* the broker's session has it, with these: */
+    bool moved;      /* auto.offset.reset has moved it, and no slice has said so yet */
     bool at_end;     /* the application was told that the end is reached (poll.ends) */
     bool warned;     /* the log says already that there is no such partition */
+    bool told;       /* the broker's session has it, or the request in flight lists it, with: */
+    bool heard;      /* (the answer being read has spoken of it) */
     uint32_t told_epoch;
     int64_t told_offset;
-    int32_t told_leader_epoch;
+    struct sl_uuid told_id;
+    int32_t told_max_bytes;
     int32_t max_bytes;                /* of one answer; grows when a batch does not fit */
     uint32_t attempts;                /* errors in a row, for the back-off */
     int64_t not_before;               /* back-off */
     int64_t high_watermark;           /* as the gate was told */
+    int64_t last_stable;              /* the same */
     uint64_t records, bytes, answers; /* counters */
 };
 struct sl_fetcher {
@@ -67,7 +73,6 @@ struct sl_fetcher {
     int64_t free_bytes;       /* of the receiving account; what is reserved counts as free */
     int64_t reserved;         /* max_bytes of requests under way */
     int64_t homeless_at;      /* when to look at the homeless; SL_NEVER: when something changes */
-    int64_t retry_at;         /* memory was short: try again then; SL_NEVER otherwise */
 };
 int sl_fetcher_init(struct sl_fetcher *f, struct sl_core *core);
 void sl_fetcher_deinit(struct sl_fetcher *f);
@@ -75,13 +80,17 @@ void sl_fetcher_deinit(struct sl_fetcher *f);
 void sl_fetcher_on_command(struct sl_core *core, struct sl_command *command);
 /* The receiving account changed by so many bytes, in either direction. */
 void sl_fetcher_on_returned(struct sl_core *core, int64_t freed);
-void sl_fetcher_on_partitions(struct sl_core *core, struct sl_topic *topic);
+/* Metadata has spoken of the topic: partitions may be new, and brokers known that were not. */
+void sl_fetcher_on_topic(struct sl_core *core, struct sl_topic *topic);
 void sl_fetcher_on_refused(struct sl_core *core, struct sl_topic *topic, int code);
 void sl_fetcher_on_leader(struct sl_core *core, struct sl_partition *partition, int32_t old_leader);
 void sl_fetcher_on_recreated(struct sl_core *core, struct sl_topic *topic);
 void sl_fetcher_on_broker_gone(struct sl_core *core, struct sl_broker *broker);
 void sl_fetcher_run(struct sl_core *core);
 int64_t sl_fetcher_deadline(const struct sl_core *core);
+/* Every invariant; asserts. */
+void sl_fetcher_check(const struct sl_core *core);
+void sl_fetcher_dump(const struct sl_core *core, struct sl_text *out);
 /* Frees a position that is in no list. */
 void sl_fetcher_free_position(const struct sl_alloc *alloc, struct sl_fetch_position *position);
 

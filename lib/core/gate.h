@@ -32,13 +32,14 @@ void sl_gate_destroy(struct sl_gate *g);
 
 /* ---- application side ---- */
 
-/* The whole assignment: partitions that stay keep slot, buffer, and (with the symbol COMMITTED)
- * position. list NULL or empty: nothing. 0 or NOMEM (nothing changed). */
+/* The whole assignment: partitions that stay keep their slot and pause, and with the symbol COMMITTED
+ * their position and buffer. list NULL or empty: nothing. 0 or NOMEM (nothing changed). */
 int sl_gate_assign(struct sl_gate *g, const struct sl_offsets *list);
 /* New positions; buffered slices are dropped, batches in hand become stale. 0, NOMEM, or
  * SLUICE_ERR_STALE when a partition is not assigned; then nothing changed. */
 int sl_gate_seek(struct sl_gate *g, const struct sl_offsets *list);
-/* list NULL: all. What is buffered is kept. 0, NOMEM or STALE; then nothing changed. */
+/* list NULL: all. What is buffered is kept, unless it would keep the other partitions from being
+ * fetched; then it is fetched again later. 0, NOMEM or STALE; then nothing changed. */
 int sl_gate_pause(struct sl_gate *g, const struct sl_offsets *list, bool paused);
 /* Position, committed (-1), end and paused of every assigned partition. 0 or NOMEM. */
 int sl_gate_positions(const struct sl_gate *g, struct sl_offsets *out);
@@ -52,20 +53,22 @@ int sl_gate_take(struct sl_gate *g, size_t max_bytes, struct sl_slice **out, int
                  int32_t *count, char *text, size_t text_cap);
 /* A take would return something else than 0 and nothing. */
 bool sl_gate_is_ready(const struct sl_gate *g);
-/* The name lives as long as the gate. */
+/* Of the partition that the slot has now, "" when none; the name lives as long as the gate. A slice
+ * that was handed out carries its own, which stays right. */
 const char *sl_gate_topic(const struct sl_gate *g, uint32_t slot, int32_t *partition);
 /* The records of a slice in hand below `offset` are processed. 0 or STALE. */
 int sl_gate_mark(struct sl_gate *g, struct sl_slice *slice, int64_t offset);
-/* The records from `offset` on come again (retry, a finish of half a walk): the slot goes back
- * there, which makes other slices of it stale. epoch: leader epoch of the record before, or -1. 0,
- * STALE or NOMEM (then a later call may succeed). */
+/* The records from `offset` on come again (retry, a finish of half a walk): the slice ends there
+ * now, those behind it become stale, those before it count on. epoch: leader epoch of the record
+ * before, or -1. 0, STALE or NOMEM (then a later call may succeed). */
 int sl_gate_rewind(struct sl_gate *g, struct sl_slice *slice, int64_t offset, int32_t epoch);
 /* A slice that was handed out last of its slot goes back to the front of the queue, its records
  * below `from` processed, the others to be handed out again. Needs no order and no memory. 0,
  * STALE, or SLUICE_ERR_BUSY: something of the slot behind it is in hand; nothing changed then. */
 int sl_gate_untake(struct sl_gate *g, struct sl_slice *slice, int64_t from);
-/* What lies behind `offset` of a slice in hand turned out to be damaged: the slice ends there, and
- * nothing more of its slot is handed out until a seek (or rewind). 0 or STALE. */
+/* What lies behind `offset` of a slice in hand turned out to be damaged: the slice ends there, those
+ * behind it become stale, and nothing more of its slot is handed out until a seek, or a rewind of a
+ * slice before it. 0 or STALE. */
 int sl_gate_stop(struct sl_gate *g, struct sl_slice *slice, int64_t offset);
 /* A slice is given back; what of it is not marked will never be passed by the finished prefix,
  * unless it was rewound. */
@@ -81,7 +84,9 @@ int64_t sl_gate_finished(const struct sl_gate *g, const char *topic, int32_t par
 
 /* ---- I/O side ---- */
 
-/* Takes fetched answers; stale slices are dropped here. True: a poll may return something new. */
+/* Takes fetched answers; stale slices are dropped here. True: a poll may return something new. What
+ * is dropped comes back by take_orders and take_returned at once: they follow this call before the
+ * I/O thread sleeps. News are taken before the answers of the same turn. */
 bool sl_gate_on_fetched(struct sl_gate *g, struct sl_list *fetched);
 void sl_gate_on_news(struct sl_gate *g, struct sl_list *news);
 /* Orders for core, struct sl_command. */

@@ -132,8 +132,8 @@ void sl_outcome_fail_chunk(struct sl_core *core, struct sl_chunk *chunk, int cod
     sl_outcome_count(core, sum.count, generation, SL_OUTCOME_NOT_WRITTEN);
 }
 
-int sl_outcome_fail_record(struct sl_core *core, const struct sl_staged_record *r, int32_t partition,
-                           uint64_t generation, int code) {
+int sl_outcome_fail_record(struct sl_core *core, const struct sl_staged_record *r,
+                           int32_t partition, uint64_t generation, int code) {
     if (core->settings->reports != SL_REPORTS_NONE) {
         struct sl_delivery *d;
         int rv = sl_delivery_create(core->alloc, 1, &d);

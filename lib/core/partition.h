@@ -20,17 +20,17 @@ struct sl_partition_produce {
     struct sl_list in_flight; /* struct sl_batch in a request, in the order of sending */
     struct sl_list ready;     /* the sender's list that it is in: a broker's, homeless, or asking */
     struct sl_heap_node delay; /* the sender's, while it backs off */
-    int64_t not_before;       /* back-off of the head batch; 0: none */
-    int64_t producer_id;      /* that next_sequence counts under; -1: none yet, start at 0 */
-    int64_t acked_offset;     /* of the last record acknowledged; -1: none */
-    int32_t next_sequence;    /* for the next batch that gets one */
-    int32_t hole;             /* with unresolved: first sequence whose fate is not known */
-    int32_t queued;           /* batches in sealed and in_flight */
-    int32_t in_flight_count;  /* batches in in_flight */
-    int16_t epoch;            /* producer epoch that next_sequence counts under */
-    bool one_at_a_time; /* after a retry or a leader change, until the first success */
-    bool unresolved;    /* a sequence may be missing at the broker: no new one until that is known */
-    bool is_set_up;     /* the lists above are */
+    int64_t not_before;        /* back-off of the head batch; 0: none */
+    int64_t producer_id;       /* that next_sequence counts under; -1: none yet, start at 0 */
+    int64_t acked_offset;      /* of the last record acknowledged; -1: none */
+    int32_t next_sequence;     /* for the next batch that gets one */
+    int32_t hole;              /* with unresolved: first sequence whose fate is not known */
+    int32_t queued;            /* batches in sealed and in_flight */
+    int32_t in_flight_count;   /* batches in in_flight */
+    int16_t epoch;             /* producer epoch that next_sequence counts under */
+    bool one_at_a_time;        /* after a retry or a leader change, until the first success */
+    bool unresolved; /* a sequence may be missing at the broker: no new one until that is known */
+    bool is_set_up;  /* the lists above are */
 };
 struct sl_partition {
     struct sl_topic *topic; /* owner */

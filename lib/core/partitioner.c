@@ -24,8 +24,7 @@ uint32_t sl_partitioner_murmur2(const void *key, uint32_t size) {
     uint32_t h = 0x9747b28cU ^ size;
     uint32_t left = size;
     for (; left >= 4; at += 4, left -= 4) {
-        uint32_t k =
-            at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+        uint32_t k = at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
         k *= m;
         k ^= k >> 24;
         k *= m;

@@ -48,8 +48,7 @@ static int32_t pick_partitions(struct sl_core *core, struct sl_broker *broker) {
         }
         bytes += head->size;
         pieces += head->piece_count + 1;
-        if (count > 0 &&
-            (bytes > core->settings->max_request_size || pieces > SL_SENDER_PIECES))
+        if (count > 0 && (bytes > core->settings->max_request_size || pieces > SL_SENDER_PIECES))
             break;
         sl_list_remove(node);
         sl_sequences_assign(core, head);
@@ -137,7 +136,8 @@ static void commit_produce(struct sl_core *core, struct sl_produce *produce) {
         batch->state = SL_BATCH_IN_FLIGHT;
         if (batch->attempts < UINT16_MAX) batch->attempts++;
         batch->entry = entry;
-        *entry = (struct sl_produce_entry){.partition = p, .batch = batch};
+        *entry =
+            (struct sl_produce_entry){.partition = p, .batch = batch, .topic_id = p->topic->id};
         core->stats.records_sent += (uint64_t)batch->count;
         core->stats.bytes_sent += (uint64_t)batch->size;
         core->stats.batches_sent++;
@@ -145,12 +145,8 @@ static void commit_produce(struct sl_core *core, struct sl_produce *produce) {
     }
 }
 
-static void place_picked(struct sl_core *core, int32_t count, bool is_sent) {
-    for (int32_t i = 0; i < count; i++) {
-        struct sl_partition *p = core->sender.picked[i];
-        if (is_sent) sl_batcher_on_drained(core, p);
-        sl_sender_place(core, p);
-    }
+static void place_picked(struct sl_core *core, int32_t count) {
+    for (int32_t i = 0; i < count; i++) sl_sender_place(core, core->sender.picked[i]);
 }
 
 int sl_produce_send(struct sl_core *core, struct sl_broker *broker, struct sl_link *link) {
@@ -170,14 +166,14 @@ int sl_produce_send(struct sl_core *core, struct sl_broker *broker, struct sl_li
     produce->request.on_done = sl_produce_answer_done;
     sl_list_push_back(&s->requests, &produce->node);
     sl_link_send(link, &produce->request, core->settings->request_timeout_ms);
-    place_picked(core, count, true);
+    place_picked(core, count);
     return 0;
 
 free_produce:
     sl_alloc_free(core->alloc, produce, measure_produce(count));
 place_back:
     if (rv != SLUICE_ERR_UNSUPPORTED) {
-        place_picked(core, count, false);
+        place_picked(core, count);
         return rv;
     }
     for (int32_t i = 0; i < count; i++) sl_sender_give_up(core, head_to_send(s->picked[i]), rv);

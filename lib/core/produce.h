@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "base/list.h"
 #include "core/link.h"
 
@@ -17,7 +18,8 @@ struct sl_partition;
 /* A partition's line in a request. */
 struct sl_produce_entry {
     struct sl_partition *partition;
-    struct sl_batch *batch; /* NULL: forgotten, or dealt with */
+    struct sl_batch *batch;  /* NULL: forgotten, or dealt with */
+    struct sl_uuid topic_id; /* asked under; the topic may have another by the time of the answer */
 };
 /* A Produce request in flight. */
 struct sl_produce {

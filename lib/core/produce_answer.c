@@ -29,11 +29,11 @@ enum { ANSWER_MEMORY_FACTOR = 8, ANSWER_MEMORY_MIN = 64 * 1024 };
 
 enum answer_meaning {
     ANSWER_WRITTEN = 1,
-    ANSWER_REFUSED,  /* certainly not written, and never will be */
-    ANSWER_AGAIN,    /* certainly not written by this attempt */
-    ANSWER_OPEN,     /* this attempt may have written it; again */
-    ANSWER_UNCLEAR,  /* the same, but not again */
-    ANSWER_SEQUENCE  /* idempotent: the broker does not take this sequence */
+    ANSWER_REFUSED, /* certainly not written, and never will be */
+    ANSWER_AGAIN,   /* certainly not written by this attempt */
+    ANSWER_OPEN,    /* this attempt may have written it; again */
+    ANSWER_UNCLEAR, /* the same, but not again */
+    ANSWER_SEQUENCE /* idempotent: the broker does not take this sequence */
 };
 
 static enum answer_meaning interpret_answer(const struct sl_core *core, int code) {
@@ -87,8 +87,8 @@ static void end_refused_batch(struct sl_core *core, struct sl_batch *batch, int 
     if (batch->reported)
         sl_batch_destroy(core, batch);
     else
-        sl_batcher_finish(core, batch,
-                          certain ? SL_OUTCOME_NOT_WRITTEN : SL_OUTCOME_MAYBE_WRITTEN, code, -1, -1);
+        sl_batcher_finish(core, batch, certain ? SL_OUTCOME_NOT_WRITTEN : SL_OUTCOME_MAYBE_WRITTEN,
+                          code, -1, -1);
     sl_sender_place(core, p);
 }
 
@@ -149,11 +149,10 @@ static void take_partition_answer(struct sl_core *core, struct sl_batch *batch,
 
 static bool is_answer_for(const struct sl_produce_entry *entry, int16_t version,
                           const struct sl_produce_topic_response *topic, int32_t partition) {
-    const struct sl_topic *asked = entry->partition->topic;
     enum { FIRST_BY_ID = 13 };
     if (entry->partition->index != partition) return false;
-    if (version >= FIRST_BY_ID) return sl_bytes_uuid_equal(&asked->id, &topic->topic_id);
-    return sl_bytes_str_equal(asked->name_str, topic->name);
+    if (version >= FIRST_BY_ID) return sl_bytes_uuid_equal(&entry->topic_id, &topic->topic_id);
+    return sl_bytes_str_equal(entry->partition->topic->name_str, topic->name);
 }
 
 /* The line that is answered, NULL: none asks for it any more. Brokers keep the order of the

@@ -34,7 +34,7 @@
 #include "wire/messages.h"
 
 enum {
-    SENDER_RETRY_MS = 10,     /* memory was short; arbitrary */
+    SENDER_RETRY_MS = 10,      /* memory was short; arbitrary */
     SENDER_HOMELESS_LOOKS = 16 /* partitions without leader looked at in a turn; arbitrary */
 };
 
@@ -79,8 +79,9 @@ static bool may_follow(const struct sl_core *core, const struct sl_partition *p,
                        const struct sl_batch *head) {
     const struct sl_partition_produce *pp = &p->produce;
     if (pp->in_flight_count == 0) return true;
-    return !pp->one_at_a_time && head->attempts == 0 &&
-           pp->in_flight_count < core->settings->max_in_flight;
+    if (pp->one_at_a_time || pp->in_flight_count >= core->settings->max_in_flight) return false;
+    /* One that went back waits until those sent after it have come back, too. */
+    return SL_LIST_OF(pp->in_flight.prev, struct sl_batch, node)->serial < head->serial;
 }
 
 static void become_ready(struct sl_core *core, struct sl_partition *p, struct sl_broker *broker) {
@@ -97,7 +98,11 @@ void sl_sender_place(struct sl_core *core, struct sl_partition *p) {
     sl_heap_remove(&s->delayed, &pp->delay);
     sl_sequences_settle(core, p);
     const struct sl_batch *head = head_of(p);
-    if (head == NULL || !may_follow(core, p, head)) return;
+    if (head == NULL) {
+        sl_batcher_on_drained(core, p);
+        return;
+    }
+    if (!may_follow(core, p, head)) return;
     if (core->settings->idempotence && head->sequence < 0 && !sl_sequences_may_assign(core, p)) {
         if (core->producer_id.state != SL_PRODUCER_ID_KNOWN)
             sl_list_push_back(&s->asking, &pp->ready);
@@ -215,9 +220,9 @@ void sl_sender_retry(struct sl_core *core, struct sl_batch *batch, int code, boo
     }
     if (is_stale) batch->sequence = -1;
     if (wait) {
-        int64_t at = core->now + sl_core_backoff(core, settings->retry_backoff_ms,
-                                                 settings->retry_backoff_max_ms,
-                                                 batch->attempts - 1U);
+        int64_t at =
+            core->now + sl_core_backoff(core, settings->retry_backoff_ms,
+                                        settings->retry_backoff_max_ms, batch->attempts - 1U);
         if (at > pp->not_before) pp->not_before = at;
     }
     sl_sender_place(core, p);
@@ -271,8 +276,7 @@ void sl_sender_run(struct sl_core *core) {
         struct sl_link *link = NULL;
         if (!sl_list_is_empty(&broker->produce_ready))
             link = sl_brokers_link(broker, SL_PURPOSE_PRODUCE);
-        while (link != NULL && !sl_list_is_empty(&broker->produce_ready) &&
-               may_queue(core, link)) {
+        while (link != NULL && !sl_list_is_empty(&broker->produce_ready) && may_queue(core, link)) {
             if (sl_produce_send(core, broker, link) == 0) continue;
             s->retry_at = core->now + SENDER_RETRY_MS * SL_MS;
             break;

@@ -30,8 +30,8 @@ struct sl_sender {
     struct sl_list requests; /* struct sl_produce in flight */
     struct sl_arena arena;   /* of the request that is being built */
     struct sl_partition *picked[SL_SENDER_PARTITIONS]; /* for it */
-    uint64_t serial;         /* of the request being built */
-    int64_t retry_at;        /* memory was short: try again then; 0: it was not */
+    uint64_t serial;                                   /* of the request being built */
+    int64_t retry_at; /* memory was short: try again then; 0: it was not */
 };
 
 void sl_sender_init(struct sl_sender *s, struct sl_core *core);

@@ -38,20 +38,20 @@ struct sl_staging {
     uint32_t open_topic;                /* of the last record in open */
     uint32_t run_min;                   /* least size of the first record of a run */
     const struct sl_staging_topic *last; /* of the record before, or NULL */
-    size_t staged;                      /* bytes in the chunks below */
-    uint32_t records;                   /* and records */
-    uint32_t wake_at;                   /* SL_STAGING_AWAKE: the I/O thread is awake */
-    bool hurry;                         /* for the next take */
-    bool told;                          /* core was asked to hurry since the last accepted record */
-    bool staging_full;                  /* someone was refused for want of staging room */
-    struct sl_list chunks;              /* staged, in order */
-    struct sl_list free;                /* empty ones of ordinary size, last in first out */
+    size_t staged;                       /* bytes in the chunks below */
+    uint32_t records;                    /* and records */
+    uint32_t wake_at;                    /* SL_STAGING_AWAKE: the I/O thread is awake */
+    bool hurry;                          /* for the next take */
+    bool told;             /* core was asked to hurry since the last accepted record */
+    bool staging_full;     /* someone was refused for want of staging room */
+    struct sl_list chunks; /* staged, in order */
+    struct sl_list free;   /* empty ones of ordinary size, last in first out */
     uint32_t free_count;
-    int64_t used;    /* bytes charged, reports included */
-    int64_t unread;  /* part of used: reports nobody has read */
-    int64_t refused; /* the most that a record refused for want of budget needed; 0: none was */
-    struct sl_map names;        /* name → struct sl_staging_topic, owned */
-    struct sl_list new_topics;  /* not yet told to core */
+    int64_t used;        /* bytes charged, reports included */
+    int64_t unread;      /* part of used: reports nobody has read */
+    int64_t refused;     /* the most that a record refused for want of budget needed; 0: none was */
+    struct sl_map names; /* name → struct sl_staging_topic, owned */
+    struct sl_list new_topics; /* not yet told to core */
 };
 
 static size_t align_record(size_t size) {
@@ -159,7 +159,7 @@ void sl_staging_unprepare(const struct sl_staging *s, struct sl_staging_input *i
 }
 
 /* NULL: out of memory. */
-static const struct sl_staging_topic *intern_topic(struct sl_staging *s, const char *name) {
+static const struct sl_staging_topic *intern_staged_topic(struct sl_staging *s, const char *name) {
     size_t size = strlen(name);
     struct sl_staging_topic *t = sl_map_get(&s->names, name, size);
     if (t != NULL) return t;
@@ -256,7 +256,7 @@ int sl_staging_put(struct sl_staging *s, struct sl_staging_input *in, bool *wake
                   (is_large ? sizeof(struct sl_chunk *) : in->value_size);
     const struct sl_staging_topic *topic = s->last;
     if (topic == NULL || strcmp(topic->name, in->topic) != 0) {
-        topic = intern_topic(s, in->topic);
+        topic = intern_staged_topic(s, in->topic);
         if (topic == NULL) return SLUICE_ERR_NOMEM;
         s->last = topic;
     }

@@ -20,7 +20,7 @@
 enum {
     SL_STAGING_CHUNK = 256 * 1024,      /* measured: 64 KiB to 1 MiB are alike */
     SL_STAGING_BOUND = 4 * 1024 * 1024, /* of staged, untaken bytes: more is cache-cold */
-    SL_STAGING_LARGE = 2 * 1024         /* values from here on get a chunk of their own, sent from it */
+    SL_STAGING_LARGE = 2 * 1024 /* values from here on get a chunk of their own, sent from it */
 };
 #define SL_STAGING_AWAKE UINT32_MAX /* wake_at_bytes of an I/O thread that does not sleep */
 
@@ -55,17 +55,17 @@ struct sl_segment;
  * backlog, a topic's waiting list, or (holding one large value) a record and then its batch. */
 struct sl_chunk {
     struct sl_list node;
-    struct sl_list age;    /* waiting.c: all waiting chunks, oldest first */
-    int64_t since;         /* waiting.c: when its first record was taken */
-    uint64_t generation;   /* batcher: of flushes, when it was taken */
+    struct sl_list age;         /* waiting.c: all waiting chunks, oldest first */
+    int64_t since;              /* waiting.c: when its first record was taken */
+    uint64_t generation;        /* batcher: of flushes, when it was taken */
     struct sl_segment *segment; /* batch.c: a large value follows this segment's byte … */
     uint32_t segment_at;        /* … number so-and-so */
-    uint32_t cap;          /* bytes at data */
-    uint32_t size;         /* bytes filled */
-    uint32_t count;        /* records */
-    uint32_t walked;       /* batcher: bytes of records already dealt with */
-    uint32_t run_at;       /* batcher: where the run of the record at `walked` begins */
-    uint64_t data[];       /* uint64_t for alignment */
+    uint32_t cap;               /* bytes at data */
+    uint32_t size;              /* bytes filled */
+    uint32_t count;             /* records */
+    uint32_t walked;            /* batcher: bytes of records already dealt with */
+    uint32_t run_at;            /* batcher: where the run of the record at `walked` begins */
+    uint64_t data[];            /* uint64_t for alignment */
 };
 /* An interned topic name. */
 struct sl_staging_topic {

@@ -15,8 +15,8 @@
 #include "sluice/error.h"
 
 enum {
-    WAITING_FIRST = 1024,     /* arbitrary: a few records */
-    WAITING_SPAN_MS = 250     /* arbitrary: well below any sensible delivery.timeout.ms */
+    WAITING_FIRST = 1024, /* arbitrary: a few records */
+    WAITING_SPAN_MS = 250 /* arbitrary: well below any sensible delivery.timeout.ms */
 };
 
 static struct sl_chunk *last_waiting(struct sl_topic *topic) {

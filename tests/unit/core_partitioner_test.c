@@ -13,7 +13,8 @@ struct key_vector {
     int32_t of_10;
     int32_t of_12;
 };
-#define KEY_VECTOR(text, hash, of_10, of_12) {text, sizeof(text) - 1, hash, of_10, of_12}
+#define KEY_VECTOR(text, hash, of_10, of_12) \
+    { text, sizeof(text) - 1, hash, of_10, of_12 }
 static const struct key_vector key_vectors[] = {
     KEY_VECTOR("", 0x106e08d9, 1, 9),
     KEY_VECTOR("a", 0xa2d0b27c, 4, 4),

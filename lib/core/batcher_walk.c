@@ -1,0 +1,244 @@
+/* Records into batches: the walk over what was taken from staging.
+ *
+ * Each record is partitioned and encoded once, in place, into the open batch of its partition, or
+ * put into its topic's waiting list. The walk looks a topic up once a run of records of it, and a
+ * batch's limits once a record; everything else happens once a batch.
+ *
+ * When memory is short the walk stops at the record at hand, which stays where it is, and goes on
+ * from there in a later turn; linger ends for what is open, because outcomes free memory. Nothing
+ * is lost, nothing overtakes. */
+#include "core/batcher.h"
+
+#include "core/partitioner.h"
+#include "core/unit.h"
+#include "record/batch_write.h"
+#include "record/record.h"
+#include "sluice/kafka_errors.h"
+
+enum {
+    BATCHER_RETRY_MS = 10,   /* memory was short; arbitrary */
+    BATCHER_VALUE_PIECES = 2 /* a large value, and the records after it */
+};
+
+static void set_up_partition(struct sl_partition *p) {
+    struct sl_partition_produce *pp = &p->produce;
+    sl_list_init(&pp->sealed);
+    sl_list_init(&pp->in_flight);
+    sl_list_init(&pp->ready);
+    pp->producer_id = -1;
+    pp->epoch = -1;
+    pp->acked_offset = -1;
+    pp->is_set_up = true;
+}
+
+/* NULL: out of memory. */
+static struct sl_batch *open_batch(struct sl_core *core, struct sl_partition *p,
+                                   const struct sl_chunk *from, size_t room) {
+    struct sl_batcher *b = &core->batcher;
+    if (!p->produce.is_set_up) set_up_partition(p);
+    struct sl_batch *batch = sl_batch_create(core, p, room, b->open_count);
+    if (batch == NULL) return NULL;
+    bool has_waited = from->since != 0;
+    int64_t since = has_waited ? from->since : core->now;
+    batch->generation = from->generation;
+    batch->deadline = since + core->settings->delivery_timeout_ms * SL_MS;
+    p->produce.open = batch;
+    b->open_count++;
+    batch->opened_at = core->now;
+    sl_list_push_back(has_waited ? &b->overdue : &b->lingering, &batch->linger);
+    /* Nearly always the last; what has waited is sorted in. */
+    struct sl_list *at = &b->expiry;
+    while (at->prev != &b->expiry &&
+           SL_LIST_OF(at->prev, struct sl_batch, expiry)->deadline > batch->deadline)
+        at = at->prev;
+    sl_list_insert_before(at, &batch->expiry);
+    return batch;
+}
+
+/* The record's partition, -1: there is no such partition. */
+static int32_t choose_partition(struct sl_core *core, struct sl_batching *t,
+                                const struct sl_staged_record *r, const uint8_t *key) {
+    struct sl_topic *topic = t->topic;
+    if ((r->flags & SL_STAGED_PARTITION) != 0)
+        return r->partition >= 0 && r->partition < topic->partition_count ? r->partition : -1;
+    if ((r->flags & SL_STAGED_KEY_NULL) == 0)
+        return sl_partitioner_of_key(key, r->key_size, topic->partition_count);
+    if (t->sticky < 0 || t->sticky >= topic->partition_count) {
+        t->sticky = sl_partitioner_sticky(&core->rng, topic);
+        t->sticky_bytes = 0;
+    }
+    return t->sticky;
+}
+
+static bool is_sticky(const struct sl_staged_record *r) {
+    return (r->flags & (SL_STAGED_PARTITION | SL_STAGED_KEY_NULL)) == SL_STAGED_KEY_NULL;
+}
+
+/* Whether the batch can take another record of so many bytes by its limits, memory apart. */
+static bool is_within_limits(const struct sl_core *core, const struct sl_batch *batch,
+                             const struct sl_chunk *from, size_t bytes) {
+    const struct sl_settings *s = core->settings;
+    size_t limit =
+        (size_t)(s->batch_size < s->max_request_size ? s->batch_size : s->max_request_size);
+    return batch->generation == from->generation && (size_t)batch->size + bytes <= limit &&
+           batch->segment_count + BATCHER_VALUE_PIECES * (batch->value_count + 1) <=
+               SL_BATCH_PIECES;
+}
+
+/* The batch, or a new one of the partition when it is NULL, with room for the record. NULL: out of
+ * memory. */
+static struct sl_batch *make_room(struct sl_core *core, struct sl_partition *p,
+                                  struct sl_batch *batch, const struct sl_chunk *from, size_t room,
+                                  bool has_value) {
+    bool is_new = batch == NULL;
+    if (is_new) batch = open_batch(core, p, from, room);
+    if (batch == NULL || sl_batch_grow(core, batch, room, has_value)) return batch;
+    if (is_new) {
+        sl_batcher_withdraw(core, batch);
+        sl_list_remove(&batch->expiry);
+        sl_batch_destroy(core, batch);
+    }
+    return NULL;
+}
+
+static void write_record(struct sl_core *core, struct sl_batch *batch,
+                         const struct sl_staged_record *r, const uint8_t *body,
+                         struct sl_chunk *value) {
+    const uint8_t *key = body + r->headers_size;
+    struct sl_record_in in = {
+        .key = key,
+        .value = key + r->key_size,
+        .headers = body,
+        .key_size = (r->flags & SL_STAGED_KEY_NULL) != 0 ? -1 : (int32_t)r->key_size,
+        .value_size = (r->flags & SL_STAGED_VALUE_NULL) != 0 ? -1 : (int32_t)r->value_size,
+        .headers_size = r->headers_size,
+        .header_count = r->header_count,
+    };
+    int64_t stamp = (r->flags & SL_STAGED_TIMESTAMP) != 0 ? r->timestamp_ms : core->wall_ms;
+    int32_t index = batch->count;
+    if (index == 0) batch->base_timestamp = batch->max_timestamp = stamp;
+    if (stamp > batch->max_timestamp) batch->max_timestamp = stamp;
+    int64_t delta = stamp - batch->base_timestamp;
+    uint8_t *start = batch->at;
+    if (value == NULL) {
+        batch->at += sl_batch_write_record(start, &in, delta, index);
+        batch->size += (int32_t)(batch->at - start);
+        core->events.freed_bytes += r->charge;
+    } else {
+        batch->at += sl_batch_write_head(start, &in, delta, index);
+        sl_batch_put_value(core, batch, value);
+        batch->at += sl_batch_write_tail(batch->at, &in);
+        batch->size += (int32_t)(batch->at - start) + (int32_t)value->size;
+        core->events.freed_bytes += r->charge;
+    }
+    if (batch->delivery != NULL) batch->delivery->tags[index] = r->tag;
+    batch->count = index + 1;
+}
+
+/* False: out of memory, the record is where it was. */
+static bool encode_record(struct sl_core *core, struct sl_batching *t, const struct sl_chunk *from,
+                          const struct sl_staged_record *r) {
+    struct sl_chunk *value = sl_staging_value_chunk(r);
+    const uint8_t *body = (const uint8_t *)(r + 1) + (value != NULL ? sizeof value : 0);
+    const uint8_t *key = body + r->headers_size;
+    uint32_t value_bytes = value != NULL ? value->size : 0;
+    size_t room = (size_t)SL_RECORD_OVERHEAD_MAX + r->headers_size + r->key_size +
+                  (value != NULL ? 0 : r->value_size);
+    for (;;) {
+        int32_t index = choose_partition(core, t, r, key);
+        if (index < 0)
+            return sl_outcome_fail_record(core, r, r->partition, from->generation,
+                                          SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION) == 0;
+        struct sl_partition *p = t->topic->partitions[index];
+        struct sl_batch *batch = p->produce.open;
+        if (batch != NULL && !is_within_limits(core, batch, from, room + value_bytes)) {
+            sl_batcher_close(core, batch);
+            batch = NULL;
+            /* Its closing may have turned the choice for records without key. */
+            if (is_sticky(r) && t->sticky < 0) continue;
+        }
+        if (batch == NULL || value != NULL || batch->count == batch->tag_cap ||
+            (size_t)(batch->end - batch->at) < room) {
+            batch = make_room(core, p, batch, from, room, value != NULL);
+            if (batch == NULL) return false;
+        }
+        int32_t before = batch->size;
+        write_record(core, batch, r, body, value);
+        if (is_sticky(r)) t->sticky_bytes += batch->size - before;
+        return true;
+    }
+}
+
+/* ---- the walk over what was taken ---- */
+
+/* Gives the topics that staging has interned since a place in `topics`. False: out of memory. */
+static bool adopt_topics(struct sl_core *core) {
+    struct sl_batcher *b = &core->batcher;
+    while (!sl_list_is_empty(&b->new_topics)) {
+        struct sl_staging_topic *name =
+            SL_LIST_OF(b->new_topics.next, struct sl_staging_topic, node);
+        SL_ASSERT(name->index == b->topic_count);
+        if (b->topic_count == b->topic_cap) {
+            uint32_t cap = b->topic_cap == 0 ? 16 : b->topic_cap * 2;
+            struct sl_batching **topics =
+                sl_alloc_resize(core->alloc, b->topics, b->topic_cap, cap, sizeof *topics);
+            if (topics == NULL) return false;
+            b->topics = topics;
+            b->topic_cap = cap;
+        }
+        struct sl_topic *topic = sl_metadata_topic(core, name->name);
+        if (topic == NULL) return false;
+        struct sl_batching *t = sl_alloc_zero(core->alloc, sizeof *t);
+        if (t == NULL) return false;
+        t->name = name->name;
+        t->topic = topic;
+        t->sticky = -1;
+        if (topic->staged.next == NULL) sl_list_init(&topic->staged);
+        topic->batching = t;
+        b->topics[b->topic_count++] = t;
+        sl_list_remove(&name->node);
+    }
+    return true;
+}
+
+/* False: out of memory; chunk->walked says how far it came. */
+static bool walk_chunk(struct sl_core *core, struct sl_chunk *chunk) {
+    struct sl_batcher *b = &core->batcher;
+    uint32_t at = chunk->walked;
+    uint32_t run_at = chunk->run_at;
+    uint32_t run_topic = at > run_at ? sl_staging_record(chunk, run_at)->topic : UINT32_MAX;
+    struct sl_batching *t = NULL;
+    bool is_done = true;
+    while (at < chunk->size) {
+        const struct sl_staged_record *r = sl_staging_record(chunk, at);
+        if (r->topic != run_topic || t == NULL) {
+            if (r->topic != run_topic) run_at = at;
+            run_topic = r->topic;
+            t = b->topics[run_topic];
+        }
+        is_done = t->topic->partition_count > 0 ? encode_record(core, t, chunk, r)
+                                                : sl_waiting_put(core, t, chunk, r);
+        if (!is_done) break;
+        at += r->size;
+    }
+    chunk->walked = at;
+    chunk->run_at = run_at;
+    return is_done;
+}
+
+void sl_batcher_walk(struct sl_core *core) {
+    struct sl_batcher *b = &core->batcher;
+    b->retry_at = 0;
+    if (sl_list_is_empty(&b->backlog) && sl_list_is_empty(&b->new_topics)) return;
+    bool is_done = adopt_topics(core);
+    while (is_done && !sl_list_is_empty(&b->backlog)) {
+        struct sl_chunk *chunk = SL_LIST_OF(b->backlog.next, struct sl_chunk, node);
+        is_done = walk_chunk(core, chunk);
+        if (!is_done) break;
+        sl_list_remove(&chunk->node);
+        sl_batcher_give_chunk(core, chunk);
+    }
+    if (is_done) return;
+    b->retry_at = core->now + BATCHER_RETRY_MS * SL_MS;
+    b->hurry = true;
+}

@@ -1,0 +1,92 @@
+/* What the files of the gate share: the slots, and the memory of fetched answers.
+ *
+ *   gate.c         handing out, marking, giving back, stopping; what core sends
+ *   gate_orders.c  changes that core is told of: assign, seek, pause, rewind
+ *   gate_slots.c   slots by partition, answers as counts of what still needs them */
+#ifndef SL_CORE_GATE_SLOTS_H
+#define SL_CORE_GATE_SLOTS_H
+
+#include "base/list.h"
+#include "base/map.h"
+#include "core/gate.h"
+
+struct sl_gate_slot {
+    struct sl_list ready; /* gate.ready, while something can be handed out */
+    struct sl_list free;  /* gate.free, while topic is NULL */
+    struct sl_list queue; /* struct sl_slice, not handed out yet */
+    struct sl_list hand;  /* struct sl_slice handed out under this epoch, oldest first */
+    char *topic;          /* interned in gate.names; NULL: the slot is free */
+    int32_t partition;
+    uint32_t index; /* in gate.slots */
+    uint32_t epoch;
+    int64_t position; /* next offset to hand out; -1: being looked up */
+    int64_t finished; /* processed without a hole below this; -1: unknown */
+    int64_t held;     /* the prefix may not pass this; INT64_MAX: nothing is held */
+    int64_t high_watermark;
+    int64_t last_stable;
+    bool paused;
+    bool stopped; /* what comes is damaged (sl_gate_stop): dropped until the epoch changes */
+    bool kept;    /* scratch of assign: the new list has it … */
+    bool added;   /* … and it was not assigned before */
+};
+
+struct sl_gate {
+    const struct sl_alloc *alloc;
+    const struct sl_settings *settings;
+    struct sl_gate_slot **slots;
+    uint32_t slot_count; /* allocated slots; free ones are reused */
+    uint32_t slot_cap;
+    struct sl_map names;    /* topic name → its interned copy; never shrinks */
+    struct sl_map assigned; /* partition and topic → struct sl_gate_slot */
+    struct sl_list free;    /* slots that nothing is assigned to */
+    struct sl_list ready;   /* slots to take from, in turn */
+    struct sl_list orders;  /* struct sl_command for core */
+    struct sl_list buffers; /* struct sl_buffer on their way back */
+    int64_t used;           /* bytes of the receiving account that are buffered or in hand */
+    int64_t in_hand;        /* of these, in the application's hands */
+    int64_t freed;          /* change since the last take_returned */
+    int left_code;          /* of a finish that nobody may have looked at */
+};
+
+/* ---- gate_slots.c ---- */
+
+void sl_gate_slots_init(struct sl_gate *g);
+/* Frees slots and names with what is buffered; the buffers lie in g->buffers then. */
+void sl_gate_slots_deinit(struct sl_gate *g);
+/* NULL: not assigned. */
+struct sl_gate_slot *sl_gate_slots_find(const struct sl_gate *g, const char *topic,
+                                        int32_t partition);
+/* Makes sure that `count` slots exist, so that filling them cannot fail for want of one. */
+int sl_gate_slots_reserve(struct sl_gate *g, uint32_t count);
+/* A slot for a partition that is new; slots are reserved. 0, NOMEM or USAGE (no such name). */
+int sl_gate_slots_fill(struct sl_gate *g, const char *topic, int32_t partition,
+                       struct sl_gate_slot **out);
+/* The partition is not assigned any more. */
+void sl_gate_slots_empty(struct sl_gate *g, struct sl_gate_slot *slot);
+/* A new epoch at a new place: nothing of before counts any more. offset below 0: a symbol. */
+void sl_gate_slots_restart(struct sl_gate *g, struct sl_gate_slot *slot, int64_t offset);
+/* Puts the slot into the list of those to take from, or out of it, as its state says. */
+void sl_gate_slots_update(struct sl_gate *g, struct sl_gate_slot *slot);
+void sl_gate_slots_drop_buffered(struct sl_gate *g, struct sl_gate_slot *slot);
+/* Slices in hand, from this node of the hand list on, stop counting; they stay readable, and
+ * whatever is said of them later is stale. */
+void sl_gate_slots_let_go(struct sl_gate *g, struct sl_gate_slot *slot, struct sl_list *first);
+/* The bytes of a slice are not needed any more; the buffer goes back with the last. */
+void sl_gate_slots_release_bytes(struct sl_gate *g, struct sl_slice *slice);
+/* The slice itself is not needed any more; the answer goes with the last. */
+void sl_gate_slots_release_node(struct sl_gate *g, struct sl_slice *slice);
+
+/* ---- gate_orders.c ---- */
+
+/* An order about one slot, for sl_gate_orders_send to fill in and queue. 0 or NOMEM. */
+int sl_gate_orders_prepare(struct sl_gate *g, enum sl_command_kind kind, struct sl_command **out);
+/* leader_epoch: of the record before the slot's position, or -1. */
+void sl_gate_orders_send(struct sl_gate *g, struct sl_command *order,
+                         const struct sl_gate_slot *slot, int32_t leader_epoch);
+
+/* ---- gate.c ---- */
+
+/* The slot of a slice in hand, or NULL: it was sought, revoked or assigned anew since. */
+struct sl_gate_slot *sl_gate_current(const struct sl_gate *g, const struct sl_slice *slice);
+
+#endif
