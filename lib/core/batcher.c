@@ -306,6 +306,7 @@ void sl_batcher_finish(struct sl_core *core, struct sl_batch *batch, int outcome
     batch->reported = true;
     struct sl_delivery *d = batch->delivery;
     bool is_told = core->settings->reports == SL_REPORTS_ALL || outcome != SL_OUTCOME_WRITTEN;
+    is_told = is_told || (d != NULL && d->watch != NULL);
     if (d != NULL && is_told) {
         const struct sl_batching *t = batch->partition->topic->batching;
         d->outcome = outcome;

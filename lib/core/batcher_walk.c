@@ -9,6 +9,7 @@
  * is lost, nothing overtakes. */
 #include "core/batcher.h"
 
+#include "core/delivery.h"
 #include "core/partitioner.h"
 #include "core/unit.h"
 #include "record/batch_write.h"
@@ -135,6 +136,20 @@ static void write_record(struct sl_core *core, struct sl_batch *batch,
     batch->count = index + 1;
 }
 
+/* A call waits for this record: its batch is complete with it, and has a report in any case. False:
+ * out of memory, and the batch is gone. */
+static bool watch_batch(struct sl_core *core, struct sl_batch *batch,
+                        const struct sl_staged_record *r) {
+    if (batch->delivery == NULL && sl_delivery_create(core->alloc, 1, &batch->delivery) != 0) {
+        sl_batcher_withdraw(core, batch);
+        sl_list_remove(&batch->expiry);
+        sl_batch_destroy(core, batch);
+        return false;
+    }
+    batch->delivery->watch = (struct sl_watch *)(uintptr_t)r->tag;
+    return true;
+}
+
 /* False: out of memory, the record is where it was. */
 static bool encode_record(struct sl_core *core, struct sl_batching *t, const struct sl_chunk *from,
                           const struct sl_staged_record *r) {
@@ -142,6 +157,7 @@ static bool encode_record(struct sl_core *core, struct sl_batching *t, const str
     const uint8_t *body = (const uint8_t *)(r + 1) + (value != NULL ? sizeof value : 0);
     const uint8_t *key = body + r->headers_size;
     uint32_t value_bytes = value != NULL ? value->size : 0;
+    bool is_watched = (r->flags & SL_STAGED_WATCHED) != 0;
     size_t room = (size_t)SL_RECORD_OVERHEAD_MAX + r->headers_size + r->key_size +
                   (value != NULL ? 0 : r->value_size);
     for (;;) {
@@ -151,7 +167,8 @@ static bool encode_record(struct sl_core *core, struct sl_batching *t, const str
                                           SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION) == 0;
         struct sl_partition *p = t->topic->partitions[index];
         struct sl_batch *batch = p->produce.open;
-        if (batch != NULL && !is_within_limits(core, batch, from, room + value_bytes)) {
+        if (batch != NULL &&
+            (is_watched || !is_within_limits(core, batch, from, room + value_bytes))) {
             sl_batcher_close(core, batch);
             batch = NULL;
             /* Its closing may have turned the choice for records without key. */
@@ -162,9 +179,11 @@ static bool encode_record(struct sl_core *core, struct sl_batching *t, const str
             batch = make_room(core, p, batch, from, room, value != NULL);
             if (batch == NULL) return false;
         }
+        if (is_watched && !watch_batch(core, batch, r)) return false;
         int32_t before = batch->size;
         write_record(core, batch, r, body, value);
         if (is_sticky(r)) t->sticky_bytes += batch->size - before;
+        if (is_watched) sl_batcher_close(core, batch);
         return true;
     }
 }

@@ -86,6 +86,15 @@ enum sl_log_level {
     SL_LOG_DEBUG = 7
 };
 
+struct sl_delivery;
+/* A call that waits for the outcome of the one record it sent (sluice_producer_write). The record
+ * carries its address in place of a tag (SL_STAGED_WATCHED), the report brings it back. Once there
+ * is a report, it goes with that. */
+struct sl_watch {
+    struct sl_delivery *delivery; /* outbox mutex: NULL until the record is decided */
+    uint64_t tag;                 /* the record's own */
+    bool given_up;                /* outbox mutex: nobody waits; a report like any other follows */
+};
 struct sl_chunk;
 /* The outcome of a whole batch (or of one record of it, KIP-467). Allocated with the batch, or
  * made in place from the chunk of records that never reached a batch (delivery.h). */
@@ -101,6 +110,7 @@ struct sl_delivery {
     int64_t base_offset;  /* -1: not told */
     int64_t timestamp_ms; /* of the first record, or the append time; -1: not told */
     const char *topic;    /* interned, lives as long as the client's shell */
+    struct sl_watch *watch; /* owned: of the call that waits for it; NULL: it is for all */
     uint64_t *tags;       /* owned, `count` of tag_cap, in offset order; NULL without reports */
     int32_t tag_cap;      /* 0 with chunk */
 };
@@ -116,7 +126,8 @@ struct sl_slice {
     uint32_t epoch;
     const char *topic; /* gate, once handed out: interned, lives as long as the gate … */
     int32_t partition; /* … whatever the slot is used for meanwhile */
-    bool moved; /* `from` is where auto.offset.reset led: it need not go on from the slice before */
+    bool moved; /* `from` need not be where the slice before ends: auto.offset.reset led there, or
+                 * what lies between is processed (sl_gate_untake) */
     int64_t from;           /* offset asked for: records before it are skipped */
     int64_t next_offset;    /* position after this slice */
     int64_t high_watermark; /* -1: unknown */

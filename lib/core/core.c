@@ -39,8 +39,8 @@ static size_t pool_size(const struct sl_settings *settings) {
 static void deinit_units(struct sl_core *core) {
     if (is_consumer(core)) {
         sl_fetcher_deinit(&core->fetcher);
-        sl_offsets_deinit(&core->offsets);
     }
+    sl_offsets_deinit(&core->offsets);
     if (is_producer(core)) {
         sl_sender_deinit(&core->sender);
         sl_batcher_deinit(&core->batcher);
@@ -67,6 +67,7 @@ static int init_units(struct sl_core *core) {
     sl_calls_init(&core->calls, core);
     sl_metadata_init(&core->metadata, core);
     sl_coordinators_init(&core->coordinators, core);
+    sl_offsets_init(&core->offsets, core);
     sl_admin_init(&core->admin, core);
     int rv = sl_brokers_init(&core->brokers, core);
     if (is_producer(core)) {
@@ -76,7 +77,6 @@ static int init_units(struct sl_core *core) {
         sl_sender_init(&core->sender, core);
     }
     if (is_consumer(core)) {
-        sl_offsets_init(&core->offsets, core);
         int fetcher_rv = sl_fetcher_init(&core->fetcher, core);
         if (rv == 0) rv = fetcher_rv;
     }
@@ -160,6 +160,10 @@ static bool run_closing(struct sl_core *core) {
     return true;
 }
 
+void sl_core_abandon(struct sl_core *core) {
+    if (core->state != SL_CORE_CLOSED) finish_closing(core);
+}
+
 bool sl_core_is_closed(const struct sl_core *core) { return core->state == SL_CORE_CLOSED; }
 
 /* ---- inputs ---- */
@@ -201,8 +205,8 @@ static bool route_command(struct sl_core *core, struct sl_command *command) {
         if (is_consumer(core)) sl_fetcher_on_command(core, command);
         return is_consumer(core);
     case SL_COMMAND_OFFSETS:
-        if (is_consumer(core)) sl_offsets_on_command(core, command);
-        return is_consumer(core);
+        sl_offsets_on_command(core, command);
+        return true;
     case SL_COMMAND_READY:
     case SL_COMMAND_PARTITIONS:
         sl_metadata_on_command(core, command);
@@ -300,10 +304,8 @@ static void run_units(struct sl_core *core) {
         sl_batcher_run(core);
         sl_sender_run(core);
     }
-    if (is_consumer(core)) {
-        sl_offsets_run(core);
-        sl_fetcher_run(core);
-    }
+    sl_offsets_run(core);
+    if (is_consumer(core)) sl_fetcher_run(core);
     sl_calls_run(core);
 }
 
@@ -337,10 +339,8 @@ int64_t sl_core_deadline(const struct sl_core *core) {
         lower_deadline(&at, sl_batcher_deadline(core));
         lower_deadline(&at, sl_sender_deadline(core));
     }
-    if (is_consumer(core)) {
-        lower_deadline(&at, sl_offsets_deadline(core));
-        lower_deadline(&at, sl_fetcher_deadline(core));
-    }
+    lower_deadline(&at, sl_offsets_deadline(core));
+    if (is_consumer(core)) lower_deadline(&at, sl_fetcher_deadline(core));
     return at;
 }
 

@@ -98,6 +98,9 @@ void sl_core_take_events(struct sl_core *core, struct sl_events *out);
 int64_t sl_core_deadline(const struct sl_core *core);
 /* True once a CLOSE command is done with: nothing is left to wait for. */
 bool sl_core_is_closed(const struct sl_core *core);
+/* Closes at once, whatever is left: every record, call and op gets its end, as events. Needs no
+ * memory. For a host that goes away. */
+void sl_core_abandon(struct sl_core *core);
 
 /* ---- looking inside ---- */
 void sl_core_dump(const struct sl_core *core, struct sl_text *out);

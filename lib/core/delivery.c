@@ -46,6 +46,7 @@ int sl_delivery_grow(const struct sl_alloc *alloc, struct sl_delivery *delivery,
 
 void sl_delivery_destroy(const struct sl_alloc *alloc, struct sl_delivery *delivery) {
     if (delivery == NULL) return;
+    sl_alloc_free(alloc, delivery->watch, sizeof *delivery->watch);
     if (delivery->chunk != NULL) {
         sl_staging_chunk_destroy(alloc, delivery->chunk);
         return;
@@ -93,6 +94,8 @@ static struct sl_delivery *build_run(struct sl_chunk *chunk, uint32_t run_at, in
         if (r->topic != topic) break;
         add_to_sum(sum, r);
         uint32_t next = chunk->walked + r->size;
+        if ((r->flags & SL_STAGED_WATCHED) != 0)
+            report.watch = (struct sl_watch *)(uintptr_t)r->tag;
         uint64_t tag = r->tag; /* read before the store, which may hit the record itself */
         SL_ASSERT((uint8_t *)(tags + report.count + 1) <= (uint8_t *)chunk->data + next);
         tags[report.count++] = tag;

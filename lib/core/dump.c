@@ -148,8 +148,7 @@ void sl_core_dump(const struct sl_core *core, struct sl_text *out) {
                        sl_batcher_pending(core), core->batcher.accepted);
     }
     if (core->settings->role == SL_ROLE_CONSUMER) {
-        sl_text_printf(out, "consumer free=%" PRId64 "B reserved=%" PRId64 "B\n",
-                       core->fetcher.free_bytes, core->fetcher.reserved);
+        sl_fetcher_dump(core, out);
     }
     dump_ops(core, out);
     dump_counters(core, out);

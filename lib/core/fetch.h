@@ -72,6 +72,9 @@ void sl_fetch_session_restart(struct sl_fetch_session *session);
 /* Sends what can be sent. */
 void sl_fetch_session_run(struct sl_core *core);
 int64_t sl_fetch_session_deadline(const struct sl_core *core);
+/* Every invariant; asserts. Returns what the requests in flight have reserved. */
+int64_t sl_fetch_session_check(const struct sl_core *core);
+void sl_fetch_session_dump(const struct sl_core *core, struct sl_text *out);
 
 /* ---- fetch_answer.c ---- */
 

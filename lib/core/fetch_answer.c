@@ -7,9 +7,11 @@
  *        gate. What fails stops its partition at the first bad batch; what was received beyond it
  *        is dropped, because it does not go on where the checked part ends.
  *
+ * An error is told behind what came before it: sl_fetch_stop and _reset flush first.
+ *
  * An answer is hostile input: an entry that was not asked for, or was asked for under another
- * epoch or offset, is ignored; batches must rise; an entry left out of a full answer starts the
- * session over. */
+ * epoch or offset, is ignored, also one that comes twice; batches must rise; an entry left out of a
+ * full answer starts the session over, with the data of the others taken. */
 #include <string.h>
 
 #include "core/fetch.h"
@@ -21,10 +23,16 @@
 #include "wire/frame.h"
 #include "wire/messages.h"
 
+enum {
+    /* Decoded arrays may be larger than what they were decoded from, within reason. */
+    FETCH_MEMORY_FACTOR = 8,
+    FETCH_MEMORY_MIN = 64 * 1024
+};
+
 /* What is being read. */
 struct fetch_reading {
     struct sl_fetch_session *session;
-    struct sl_fetched *fetched; /* NULL: nothing to hand on */
+    struct sl_fetched *fetched;
     const struct sl_fetch_response *answer;
 };
 
@@ -37,6 +45,7 @@ struct batch_run {
     int64_t next_offset;
     int32_t last_epoch;
     int32_t count;
+    int32_t batches;
     int rv;            /* why it ended: 0 (no bytes left), SL_BATCH_CUT, MALFORMED, UNSUPPORTED */
     int64_t failed_at; /* offset that rv is about, as far as it is known */
 };
@@ -67,6 +76,7 @@ static void scan_batches(const struct sl_records *records, int64_t offset, struc
         run->size += (size_t)info.size;
         run->next_offset = run->failed_at = info.last_offset + 1;
         run->last_epoch = info.leader_epoch;
+        run->batches++;
         if ((info.attributes & SL_RECORD_CONTROL) == 0) run->count += info.record_count;
     }
 }
@@ -75,10 +85,13 @@ static void scan_batches(const struct sl_records *records, int64_t offset, struc
 
 static void tell_watermark(struct sl_core *core, struct sl_fetch_position *position,
                            const struct sl_fetch_partition_response *p) {
-    if (p->high_watermark == position->high_watermark) return;
+    if (p->high_watermark == position->high_watermark &&
+        p->last_stable_offset == position->last_stable)
+        return;
     struct sl_slot_news *news = sl_alloc_zero(core->alloc, sizeof *news);
     if (news == NULL) return; /* the next answer says it again */
     position->high_watermark = p->high_watermark;
+    position->last_stable = p->last_stable_offset;
     news->slot = position->slot;
     news->epoch = position->epoch;
     news->position = -1;
@@ -94,24 +107,58 @@ static void add_slice(struct fetch_reading *r, struct sl_fetch_position *positio
     slice->size = run->size;
     slice->slot = position->slot;
     slice->epoch = position->epoch;
+    slice->moved = position->moved;
+    position->moved = false;
     slice->from = position->offset;
     slice->next_offset = run->next_offset;
     slice->high_watermark = position->high_watermark = p->high_watermark;
-    slice->last_stable = p->last_stable_offset;
+    slice->last_stable = position->last_stable = p->last_stable_offset;
     slice->last_epoch = run->last_epoch;
     slice->leader_epoch = position->partition->leader_epoch;
     slice->count = run->count;
 }
 
-/* The first batch does not fit into what was asked for: ask for more. */
+/* The first batch does not fit into what was asked for: ask for more. (Brokers since 0.10.1 send it
+ * whole all the same.) */
 static void grow_partition_bytes(struct sl_core *core, struct sl_fetch_position *position) {
-    int32_t most = core->settings->receive_frame_max;
-    if (position->max_bytes >= most) {
+    const struct sl_settings *settings = core->settings;
+    int32_t most = settings->fetch_max_bytes < settings->receive_frame_max
+                       ? settings->fetch_max_bytes
+                       : settings->receive_frame_max;
+    if (position->told_max_bytes >= most) {
         sl_fetch_stop(core, position, SLUICE_ERR_TOO_BIG,
-                      "a batch is larger than receive.message.max.bytes (%d)", (int)most);
-        return;
+                      "a batch is larger than fetch.max.bytes or receive.message.max.bytes (%d)",
+                      (int)most);
+    } else if (position->told_max_bytes < position->max_bytes) {
+        sl_fetch_retry(core, position, false); /* there was no room for more at the moment */
+    } else {
+        position->max_bytes = position->max_bytes > most / 2 ? most : position->max_bytes * 2;
+        sl_fetch_session_change(position);
     }
-    position->max_bytes = position->max_bytes > most / 2 ? most : position->max_bytes * 2;
+}
+
+/* The position is behind everything that may be read. */
+static bool is_at_end(const struct sl_core *core, const struct sl_fetch_partition_response *p,
+                      int64_t offset) {
+    int64_t end = core->settings->read_committed && p->last_stable_offset >= 0
+                      ? p->last_stable_offset
+                      : p->high_watermark;
+    return end >= 0 && offset >= end;
+}
+
+static void move_position(struct fetch_reading *r, struct sl_fetch_position *position,
+                          const struct batch_run *run) {
+    struct sl_core *core = r->session->core;
+    sl_trace_add(&core->trace, SL_TRACE_FETCHED, core->now, position->index, run->next_offset);
+    position->offset = run->next_offset;
+    position->last_epoch = run->last_epoch;
+    position->records += (uint64_t)run->count;
+    position->bytes += run->size;
+    position->answers++;
+    core->stats.records_fetched += (uint64_t)run->count;
+    core->stats.bytes_fetched += run->size;
+    core->stats.batches_fetched += (uint64_t)run->batches;
+    r->session->has_moved = true;
     sl_fetch_session_change(position);
 }
 
@@ -122,20 +169,11 @@ static void read_batches(struct fetch_reading *r, struct sl_fetch_position *posi
     scan_batches(&p->records, position->offset, &run);
     position->attempts = 0;
     bool moves = run.next_offset > position->offset;
-    bool ends =
-        core->settings->poll_ends && run.next_offset >= p->high_watermark && p->high_watermark >= 0;
+    bool ends = core->settings->poll_ends && is_at_end(core, p, run.next_offset);
     if (moves || (ends && !position->at_end)) add_slice(r, position, p, &run);
     position->at_end = ends;
     if (moves) {
-        sl_trace_add(&core->trace, SL_TRACE_FETCHED, core->now, position->index, run.next_offset);
-        position->offset = run.next_offset;
-        position->last_epoch = run.last_epoch;
-        position->records += (uint64_t)run.count;
-        position->bytes += run.size;
-        position->answers++;
-        core->stats.records_fetched += (uint64_t)run.count;
-        core->stats.bytes_fetched += run.size;
-        sl_fetch_session_change(position);
+        move_position(r, position, &run);
         return; /* what ended the run comes first next time, and is told then */
     }
     if (run.rv == SLUICE_ERR_UNSUPPORTED)
@@ -160,10 +198,12 @@ static void read_partition_error(struct fetch_reading *r, struct sl_fetch_positi
         sl_fetch_reset(core, position, "the offset is not in the log");
         return;
     }
-    if (code == SLUICE_KAFKA_NOT_LEADER_OR_FOLLOWER || code == SLUICE_KAFKA_FENCED_LEADER_EPOCH) {
-        if (sl_metadata_hint(core, partition, p->current_leader.leader_id,
-                             p->current_leader.leader_epoch))
-            return; /* on_leader has placed it anew */
+    if ((code == SLUICE_KAFKA_NOT_LEADER_OR_FOLLOWER || code == SLUICE_KAFKA_FENCED_LEADER_EPOCH) &&
+        sl_metadata_hint(core, partition, p->current_leader.leader_id,
+                         p->current_leader.leader_epoch)) {
+        /* on_leader has placed it anew. One hint after another leads nowhere: not at once then. */
+        if (position->attempts++ > 0) sl_fetch_retry(core, position, false);
+        return;
     }
     if (sl_errors_is_stale(code) || sl_errors_is_retriable(code) ||
         code == SLUICE_KAFKA_UNKNOWN_SERVER_ERROR) {
@@ -182,6 +222,7 @@ static struct sl_fetch_position *match_position(struct fetch_reading *r, struct 
     if (topic == NULL || index < 0 || index >= topic->partition_count) return NULL;
     struct sl_fetch_position *position = topic->partitions[index]->fetch;
     if (position == NULL || position->session != r->session || !position->told) return NULL;
+    position->heard = r->session->full;
     if (position->told_epoch != position->epoch || position->told_offset != position->offset)
         return NULL;
     return position->state == SL_FETCH_RUNNING ? position : NULL;
@@ -195,17 +236,15 @@ static struct sl_topic *find_answer_topic(struct sl_core *core,
     return sl_map_get(&core->metadata.by_name, t->name.data, (size_t)t->name.size);
 }
 
-/* Counts the entries; *data: those with something to hand on, at most. */
-static int32_t count_answer(const struct sl_fetch_response *m, int32_t *data, bool ends) {
+/* How many entries have something to hand on, at most. ends: those without records count too. */
+static int32_t count_slices(const struct sl_fetch_response *m, bool ends) {
     int32_t count = 0;
-    *data = 0;
     for (int32_t t = 0; t < m->topics.count; t++) {
         const struct sl_fetch_topic_response *topic =
             (const struct sl_fetch_topic_response *)m->topics.items + t;
         const struct sl_fetch_partition_response *p = topic->partitions.items;
-        count += topic->partitions.count;
         for (int32_t i = 0; i < topic->partitions.count; i++)
-            if (p[i].records.size > 0 || ends) (*data)++;
+            if (p[i].records.size > 0 || ends) count++;
     }
     return count;
 }
@@ -244,38 +283,59 @@ static void on_session_error(struct sl_fetch_session *session, int code) {
     struct sl_core *core = session->core;
     bool refused = code == SLUICE_KAFKA_FETCH_SESSION_ID_NOT_FOUND ||
                    code == SLUICE_KAFKA_INVALID_FETCH_SESSION_EPOCH;
+    if (code == SLUICE_KAFKA_FETCH_SESSION_ID_NOT_FOUND) session->id = 0;
     if (refused && session->attempts == 0) {
         session->attempts = 1; /* once at once: brokers forget idle sessions */
         sl_fetch_session_restart(session);
         return;
     }
-    sl_core_log(core, SL_LOG_DEBUG, "broker %d refuses a Fetch: %s", (int)session->broker->id,
+    bool is_passing = refused || sl_errors_is_retriable(code) || sl_errors_is_stale(code);
+    sl_core_log(core, is_passing || session->attempts > 0 ? SL_LOG_DEBUG : SL_LOG_WARNING,
+                "broker %d refuses a Fetch: %s", (int)session->broker->id,
                 sl_errors_find(code)->name);
     if (sl_errors_is_stale(code)) sl_metadata_refresh(core, NULL);
     back_session_off(session);
 }
 
-/* The session goes on as the broker says. False: it has to start over. */
-static bool follow_session(struct sl_fetch_session *session, const struct sl_fetch_response *m,
-                           int32_t entries) {
-    if (session->full && entries < session->told_count) {
-        sl_core_log(session->core, SL_LOG_WARNING,
-                    "broker %d left %d of %d partitions out of its answer: asking anew",
-                    (int)session->broker->id, (int)(session->told_count - entries),
-                    (int)session->told_count);
-        return false;
+/* Positions of the session that the answer should have spoken of and did not; clears the note. */
+static int32_t count_unheard(struct sl_fetch_session *session) {
+    struct sl_list *lists[] = {&session->changed, &session->settled};
+    int32_t count = 0;
+    for (int i = 0; i < 2; i++) {
+        SL_LIST_EACH(node, next, lists[i]) {
+            struct sl_fetch_position *position = SL_LIST_OF(node, struct sl_fetch_position, node);
+            if (position->told && !position->heard) count++;
+            position->heard = false;
+        }
     }
-    if (m->session_id <= 0) {
-        sl_fetch_session_restart(session); /* it keeps none: every request is a full one */
-        return true;
-    }
-    if (session->full) {
-        session->id = m->session_id;
+    return count;
+}
+
+/* A full answer has been read: it begins a session, or there is none. False: back off. */
+static bool begin_session(struct sl_fetch_session *session, const struct sl_fetch_response *m) {
+    int32_t unheard = count_unheard(session);
+    bool is_throttled = m->throttle_ms > 0 && m->topics.count == 0;
+    session->id = m->session_id > 0 ? m->session_id : 0;
+    if (session->id == 0 || unheard > 0) {
+        sl_fetch_session_restart(session); /* without a session every request is a full one */
+    } else {
         session->epoch = 1;
-        return true;
     }
+    if (unheard == 0 || is_throttled) return true;
+    sl_core_log(session->core, SL_LOG_WARNING,
+                "broker %d left %d partitions out of its answer: asking anew",
+                (int)session->broker->id, (int)unheard);
+    return session->has_moved;
+}
+
+/* The session goes on as the broker says. False: back off. */
+static bool follow_session(struct sl_fetch_session *session, const struct sl_fetch_response *m) {
+    if (session->dropped) return true;
+    if (session->full) return begin_session(session, m);
     session->epoch = session->epoch == INT32_MAX ? 1 : session->epoch + 1;
-    return m->session_id == session->id;
+    if (m->session_id == session->id) return true;
+    sl_fetch_session_restart(session);
+    return session->has_moved;
 }
 
 static void read_endpoints(struct sl_core *core, const struct sl_fetch_response *m) {
@@ -307,11 +367,13 @@ static void keep_answer(struct sl_core *core, struct sl_fetched *fetched,
 
 void sl_fetch_answer_read(struct sl_fetch_session *session, struct sl_response *resp) {
     struct sl_core *core = session->core;
+    struct sl_arena *arena = &core->fetcher.arena;
     struct sl_fetch_response m;
-    int32_t slices;
-    sl_arena_reset(&core->fetcher.arena);
-    int rv = sl_frame_decode_response(&resp->body, &core->fetcher.arena, sl_api_find(SL_API_FETCH),
+    sl_arena_reset(arena);
+    arena->limit = sl_reader_left(&resp->body) * FETCH_MEMORY_FACTOR + FETCH_MEMORY_MIN;
+    int rv = sl_frame_decode_response(&resp->body, arena, sl_api_find(SL_API_FETCH),
                                       session->request.version, &m);
+    arena->limit = 0;
     if (rv != 0) {
         back_session_off(session);
         if (rv == SLUICE_ERR_MALFORMED) sl_link_fail(resp->link, rv, "a malformed answer to Fetch");
@@ -322,63 +384,80 @@ void sl_fetch_answer_read(struct sl_fetch_session *session, struct sl_response *
         on_session_error(session, sl_calls_code(m.error_code));
         return;
     }
-    int32_t entries = count_answer(&m, &slices, core->settings->poll_ends);
     struct fetch_reading r = {.session = session, .answer = &m};
-    r.fetched = make_fetched(core, slices);
+    r.fetched = make_fetched(core, count_slices(&m, core->settings->poll_ends));
     if (r.fetched == NULL) { /* positions have not moved: the same comes again */
         back_session_off(session);
         return;
     }
     read_endpoints(core, &m);
-    if (follow_session(session, &m, entries))
+    read_partitions(&r);
+    keep_answer(core, r.fetched, resp);
+    if (follow_session(session, &m))
         session->attempts = 0;
     else
         back_session_off(session);
-    read_partitions(&r);
-    keep_answer(core, r.fetched, resp);
 }
 
 /* ---- checks ---- */
 
 /* Cuts a slice before its first corrupt batch. True: there is none. */
-static bool check_slice(struct sl_slice *slice) {
+static bool check_slice(struct sl_slice *slice, struct sl_batch_info *bad) {
     size_t at = 0;
     int32_t count = 0;
     int64_t next = slice->from;
     while (at < slice->size) {
-        struct sl_batch_info info;
-        int rv = sl_batch_read_info(slice->data + at, slice->size - at, &info);
+        int rv = sl_batch_read_info(slice->data + at, slice->size - at, bad);
         SL_ASSERT(rv == 0); /* the headers were read before */
-        if (sl_batch_read_check(slice->data + at, &info) != 0) {
+        if (sl_batch_read_check(slice->data + at, bad) != 0) {
             slice->size = at;
             slice->count = count;
-            slice->next_offset = info.base_offset > next ? info.base_offset : next;
+            slice->next_offset = bad->base_offset > next ? bad->base_offset : next;
             return false;
         }
-        at += (size_t)info.size;
-        if ((info.attributes & SL_RECORD_CONTROL) == 0) count += info.record_count;
-        next = info.last_offset + 1;
+        at += (size_t)bad->size;
+        if ((bad->attributes & SL_RECORD_CONTROL) == 0) count += bad->record_count;
+        next = bad->last_offset + 1;
     }
     return true;
 }
 
-/* Keeps the slices that go on where their partition's checked part ends; corrupt partitions are
- * gathered in `failed`. */
+/* The position of a slice that goes on where the partition's checked part ends; NULL: it does not
+ * count any more. */
+static struct sl_fetch_position *match_slice(const struct sl_core *core,
+                                             const struct sl_slice *slice) {
+    const struct sl_fetcher *f = &core->fetcher;
+    struct sl_fetch_position *position = slice->slot < f->slot_count ? f->slots[slice->slot] : NULL;
+    if (position == NULL || position->epoch != slice->epoch) return NULL;
+    return position->checked == slice->from ? position : NULL;
+}
+
+/* Hands an answer on with the slices that count, or frees it. */
+static void pass_fetched(struct sl_core *core, struct sl_fetched *fetched) {
+    if (fetched->slice_count > 0) {
+        sl_list_push_back(&core->events.fetched, &fetched->node);
+        return;
+    }
+    core->fetcher.free_bytes += fetched->charged;
+    sl_buffers_give(&core->buffers, fetched->buffer);
+    sl_alloc_free(core->alloc, fetched, fetched->size);
+}
+
+/* Keeps the slices that count; partitions with corrupt data are gathered in `corrupt`. */
 static void check_fetched(struct sl_core *core, struct sl_fetched *fetched,
-                          struct sl_list *failed) {
-    struct sl_fetcher *f = &core->fetcher;
+                          struct sl_list *corrupt) {
     int32_t kept = 0;
     for (int32_t i = 0; i < fetched->slice_count; i++) {
         struct sl_slice *slice = &fetched->slices[i];
-        struct sl_fetch_position *position =
-            slice->slot < f->slot_count ? f->slots[slice->slot] : NULL;
-        if (position == NULL || position->epoch != slice->epoch) continue;
-        if (position->checked != slice->from) continue;
+        struct sl_batch_info bad;
+        struct sl_fetch_position *position = match_slice(core, slice);
+        if (position == NULL) continue;
         bool is_empty = slice->size == 0;
-        if (core->settings->check_crcs && !check_slice(slice)) {
-            position->offset = slice->next_offset;
+        if (core->settings->check_crcs && !check_slice(slice, &bad)) {
             sl_fetch_displace(core, position);
-            sl_list_push_back(failed, &position->node);
+            position->offset = slice->next_offset;
+            position->corrupt_end = bad.last_offset + 1;
+            sl_list_push_back(corrupt, &position->node);
         }
         position->checked = slice->next_offset;
         if (slice->size > 0 || is_empty) fetched->slices[kept++] = *slice;
@@ -386,22 +465,37 @@ static void check_fetched(struct sl_core *core, struct sl_fetched *fetched,
     fetched->slice_count = kept;
 }
 
-void sl_fetch_answer_check(struct sl_core *core) {
-    struct sl_fetcher *f = &core->fetcher;
-    struct sl_list failed;
-    sl_list_init(&failed);
-    for (struct sl_list *node; (node = sl_list_pop_front(&f->unchecked)) != NULL;) {
+static void stop_corrupt(struct sl_core *core, struct sl_fetch_position *position) {
+    char buf[128];
+    struct sl_text text;
+    sl_text_init(&text, buf, sizeof buf);
+    sl_text_printf(&text,
+                   "a corrupt record batch (its checksum is wrong): seek past it to go on, by its "
+                   "header to %lld",
+                   (long long)position->corrupt_end);
+    sl_fetch_stop_checked(core, position, SLUICE_ERR_MALFORMED, buf);
+}
+
+static void check_list(struct sl_core *core, struct sl_list *list, size_t most) {
+    struct sl_list corrupt;
+    struct sl_list *node;
+    size_t bytes = 0;
+    sl_list_init(&corrupt);
+    while (bytes < most && (node = sl_list_pop_front(list)) != NULL) {
         struct sl_fetched *fetched = SL_LIST_OF(node, struct sl_fetched, node);
-        check_fetched(core, fetched, &failed);
-        if (fetched->slice_count > 0) {
-            sl_list_push_back(&core->events.fetched, &fetched->node);
-        } else {
-            f->free_bytes += fetched->charged;
-            sl_buffers_give(&core->buffers, fetched->buffer);
-            sl_alloc_free(core->alloc, fetched, fetched->size);
-        }
-        for (struct sl_list *n; (n = sl_list_pop_front(&failed)) != NULL;)
-            sl_fetch_stop(core, SL_LIST_OF(n, struct sl_fetch_position, node), SLUICE_ERR_MALFORMED,
-                          "a corrupt record batch (its checksum is wrong): seek past it to go on");
+        bytes += fetched->buffer->size;
+        check_fetched(core, fetched, &corrupt);
+        pass_fetched(core, fetched);
+        while ((node = sl_list_pop_front(&corrupt)) != NULL)
+            stop_corrupt(core, SL_LIST_OF(node, struct sl_fetch_position, node));
     }
+}
+
+void sl_fetch_answer_check(struct sl_core *core, size_t most) {
+    check_list(core, &core->fetcher.unchecked, most);
+}
+
+void sl_fetch_answer_flush(struct sl_core *core) {
+    check_list(core, &core->fetcher.unchecked, SIZE_MAX);
+    check_list(core, &core->fetcher.arrived, SIZE_MAX);
 }

@@ -29,6 +29,10 @@ enum {
 
 /* ---- membership ---- */
 
+static bool has_positions(const struct sl_fetch_session *session) {
+    return session->changed.next != &session->changed || session->settled.next != &session->settled;
+}
+
 struct sl_fetch_session *sl_fetch_session_open(struct sl_core *core, struct sl_broker *broker) {
     struct sl_fetch_session *session = broker->fetch_session;
     if (session != NULL) return session;
@@ -60,17 +64,13 @@ void sl_fetch_session_restart(struct sl_fetch_session *session) {
     session->epoch = 0; /* the id stays: a full request under it ends what the broker keeps */
     session->dropped = session->in_flight;
     session->forgotten_count = 0;
-    SL_LIST_EACH(node, next, &session->settled)
-        SL_LIST_OF(node, struct sl_fetch_position, node)->told = false;
-    SL_LIST_EACH(node, next, &session->changed)
-        SL_LIST_OF(node, struct sl_fetch_position, node)->told = false;
     /* Those without data come first in the full request, for fairness (KIP-74). */
     sl_list_splice_back(&session->settled, &session->changed);
     sl_list_splice_back(&session->changed, &session->settled);
-}
-
-static bool has_positions(const struct sl_fetch_session *session) {
-    return session->changed.next != &session->changed || session->settled.next != &session->settled;
+    SL_LIST_EACH(node, next, &session->changed) {
+        struct sl_fetch_position *position = SL_LIST_OF(node, struct sl_fetch_position, node);
+        position->told = position->heard = false;
+    }
 }
 
 static void make_ready(struct sl_fetch_session *session) {
@@ -124,7 +124,7 @@ void sl_fetch_session_remove(struct sl_fetch_position *position) {
     bool known = position->told;
     sl_list_remove(&position->node);
     position->session = NULL;
-    position->told = false;
+    position->told = position->heard = false;
     if (known && !remember_forgotten(session, position)) sl_fetch_session_restart(session);
     if (!has_positions(session)) sl_list_remove(&session->broker->fetch_node);
 }
@@ -303,7 +303,6 @@ static void space_requests(struct sl_fetch_session *session) {
 static void on_fetch_done(struct sl_core *core, struct sl_request *request, int rv,
                           struct sl_response *resp) {
     struct sl_fetch_session *session = SL_LIST_OF(request, struct sl_fetch_session, request);
-    session->in_flight = false;
     core->fetcher.reserved -= session->reserved;
     session->reserved = 0;
     session->has_moved = false;
@@ -316,6 +315,7 @@ static void on_fetch_done(struct sl_core *core, struct sl_request *request, int 
         if (first != NULL && rv != SLUICE_ERR_CLOSED)
             sl_metadata_refresh(core, SL_LIST_OF(first, struct sl_fetch_position, node)->topic);
     }
+    session->in_flight = false;
     if (has_positions(session)) make_ready(session);
 }
 
@@ -377,4 +377,48 @@ int64_t sl_fetch_session_deadline(const struct sl_core *core) {
         if (session->not_before > core->now && session->not_before < at) at = session->not_before;
     }
     return at;
+}
+
+/* ---- looking inside ---- */
+
+/* All positions of a list are the session's. */
+static void check_members(const struct sl_fetch_session *session, const struct sl_list *list,
+                          bool is_settled) {
+    SL_LIST_EACH(node, next, list) {
+        const struct sl_fetch_position *position =
+            SL_LIST_OF(node, const struct sl_fetch_position, node);
+        SL_ASSERT(position->session == session);
+        SL_ASSERT(position->told || !is_settled);
+        SL_ASSERT(session->epoch > 0 || session->in_flight || !is_settled);
+    }
+}
+
+int64_t sl_fetch_session_check(const struct sl_core *core) {
+    int64_t reserved = 0;
+    SL_LIST_EACH(node, next, &core->fetcher.sessions) {
+        const struct sl_fetch_session *session =
+            SL_LIST_OF(node, const struct sl_fetch_session, node);
+        bool is_ready = sl_list_is_linked(&session->broker->fetch_node);
+        SL_ASSERT(session->broker->fetch_session == session);
+        SL_ASSERT(session->in_flight == (session->reserved > 0));
+        SL_ASSERT(is_ready == (!session->in_flight && has_positions(session)));
+        check_members(session, &session->changed, false);
+        check_members(session, &session->settled, true);
+        reserved += session->reserved;
+    }
+    return reserved;
+}
+
+void sl_fetch_session_dump(const struct sl_core *core, struct sl_text *out) {
+    SL_LIST_EACH(node, next, &core->fetcher.sessions) {
+        struct sl_fetch_session *session = SL_LIST_OF(node, struct sl_fetch_session, node);
+        sl_text_printf(out,
+                       "session broker=%d id=%d epoch=%d%s%s changed=%d settled=%d forgotten=%d",
+                       (int)session->broker->id, (int)session->id, (int)session->epoch,
+                       session->by_id ? " by-id" : "", session->in_flight ? " in-flight" : "",
+                       (int)count_list(&session->changed), (int)count_list(&session->settled),
+                       (int)session->forgotten_count);
+        sl_text_printf(out, " reserved=%dB attempts=%u\n", (int)session->reserved,
+                       session->attempts);
+    }
 }

@@ -11,6 +11,9 @@
  * says. Memory for positions and for their table comes with the order, reserved when the
  * application was promised that it holds.
  *
+ * What has arrived and is not checked yet lies before everything that is said of a partition later:
+ * stopping and resetting flush it first.
+ *
  * auto.offset.reset is applied in two cases only: there is no offset to begin with, and the broker
  * says that the offset is out of range. No other error ever moves a position. */
 #include "core/fetcher.h"
@@ -33,7 +36,7 @@ int sl_fetcher_init(struct sl_fetcher *f, struct sl_core *core) {
     sl_list_init(&f->unchecked);
     sl_arena_init(&f->arena, core->alloc, 0);
     f->free_bytes = core->settings->fetch_memory;
-    f->homeless_at = f->retry_at = SL_NEVER;
+    f->homeless_at = SL_NEVER;
     return 0;
 }
 
@@ -81,14 +84,19 @@ static void await_leader(struct sl_core *core, struct sl_fetch_position *positio
         f->homeless_at = position->not_before;
 }
 
+static void back_position_off(struct sl_core *core, struct sl_fetch_position *position) {
+    const struct sl_settings *settings = core->settings;
+    position->not_before =
+        core->now + sl_core_backoff(core, settings->retry_backoff_ms,
+                                    settings->retry_backoff_max_ms, position->attempts++);
+}
+
 /* Topic and partition of a position, as far as metadata knows them. */
 static void find_partition(struct sl_core *core, struct sl_fetch_position *position) {
     if (position->topic == NULL) position->topic = sl_metadata_topic(core, position->name);
     struct sl_topic *topic = position->topic;
     if (topic == NULL) {
-        position->not_before =
-            core->now + sl_core_backoff(core, core->settings->retry_backoff_ms,
-                                        core->settings->retry_backoff_max_ms, position->attempts++);
+        back_position_off(core, position);
         return;
     }
     if (position->partition != NULL || topic->partition_count == 0) return;
@@ -116,11 +124,20 @@ static void look_position_up(struct sl_core *core, struct sl_fetch_position *pos
     lookup->topic = position->topic;
     lookup->name = position->name;
     lookup->partition = position->index;
-    lookup->timestamp =
-        position->offset == SL_OFFSET_AT_TIME ? position->timestamp_ms : position->offset;
+    lookup->timestamp = sl_offsets_timestamp(position->offset, position->timestamp_ms);
     lookup->on_found = on_position_found;
     lookup->owner = NULL;
     sl_offsets_look_up(core, lookup);
+}
+
+/* Metadata asks for unknown topics at its own pace. Of a topic that is known but lacks what we look
+ * for (the partition, or its leader's address) every answer is fresh, so the pace is ours. */
+static void ask_for_leader(struct sl_core *core, struct sl_fetch_position *position) {
+    if (position->topic->partition_count > 0) {
+        if (position->not_before > core->now) return;
+        back_position_off(core, position);
+    }
+    sl_metadata_refresh(core, position->topic);
 }
 
 void sl_fetch_place(struct sl_core *core, struct sl_fetch_position *position) {
@@ -141,8 +158,7 @@ void sl_fetch_place(struct sl_core *core, struct sl_fetch_position *position) {
     }
     struct sl_broker *broker =
         position->partition == NULL ? NULL : sl_brokers_find(core, position->partition->leader);
-    if (broker == NULL && position->topic != NULL && position->topic->partition_count > 0)
-        sl_metadata_refresh(core, position->topic);
+    if (broker == NULL && position->topic != NULL) ask_for_leader(core, position);
     struct sl_fetch_session *session = NULL;
     if (broker != NULL && position->not_before <= core->now) {
         session = sl_fetch_session_open(core, broker);
@@ -155,9 +171,7 @@ void sl_fetch_place(struct sl_core *core, struct sl_fetch_position *position) {
 }
 
 void sl_fetch_retry(struct sl_core *core, struct sl_fetch_position *position, bool stale) {
-    position->not_before =
-        core->now + sl_core_backoff(core, core->settings->retry_backoff_ms,
-                                    core->settings->retry_backoff_max_ms, position->attempts++);
+    back_position_off(core, position);
     if (stale && position->topic != NULL) sl_metadata_refresh(core, position->topic);
     sl_fetch_place(core, position);
 }
@@ -235,6 +249,8 @@ static void set_offset(struct sl_core *core, struct sl_fetch_position *position,
 
 void sl_fetch_reset(struct sl_core *core, struct sl_fetch_position *position, const char *why) {
     int64_t symbol = pick_reset_symbol(core);
+    sl_fetch_answer_flush(core);
+    if (position->state != SL_FETCH_RUNNING) return; /* what came before it was corrupt */
     if (symbol == 0) {
         sl_fetch_stop(core, position, SLUICE_ERR_NO_OFFSET,
                       "%s, and auto.offset.reset is none: seek to go on", why);
@@ -245,6 +261,7 @@ void sl_fetch_reset(struct sl_core *core, struct sl_fetch_position *position, co
                    (int)position->index, (long long)position->offset, why,
                    symbol == SL_OFFSET_EARLIEST ? "beginning" : "end");
     set_offset(core, position, symbol);
+    position->moved = true;
     sl_fetch_place(core, position);
 }
 
@@ -252,27 +269,25 @@ void sl_fetch_reset(struct sl_core *core, struct sl_fetch_position *position, co
 
 enum { FETCH_ERROR_TEXT = 240 };
 
-void sl_fetch_stop(struct sl_core *core, struct sl_fetch_position *position, int code,
-                   const char *format, ...) {
+void sl_fetch_stop_checked(struct sl_core *core, struct sl_fetch_position *position, int code,
+                           const char *text) {
     size_t size = sizeof(struct sl_fetched) + sizeof(struct sl_slice) + FETCH_ERROR_TEXT;
     struct sl_fetched *fetched = sl_alloc_zero(core->alloc, size);
-    struct sl_text text;
-    va_list args;
     if (fetched == NULL) {
         sl_fetch_retry(core, position, false);
         return;
     }
     struct sl_slice *slice = &fetched->slices[0];
     char *prose = (char *)(slice + 1);
-    sl_text_init(&text, prose, FETCH_ERROR_TEXT);
-    va_start(args, format);
-    sl_text_vprintf(&text, format, args);
-    va_end(args);
+    struct sl_text copy;
+    sl_text_init(&copy, prose, FETCH_ERROR_TEXT);
+    sl_text_put(&copy, text);
     fetched->size = size;
     fetched->slice_count = 1;
     slice->slot = position->slot;
     slice->epoch = position->epoch;
-    slice->from = slice->next_offset = position->offset;
+    slice->from = slice->next_offset = position->offset >= 0 ? position->offset : -1;
+    slice->moved = position->moved;
     slice->high_watermark = slice->last_stable = -1;
     slice->code = code;
     slice->text = prose;
@@ -280,6 +295,20 @@ void sl_fetch_stop(struct sl_core *core, struct sl_fetch_position *position, int
     sl_trace_add(&core->trace, SL_TRACE_FETCH_ERROR, core->now, position->index, code);
     position->state = SL_FETCH_STOPPED;
     sl_fetch_place(core, position);
+}
+
+void sl_fetch_stop(struct sl_core *core, struct sl_fetch_position *position, int code,
+                   const char *format, ...) {
+    char buf[FETCH_ERROR_TEXT];
+    struct sl_text text;
+    va_list args;
+    sl_fetch_answer_flush(core);
+    if (position->state == SL_FETCH_STOPPED) return; /* what came before it was corrupt */
+    sl_text_init(&text, buf, sizeof buf);
+    va_start(args, format);
+    sl_text_vprintf(&text, format, args);
+    va_end(args);
+    sl_fetch_stop_checked(core, position, code, buf);
 }
 
 /* ---- orders from the gate ---- */
@@ -294,6 +323,7 @@ static void apply_order(struct sl_core *core, struct sl_fetch_position *position
         position->last_epoch = order->offset_epoch;
         position->timestamp_ms = order->timestamp_ms;
         sl_fetch_displace(core, position);
+        position->moved = false;
         set_offset(core, position, order->offset);
     }
     sl_fetch_place(core, position);
@@ -324,7 +354,7 @@ static void on_assign(struct sl_core *core, struct sl_command *command) {
             position->index = order->partition;
             position->slot = order->slot;
             position->epoch = order->epoch - 1; /* so that the order counts as new */
-            position->high_watermark = -1;
+            position->high_watermark = position->last_stable = -1;
         } else {
             old[order->slot] = NULL;
         }
@@ -356,7 +386,7 @@ void sl_fetcher_on_returned(struct sl_core *core, int64_t freed) {
 
 /* ---- news from metadata ---- */
 
-void sl_fetcher_on_partitions(struct sl_core *core, struct sl_topic *topic) {
+void sl_fetcher_on_topic(struct sl_core *core, struct sl_topic *topic) {
     (void)topic;
     core->fetcher.homeless_at = core->now;
 }
@@ -386,7 +416,7 @@ void sl_fetcher_on_recreated(struct sl_core *core, struct sl_topic *topic) {
         if (position == NULL || position->topic != topic) continue;
         sl_fetch_displace(core, position);
         position->last_epoch = -1;
-        position->high_watermark = -1;
+        position->high_watermark = position->last_stable = -1;
         if (position->state == SL_FETCH_RUNNING)
             sl_fetch_reset(core, position, "the topic was deleted and created anew");
         else
@@ -414,10 +444,10 @@ void sl_fetcher_on_broker_gone(struct sl_core *core, struct sl_broker *broker) {
 /* ---- turns ---- */
 
 void sl_fetcher_run(struct sl_core *core) {
+    enum { CHECK_BYTES = 4 * 1024 * 1024 }; /* about a millisecond's work */
     struct sl_fetcher *f = &core->fetcher;
-    if (core->now >= f->retry_at) f->retry_at = SL_NEVER;
     place_homeless(core);
-    sl_fetch_answer_check(core);
+    sl_fetch_answer_check(core, CHECK_BYTES);
     sl_fetch_session_run(core);
     /* The successors of what arrived are queued and leave before it is checked, a turn later. */
     sl_list_splice_back(&f->unchecked, &f->arrived);
@@ -426,7 +456,63 @@ void sl_fetcher_run(struct sl_core *core) {
 int64_t sl_fetcher_deadline(const struct sl_core *core) {
     const struct sl_fetcher *f = &core->fetcher;
     if (!sl_list_is_empty(&f->unchecked)) return core->now;
-    int64_t at = f->homeless_at < f->retry_at ? f->homeless_at : f->retry_at;
     int64_t session = sl_fetch_session_deadline(core);
-    return session < at ? session : at;
+    return session < f->homeless_at ? session : f->homeless_at;
+}
+
+/* ---- looking inside ---- */
+
+static void check_position(const struct sl_core *core, const struct sl_fetch_position *position) {
+    const struct sl_partition *partition = position->partition;
+    bool is_looking = position->state == SL_FETCH_LOOKING;
+    bool is_listed = sl_list_is_linked(&position->node);
+    SL_ASSERT(core->fetcher.slots[position->slot] == position && position->name != NULL);
+    SL_ASSERT(partition == NULL || partition->fetch == position);
+    SL_ASSERT(partition == NULL || partition->topic == position->topic);
+    SL_ASSERT(partition == NULL || partition->index == position->index);
+    SL_ASSERT(is_listed != sl_list_is_linked(&position->lookup.node));
+    SL_ASSERT(is_listed || is_looking);
+    SL_ASSERT(is_looking || position->offset >= 0 || position->state == SL_FETCH_STOPPED);
+    SL_ASSERT(position->session == NULL || position->state == SL_FETCH_RUNNING);
+    SL_ASSERT(position->session == NULL || (partition != NULL && !position->paused));
+    SL_ASSERT(!position->told || position->session != NULL);
+    SL_ASSERT(!position->heard);
+}
+
+static int64_t count_charged(const struct sl_list *list) {
+    int64_t charged = 0;
+    SL_LIST_EACH(node, next, list)
+        charged += SL_LIST_OF(node, const struct sl_fetched, node)->charged;
+    return charged;
+}
+
+void sl_fetcher_check(const struct sl_core *core) {
+    const struct sl_fetcher *f = &core->fetcher;
+    int64_t waiting = count_charged(&f->arrived) + count_charged(&f->unchecked);
+    for (uint32_t i = 0; i < f->slot_count; i++)
+        if (f->slots[i] != NULL) check_position(core, f->slots[i]);
+    /* What the gate has is ours to take back only; what it takes beyond that is its own. */
+    SL_ASSERT(f->free_bytes + waiting <= core->settings->fetch_memory);
+    SL_ASSERT(f->reserved == sl_fetch_session_check(core));
+}
+
+void sl_fetcher_dump(const struct sl_core *core, struct sl_text *out) {
+    static const char *const states[] = {[SL_FETCH_LOOKING] = "looking",
+                                         [SL_FETCH_RUNNING] = "running",
+                                         [SL_FETCH_STOPPED] = "stopped"};
+    const struct sl_fetcher *f = &core->fetcher;
+    sl_text_printf(out, "consumer free=%lldB reserved=%lldB\n", (long long)f->free_bytes,
+                   (long long)f->reserved);
+    sl_fetch_session_dump(core, out);
+    for (uint32_t i = 0; i < f->slot_count; i++) {
+        const struct sl_fetch_position *p = f->slots[i];
+        if (p == NULL) continue;
+        sl_text_printf(out, "position %s-%d %s%s offset=%lld epoch=%u session=%d attempts=%u",
+                       p->name, (int)p->index, states[p->state], p->paused ? " paused" : "",
+                       (long long)p->offset, p->epoch,
+                       p->session != NULL ? (int)p->session->broker->id : -1, p->attempts);
+        sl_text_printf(out, " high_watermark=%lld records=%llu bytes=%llu answers=%llu\n",
+                       (long long)p->high_watermark, (unsigned long long)p->records,
+                       (unsigned long long)p->bytes, (unsigned long long)p->answers);
+    }
 }

@@ -42,12 +42,13 @@ struct sl_fetch_position {
     int64_t timestamp_ms; /* of SL_OFFSET_AT_TIME */
     int32_t last_epoch;   /* leader epoch of the record before offset, -1 unknown */
     bool paused;
-    int64_t checked; /* handed on up to here: a slice that does not go on there is dropped */
-    bool moved;      /* auto.offset.reset has moved it, and no slice has said so yet */
-    bool at_end;     /* the application was told that the end is reached (poll.ends) */
-    bool warned;     /* the log says already that there is no such partition */
-    bool told;       /* the broker's session has it, or the request in flight lists it, with: */
-    bool heard;      /* (the answer being read has spoken of it) */
+    int64_t checked;     /* handed on up to here: a slice that does not go on there is dropped */
+    int64_t corrupt_end; /* while its corruption is being told: where the bad batch ends */
+    bool moved;          /* auto.offset.reset has moved it, and no slice has said so yet */
+    bool at_end;         /* the application was told that the end is reached (poll.ends) */
+    bool warned;         /* the log says already that there is no such partition */
+    bool told;           /* the broker's session has it, or the request in flight lists it, with: */
+    bool heard;          /* (the answer being read has spoken of it) */
     uint32_t told_epoch;
     int64_t told_offset;
     struct sl_uuid told_id;

@@ -218,13 +218,18 @@ int sl_gate_mark(struct sl_gate *g, struct sl_slice *slice, int64_t offset) {
 int sl_gate_untake(struct sl_gate *g, struct sl_slice *slice, int64_t from) {
     struct sl_gate_slot *slot = sl_gate_current(g, slice);
     if (slot == NULL) return SLUICE_ERR_STALE;
-    if (slot->hand.prev != &slice->node) return SLUICE_ERR_BUSY;
+    /* What lies behind it may be in hand, or processed and given back already. */
+    if (slot->hand.prev != &slice->node || slot->position != slice->next_offset)
+        return SLUICE_ERR_BUSY;
     SL_ASSERT(!slice->given && from <= slice->next_offset);
     if (from > slice->marked) slice->marked = from;
     advance_finished(g, slot);
     sl_list_remove(&slice->node);
     sl_list_push_front(&slot->queue, &slice->node);
-    if (from > slice->from) slice->from = from;
+    if (from > slice->from) {
+        slice->from = from;
+        slice->moved = true;
+    }
     slot->position = slice->from;
     g->in_hand -= (int64_t)slice->size;
     sl_gate_slots_update(g, slot);
@@ -237,7 +242,7 @@ void sl_gate_give(struct sl_gate *g, struct sl_slice *slice) {
     g->in_hand -= (int64_t)slice->size;
     slice->given = true;
     sl_gate_slots_release_bytes(g, slice);
-    if (slot == NULL) {
+    if (slot == NULL || slice->from == slice->next_offset) { /* stale, or without records */
         sl_gate_slots_release_node(g, slice);
         return;
     }

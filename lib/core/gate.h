@@ -64,7 +64,7 @@ int sl_gate_mark(struct sl_gate *g, struct sl_slice *slice, int64_t offset);
 int sl_gate_rewind(struct sl_gate *g, struct sl_slice *slice, int64_t offset, int32_t epoch);
 /* A slice that was handed out last of its slot goes back to the front of the queue, its records
  * below `from` processed, the others to be handed out again. Needs no order and no memory. 0,
- * STALE, or SLUICE_ERR_BUSY: something of the slot behind it is in hand; nothing changed then. */
+ * STALE, or SLUICE_ERR_BUSY: something of the slot behind it was handed out; nothing changed then. */
 int sl_gate_untake(struct sl_gate *g, struct sl_slice *slice, int64_t from);
 /* What lies behind `offset` of a slice in hand turned out to be damaged: the slice ends there, those
  * behind it become stale, and nothing more of its slot is handed out until a seek, or a rewind of a

@@ -167,7 +167,7 @@ void sl_metadata_refresh(struct sl_core *core, struct sl_topic *topic) {
     sl_list_push_back(&m->wanted, &topic->wait_node);
 }
 
-/* Whether a consumer is assigned the topic, or looks an offset of it up. */
+/* Whether a consumer is assigned the topic, or somebody looks an offset of it up. */
 static bool is_topic_consumed(const struct sl_core *core, const struct sl_topic *topic) {
     for (uint32_t i = 0; i < core->fetcher.slot_count; i++) {
         const struct sl_fetch_position *position = core->fetcher.slots[i];
@@ -185,7 +185,7 @@ static bool is_topic_missed(const struct sl_core *core, const struct sl_topic *t
     SL_LIST_EACH(node, tmp, &core->metadata.probes) {
         if (SL_LIST_OF(node, struct sl_op, node)->owner == topic) return true;
     }
-    return core->settings->role == SL_ROLE_CONSUMER && is_topic_consumed(core, topic);
+    return is_topic_consumed(core, topic);
 }
 
 static void run_trouble(struct sl_core *core) {

@@ -45,15 +45,18 @@ static void tell_topic_news(struct sl_core *core, const struct sl_topic *topic) 
 static void tell_partitions(struct sl_core *core, struct sl_topic *topic) {
     tell_topic_news(core, topic);
     if (is_producing(core)) sl_batcher_on_partitions(core, topic);
-    if (is_consuming(core)) sl_fetcher_on_partitions(core, topic);
+}
+
+/* After every answer that spoke of the topic: brokers may be known that were not. */
+static void tell_topic(struct sl_core *core, struct sl_topic *topic) {
+    if (is_consuming(core)) sl_fetcher_on_topic(core, topic);
+    sl_offsets_on_topic(core, topic);
 }
 
 static void tell_refused(struct sl_core *core, struct sl_topic *topic, int code) {
     if (is_producing(core)) sl_batcher_on_refused(core, topic, code);
-    if (is_consuming(core)) {
-        sl_fetcher_on_refused(core, topic, code);
-        sl_offsets_on_refused(core, topic, code);
-    }
+    if (is_consuming(core)) sl_fetcher_on_refused(core, topic, code);
+    sl_offsets_on_refused(core, topic, code);
     sl_metadata_end_probes(core, topic, code);
 }
 
@@ -151,9 +154,9 @@ static bool take_topic_id(struct sl_core *core, struct sl_topic *topic, const st
     if (sl_bytes_uuid_is_zero(id) || sl_bytes_uuid_equal(&topic->id, id)) return false;
     bool is_other = !sl_bytes_uuid_is_zero(&topic->id);
     if (is_other) (void)sl_map_remove(by_id, topic->id.bytes, sizeof topic->id.bytes);
-    topic->id = *id;
-    /* Without memory for it, answers by id do not find the topic, and are asked for again. */
-    (void)sl_map_put(by_id, id->bytes, sizeof id->bytes, topic);
+    /* Without memory for it the topic goes by its name until it is asked for again. */
+    bool is_put = sl_map_put(by_id, id->bytes, sizeof id->bytes, topic) == 0;
+    topic->id = is_put ? *id : (struct sl_uuid){{0}};
     return is_other;
 }
 
@@ -229,7 +232,7 @@ static void apply_topic(struct sl_core *core, struct sl_topic *topic,
     }
     if (grows) tell_partitions(core, topic);
     apply_leaders(core, topic, answer, count, version);
-    if (is_consuming(core)) sl_offsets_on_topic(core, topic);
+    tell_topic(core, topic);
     sl_metadata_end_probes(core, topic, 0);
 }
 
@@ -298,7 +301,7 @@ bool sl_metadata_hint(struct sl_core *core, struct sl_partition *partition, int3
     if (partition->index >= partition->topic->partition_count) return false;
     if (sl_brokers_find(core, leader) == NULL) return false;
     set_leader(core, partition, leader, leader_epoch);
-    if (is_consuming(core)) sl_offsets_on_topic(core, partition->topic);
+    sl_offsets_on_topic(core, partition->topic);
     sl_metadata_refresh(core, partition->topic);
     return true;
 }

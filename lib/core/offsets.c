@@ -25,7 +25,7 @@ struct offset_task {
     struct sl_core *core;
     struct sl_op *op;                 /* owned until ended */
     struct sl_offsets *list;          /* owned until it becomes the op's */
-    struct sl_offset_lookup *lookups; /* owned: one an entry */
+    struct sl_offset_lookup *lookups; /* owned: one an entry, at the same index */
     int32_t lookup_count;
     int32_t left;   /* look-ups not ended */
     int32_t failed; /* entries with a code */
@@ -82,8 +82,14 @@ static void await_offset(struct sl_core *core, struct sl_offset_lookup *lookup) 
     if (lookup->not_before < core->offsets.look_at) core->offsets.look_at = lookup->not_before;
 }
 
+int64_t sl_offsets_timestamp(int64_t offset, int64_t timestamp_ms) {
+    if (offset != SL_OFFSET_AT_TIME) return offset;
+    return timestamp_ms >= 0 ? timestamp_ms : 0; /* below are the symbols of ListOffsets */
+}
+
 void sl_offsets_look_up(struct sl_core *core, struct sl_offset_lookup *lookup) {
     lookup->attempts = 0;
+    lookup->is_homeless = false;
     lookup->not_before = core->now;
     await_offset(core, lookup);
 }
@@ -111,17 +117,23 @@ static void end_lookup(struct sl_core *core, struct sl_offset_lookup *lookup, in
     lookup->on_found(core, lookup, rv, offset, leader_epoch, text);
 }
 
-/* The partition when it and its leader are known; otherwise metadata is asked again. */
+/* The partition of a look-up when it and its leader are known. */
+static struct sl_partition *find_led_partition(struct sl_core *core,
+                                               const struct sl_offset_lookup *lookup) {
+    if (lookup->partition >= lookup->topic->partition_count) return NULL;
+    struct sl_partition *partition = lookup->topic->partitions[lookup->partition];
+    return sl_brokers_find(core, partition->leader) != NULL ? partition : NULL;
+}
+
+/* The same; without one metadata is asked again. */
 static struct sl_partition *find_lookup_partition(struct sl_core *core,
                                                   struct sl_offset_lookup *lookup) {
     if (lookup->topic == NULL) lookup->topic = sl_metadata_topic(core, lookup->name);
     if (lookup->topic == NULL) return NULL;
-    struct sl_partition *partition = lookup->partition < lookup->topic->partition_count
-                                         ? lookup->topic->partitions[lookup->partition]
-                                         : NULL;
-    if (partition != NULL && sl_brokers_find(core, partition->leader) != NULL) return partition;
-    if (lookup->topic->partition_count > 0) sl_metadata_refresh(core, lookup->topic);
-    return NULL;
+    struct sl_partition *partition = find_led_partition(core, lookup);
+    lookup->is_homeless = partition == NULL;
+    if (partition == NULL) sl_metadata_refresh(core, lookup->topic);
+    return partition;
 }
 
 /* ---- requests ---- */
@@ -133,6 +145,7 @@ static int fill_offset_request(struct sl_core *core, struct sl_call *call, int16
     int32_t count = 0;
     (void)version;
     SL_LIST_EACH(node, next, &request->lookups) count++;
+    if (count == 0) return SLUICE_ERR_STALE; /* forgotten meanwhile */
     struct sl_list_offsets_topic *topics = sl_arena_array(arena, (size_t)count, sizeof *topics);
     struct sl_list_offsets_partition *partitions =
         sl_arena_array(arena, (size_t)count, sizeof *partitions);
@@ -206,7 +219,11 @@ static void on_offsets_answered(struct sl_core *core, struct sl_call *call, int 
     struct sl_list *node; /* no answer for these */
     while ((node = sl_list_peek(&request->lookups)) != NULL) {
         struct sl_offset_lookup *lookup = SL_LIST_OF(node, struct sl_offset_lookup, node);
-        if (rv == SLUICE_ERR_UNSUPPORTED || rv == SLUICE_ERR_CLOSED) {
+        if (rv == SLUICE_ERR_CLOSED) { /* the ops end with that after the calls */
+            await_offset(core, lookup);
+            continue;
+        }
+        if (rv == SLUICE_ERR_UNSUPPORTED) {
             end_lookup(core, lookup, rv, -1, -1, sl_errors_find(rv)->text);
             continue;
         }
@@ -275,7 +292,8 @@ int64_t sl_offsets_deadline(const struct sl_core *core) { return core->offsets.l
 void sl_offsets_on_topic(struct sl_core *core, struct sl_topic *topic) {
     SL_LIST_EACH(node, next, &core->offsets.waiting) {
         struct sl_offset_lookup *lookup = SL_LIST_OF(node, struct sl_offset_lookup, node);
-        if (lookup->topic != topic) continue;
+        if (lookup->topic != topic || !lookup->is_homeless) continue;
+        if (find_led_partition(core, lookup) == NULL) continue;
         lookup->not_before = core->now;
         core->offsets.look_at = core->now;
     }
@@ -315,25 +333,29 @@ static void on_task_over(struct sl_core *core, struct sl_op *op, int code) {
     struct offset_task *task = op->owner;
     const char *topic = "";
     int32_t partition = 0;
+    int why = 0;
     (void)core;
     for (int32_t i = 0; i < task->lookup_count; i++) {
-        if (!sl_list_is_linked(&task->lookups[i].node)) continue;
-        topic = task->lookups[i].name;
-        partition = task->lookups[i].partition;
+        const struct sl_offset_lookup *lookup = &task->lookups[i];
+        if (!sl_list_is_linked(&lookup->node)) continue;
+        topic = lookup->name;
+        partition = lookup->partition;
+        why = lookup->topic != NULL ? lookup->topic->code : 0;
         break;
     }
     struct sl_text t;
     sl_text_init(&t, text, sizeof text);
-    sl_text_printf(&t, "%d of %d offsets were not found in time, %s-%d among them", (int)task->left,
-                   (int)task->list->count, topic, (int)partition);
+    sl_text_printf(&t, "%d of %d offsets were not found%s, %s-%d among them", (int)task->left,
+                   (int)task->list->count, code == SLUICE_ERR_TIMEOUT ? " in time" : "", topic,
+                   (int)partition);
+    if (why != 0) sl_text_printf(&t, ": %s", sl_errors_find(why)->name);
     end_offset_task(task, code, text);
 }
 
 static void on_task_found(struct sl_core *core, struct sl_offset_lookup *lookup, int rv,
                           int64_t offset, int32_t leader_epoch, const char *text) {
     struct offset_task *task = lookup->owner;
-    struct sl_offset_entry *entry =
-        sl_offset_list_find(task->list, lookup->name, lookup->partition);
+    struct sl_offset_entry *entry = &task->list->entries[lookup - task->lookups];
     (void)core;
     (void)text;
     entry->code = rv;
@@ -351,38 +373,28 @@ static void on_task_found(struct sl_core *core, struct sl_offset_lookup *lookup,
                         "some offsets were refused; each entry has its code");
 }
 
-/* The timestamp that ListOffsets takes for an entry; false: it is a number already, or a symbol
- * that is not looked up there. */
-static bool pick_timestamp(const struct sl_offset_entry *entry, int64_t *timestamp) {
-    *timestamp = entry->offset == SL_OFFSET_AT_TIME ? entry->timestamp_ms : entry->offset;
-    return entry->offset == SL_OFFSET_AT_TIME ||
-           (entry->offset < 0 && entry->offset >= SL_LIST_OFFSETS_EARLIEST_PENDING);
-}
-
+/* Numbers stay as they are; committed offsets belong to groups. */
 static void start_task_lookups(struct sl_core *core, struct offset_task *task) {
-    int32_t count = 0;
     for (int32_t i = 0; i < task->list->count; i++) {
         struct sl_offset_entry *entry = &task->list->entries[i];
-        struct sl_offset_lookup *lookup = &task->lookups[count];
-        if (!pick_timestamp(entry, &lookup->timestamp)) {
-            if (entry->offset >= 0) continue;
-            entry->code = SLUICE_ERR_UNSUPPORTED; /* committed offsets belong to groups */
+        struct sl_offset_lookup *lookup = &task->lookups[i];
+        if (entry->offset >= 0) continue;
+        if (entry->offset == SL_OFFSET_COMMITTED) {
+            entry->code = SLUICE_ERR_UNSUPPORTED;
             task->failed++;
             continue;
         }
         lookup->name = entry->topic;
         lookup->partition = entry->partition;
+        lookup->timestamp = sl_offsets_timestamp(entry->offset, entry->timestamp_ms);
         lookup->on_found = on_task_found;
         lookup->owner = task;
-        count++;
+        task->left++;
+        sl_offsets_look_up(core, lookup); /* which ends nothing before the next run */
     }
-    task->left = count;
-    if (count == 0) {
-        end_offset_task(task, task->failed == 0 ? 0 : SLUICE_ERR_PARTIAL,
-                        task->failed == 0 ? "" : "committed offsets need a group.id");
-        return;
-    }
-    for (int32_t i = 0; i < count; i++) sl_offsets_look_up(core, &task->lookups[i]);
+    if (task->left > 0) return;
+    end_offset_task(task, task->failed == 0 ? 0 : SLUICE_ERR_PARTIAL,
+                    task->failed == 0 ? "" : "committed offsets need a group.id");
 }
 
 void sl_offsets_on_command(struct sl_core *core, struct sl_command *command) {

@@ -3,6 +3,7 @@
 #ifndef SL_CORE_OFFSETS_H
 #define SL_CORE_OFFSETS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/list.h"
@@ -25,6 +26,7 @@ struct sl_offset_lookup {
     int32_t partition;
     int64_t timestamp; /* as ListOffsets has it: a time or one of its symbols */
     uint32_t attempts;
+    bool is_homeless; /* no leader was known the last time */
     int64_t not_before;
     sl_offset_found_fn on_found;
     void *owner;
@@ -38,12 +40,14 @@ struct sl_offsets_unit {
 };
 void sl_offsets_init(struct sl_offsets_unit *u, struct sl_core *core);
 void sl_offsets_deinit(struct sl_offsets_unit *u);
+/* What ListOffsets is asked for an offset that is a symbol. */
+int64_t sl_offsets_timestamp(int64_t offset, int64_t timestamp_ms);
 /* Starts a look-up: name, partition, timestamp, on_found and owner are set. */
 void sl_offsets_look_up(struct sl_core *core, struct sl_offset_lookup *lookup);
 /* Ends it silently; harmless when it is not under way. */
 void sl_offsets_forget(struct sl_core *core, struct sl_offset_lookup *lookup);
 void sl_offsets_on_command(struct sl_core *core, struct sl_command *command); /* OFFSETS */
-/* Metadata: partitions became known or a leader changed. */
+/* Metadata has spoken of the topic: look-ups that wait for a leader may have one. */
 void sl_offsets_on_topic(struct sl_core *core, struct sl_topic *topic);
 /* Metadata: the topic cannot be had; its look-ups end with this code. */
 void sl_offsets_on_refused(struct sl_core *core, struct sl_topic *topic, int code);

@@ -30,6 +30,7 @@ struct sl_op {
     enum sl_op_state state;
     bool posted;    /* outbox mutex: the end may be read */
     bool forgotten; /* outbox mutex */
+    bool ticket;    /* driver: in the application's hands; its end is an event */
     /* Core, set by the unit that keeps the op: called once when its deadline has passed (TIMEOUT)
      * or the client closes (CLOSED). The unit lets go of it and ends it, with that code or a
      * better one, saying what it waited for. NULL: core ends it with that code. */
@@ -38,7 +39,7 @@ struct sl_op {
     int code;
     int64_t number;             /* a result that is one number (partition count) */
     struct sl_offsets *offsets; /* owned; a result that is a list, or NULL */
-    void *shell;                /* api: the client shell that the op holds alive */
+    void *shell;                /* driver: the client it was made with */
     char text[SL_OP_TEXT];      /* prose of the outcome, or "" */
 };
 

@@ -113,12 +113,18 @@ const char *sl_outcome_topic_name(void *batcher, uint32_t index) {
     SL_UNREACHABLE();
 }
 
+/* Its one record has a call waiting for it. */
+static bool is_watched_chunk(struct sl_chunk *chunk) {
+    return chunk->walked < chunk->size &&
+           (sl_staging_record(chunk, chunk->walked)->flags & SL_STAGED_WATCHED) != 0;
+}
+
 void sl_outcome_fail_chunk(struct sl_core *core, struct sl_chunk *chunk, int code) {
     struct sl_delivery_sum sum = {0};
     sl_list_init(&sum.values);
     uint64_t generation = chunk->generation;
     struct sl_delivery *d = NULL;
-    if (core->settings->reports == SL_REPORTS_NONE)
+    if (core->settings->reports == SL_REPORTS_NONE && !is_watched_chunk(chunk))
         sl_delivery_count_chunk(chunk, &sum);
     else
         d = sl_delivery_from_chunk(chunk, code, sl_outcome_topic_name, &core->batcher, &sum);
@@ -134,7 +140,8 @@ void sl_outcome_fail_chunk(struct sl_core *core, struct sl_chunk *chunk, int cod
 
 int sl_outcome_fail_record(struct sl_core *core, const struct sl_staged_record *r,
                            int32_t partition, uint64_t generation, int code) {
-    if (core->settings->reports != SL_REPORTS_NONE) {
+    bool is_watched = (r->flags & SL_STAGED_WATCHED) != 0;
+    if (core->settings->reports != SL_REPORTS_NONE || is_watched) {
         struct sl_delivery *d;
         int rv = sl_delivery_create(core->alloc, 1, &d);
         if (rv != 0) return rv;
@@ -143,6 +150,7 @@ int sl_outcome_fail_record(struct sl_core *core, const struct sl_staged_record *
         d->partition = partition;
         d->count = 1;
         d->tags[0] = r->tag;
+        if (is_watched) d->watch = (struct sl_watch *)(uintptr_t)r->tag;
         d->topic = sl_outcome_topic_name(&core->batcher, r->topic);
         sl_list_push_back(&core->events.deliveries, &d->node);
     }

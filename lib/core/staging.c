@@ -28,7 +28,8 @@
 
 enum {
     STAGING_KEPT_CHUNKS = SL_STAGING_BOUND / SL_STAGING_CHUNK + 4, /* more than can be staged */
-    STAGING_ALIGN = 8
+    STAGING_ALIGN = 8,
+    STAGING_REPORT_BYTES = (int)(sizeof(struct sl_delivery) + sizeof(uint64_t))
 };
 
 struct sl_staging {
@@ -82,7 +83,7 @@ struct sl_chunk *sl_staging_value_chunk(const struct sl_staged_record *r) {
 
 uint32_t sl_staging_run_min(const struct sl_settings *settings) {
     if (settings->reports == SL_REPORTS_NONE) return 0;
-    return (uint32_t)(sizeof(struct sl_delivery) + sizeof(uint64_t));
+    return STAGING_REPORT_BYTES;
 }
 
 static void free_staged_records(const struct sl_alloc *alloc, struct sl_chunk *chunk) {
@@ -177,9 +178,9 @@ static const struct sl_staging_topic *intern_staged_topic(struct sl_staging *s, 
 }
 
 /* Makes the last chunk one with room for `size` bytes. 0 or NOMEM. */
-static int open_chunk(struct sl_staging *s, uint32_t size) {
+static int open_chunk(struct sl_staging *s, uint32_t size, bool is_alone) {
     struct sl_chunk *chunk;
-    if (size > SL_STAGING_CHUNK) {
+    if (is_alone || size > SL_STAGING_CHUNK) {
         chunk = sl_staging_chunk_create(s->alloc, size);
     } else if (s->free_count > 0) {
         chunk = SL_LIST_OF(sl_list_pop_front(&s->free), struct sl_chunk, node);
@@ -260,9 +261,11 @@ int sl_staging_put(struct sl_staging *s, struct sl_staging_input *in, bool *wake
         if (topic == NULL) return SLUICE_ERR_NOMEM;
         s->last = topic;
     }
-    bool fits = s->open != NULL && s->open->cap - s->open->size >= align_record(body);
+    bool is_alone = (in->flags & SL_STAGED_WATCHED) != 0;
+    uint32_t run_min = is_alone ? STAGING_REPORT_BYTES : s->run_min;
+    bool fits = !is_alone && s->open != NULL && s->open->cap - s->open->size >= align_record(body);
     bool starts_run = !fits || s->open_topic != topic->index;
-    if (starts_run && body < s->run_min) body = s->run_min;
+    if (starts_run && body < run_min) body = run_min;
     body = align_record(body);
 
     int64_t charge = (int64_t)(body + (is_large ? sizeof(struct sl_chunk) + in->value_size : 0) +
@@ -275,7 +278,7 @@ int sl_staging_put(struct sl_staging *s, struct sl_staging_input *in, bool *wake
         return SLUICE_ERR_FULL;
     }
     if (!fits || s->open->cap - s->open->size < body) {
-        int rv = open_chunk(s, (uint32_t)body);
+        int rv = open_chunk(s, (uint32_t)body, is_alone);
         if (rv != 0) return rv;
     }
     if (is_large && in->large == NULL) {
@@ -288,7 +291,8 @@ int sl_staging_put(struct sl_staging *s, struct sl_staging_input *in, bool *wake
     s->staged += (size_t)charge;
     s->records++;
     s->told = false;
-    if (s->staged >= s->wake_at) *wake = rouse(s);
+    if (is_alone) s->open = NULL;
+    if (is_alone || s->staged >= s->wake_at) *wake = rouse(s);
     return 0;
 }
 

@@ -30,7 +30,9 @@ enum {
     SL_STAGED_VALUE_NULL = 2,
     SL_STAGED_TIMESTAMP = 4, /* else core stamps it */
     SL_STAGED_PARTITION = 8, /* else core chooses */
-    SL_STAGED_LARGE = 16     /* set by staging: the value lies in a chunk of its own */
+    SL_STAGED_LARGE = 16,    /* set by staging: the value lies in a chunk of its own */
+    SL_STAGED_WATCHED = 32   /* the tag is the address of a struct sl_watch: the record gets a chunk
+                              * and a batch to itself, and a report whatever the settings say */
 };
 /* One record in a chunk: this header, then (only SL_STAGED_LARGE) the address of the value's
  * chunk, headers (wire form), key, and the value unless it is large; the next record follows at

@@ -8,7 +8,7 @@
  *
  * Rules between units:
  * - Producer units (producer_id, batcher, sender) are initialised and called only in role
- *   producer, consumer units (offsets, fetcher) only in role consumer.
+ *   producer, the fetcher only in role consumer.
  * - A unit's on_command borrows the command: it takes out what it keeps (setting that pointer to
  *   NULL), and core.c destroys the rest. Its op has been started already (ops.h).
  * - Who got no ready link asks again in every run until it has one: core runs again when the link
@@ -75,8 +75,8 @@ struct sl_core {
     struct sl_producer_id producer_id;
     struct sl_batcher batcher;
     struct sl_sender sender;
-    /* consumer */
     struct sl_offsets_unit offsets;
+    /* consumer */
     struct sl_fetcher fetcher;
     struct sl_admin admin;
 };

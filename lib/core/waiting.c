@@ -26,10 +26,13 @@ static struct sl_chunk *last_waiting(struct sl_topic *topic) {
 
 /* The chunk that the record goes into; NULL: out of memory. */
 static struct sl_chunk *open_waiting(struct sl_core *core, struct sl_topic *topic,
-                                     const struct sl_chunk *from, int64_t since, uint32_t size) {
+                                     const struct sl_chunk *from, int64_t since, uint32_t size,
+                                     bool is_alone) {
     struct sl_chunk *last = last_waiting(topic);
     uint32_t cap = WAITING_FIRST;
-    if (last != NULL) {
+    if (is_alone) {
+        cap = size; /* nothing will fit behind it */
+    } else if (last != NULL) {
         bool is_recent = since - last->since < WAITING_SPAN_MS * SL_MS;
         if (is_recent && last->generation == from->generation && last->cap - last->size >= size)
             return last;
@@ -56,7 +59,8 @@ bool sl_waiting_put(struct sl_core *core, struct sl_batching *t, const struct sl
     uint32_t size = (sl_staging_run_min(core->settings) + 7) & ~7U;
     if (size < r->size) size = r->size;
     int64_t since = from->since != 0 ? from->since : core->now;
-    struct sl_chunk *chunk = open_waiting(core, t->topic, from, since, size);
+    struct sl_chunk *chunk = open_waiting(core, t->topic, from, since, size,
+                                          (r->flags & SL_STAGED_WATCHED) != 0);
     if (chunk == NULL) return false;
     if (chunk->size > 0) size = r->size;
     struct sl_staged_record *copy = sl_staging_record(chunk, chunk->size);

@@ -478,7 +478,7 @@ static inline int host_drain(struct host *h) {
 
 /* Turns until nothing is left to do now. */
 static inline void host_turn(struct host *h) {
-    for (int quiet = 0, rounds = 0; quiet < 2; rounds++) {
+    for (int quiet = 0, rounds = 0; quiet < 3; rounds++) {
         if (rounds > 200) fail_msg("the core spins");
         sl_core_on_time(h->core, h->now, h->now / 1000000);
         sl_core_run(h->core);

@@ -1,0 +1,35 @@
+/* Settings that a test changes while the cluster runs. */
+#include <string.h>
+
+#include "broker/machine.h"
+#include "sluice/error.h"
+
+static bool parse_cluster_number(const char *value, int64_t low, int64_t high, int32_t *out) {
+    int64_t number;
+    if (!sl_text_parse_i64(value, &number) || number < low || number > high) return false;
+    *out = (int32_t)number;
+    return true;
+}
+
+/* Sessions that there are stay. */
+static void set_session_slots(struct sl_sessions *sessions, int32_t slots) {
+    bool has_more = sessions->by_id.count > (uint32_t)slots;
+    sessions->slots = has_more ? (int32_t)sessions->by_id.count : slots;
+}
+
+int sl_broker_set(struct sl_broker_cluster *c, const char *name, const char *value) {
+    enum { PARTITIONS_MOST = 10000 }; /* arbitrary: enough for any test */
+    bool is_good = false;
+    if (strcmp(name, "auto.create.topics.enable") == 0) {
+        is_good = sl_text_parse_bool(value, &c->options.auto_create);
+    } else if (strcmp(name, "num.partitions") == 0) {
+        is_good = parse_cluster_number(value, 1, PARTITIONS_MOST, &c->cluster.default_partitions);
+    } else if (strcmp(name, "message.max.bytes") == 0) {
+        is_good = parse_cluster_number(value, 0, INT32_MAX, &c->options.message_max);
+    } else if (strcmp(name, "fetch.session.slots") == 0) {
+        is_good = parse_cluster_number(value, 0, INT32_MAX, &c->options.session_slots);
+        for (int32_t i = 0; i < c->cluster.node_count; i++)
+            set_session_slots(&c->cluster.nodes[i].sessions, c->options.session_slots);
+    }
+    return is_good ? 0 : SLUICE_ERR_CONFIG;
+}

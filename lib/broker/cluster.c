@@ -1,0 +1,338 @@
+/* Nodes, topics and leaders: the truth that all nodes share.
+ *
+ * Replication is only told, not done: a partition has one log, its replicas are taken to be in
+ * sync as long as their node is alive. When a leader's node goes down the next replica that is
+ * alive leads, with the next epoch; without one the partition has no leader until a replica comes
+ * back. Every change of leader, to none too, has an epoch of its own.
+ *
+ * A move that is not told leaves told_leader behind: Metadata of all nodes goes on naming the old
+ * leader until a client asks that one for the partition and is refused.
+ *
+ * Deleting a topic and creating it anew gives another id and epochs from 0.
+ *
+ * Invariants: a topic is in both maps; leader is -1 or a replica whose node is not down; told is
+ * never ahead of the truth; nodes do not come or go.
+ *
+ * Not done here: who is connected (conn.c), what requests mean (handlers/). */
+#include "broker/cluster.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "sluice/error.h"
+#include "sluice/kafka_errors.h"
+
+enum {
+    CLUSTER_PARTITIONS_MAX = 100000, /* of one topic; arbitrary, keeps a typo from eating memory */
+    CLUSTER_FIRST_PORT = 9092        /* when nothing is advertised */
+};
+
+/* ---- nodes ---- */
+
+static void init_cluster_node(struct sl_cluster *c, int32_t index,
+                              const struct sl_broker_options *options) {
+    struct sl_cluster_node *node = &c->nodes[index];
+    node->id = index + 1;
+    node->state = SL_BROKER_UP;
+    snprintf(node->host, sizeof node->host, "127.0.0.1");
+    node->port = (uint16_t)(CLUSTER_FIRST_PORT + index);
+    for (int key = 0; key < SL_API_KEY_LIMIT; key++) {
+        const struct sl_api *api = sl_api_find((int16_t)key);
+        node->caps[key] = api == NULL ? -1 : api->broker_max;
+    }
+    sl_sessions_init(&node->sessions, c->alloc, c->rng, options->session_slots);
+}
+
+int sl_cluster_init(struct sl_cluster *c, const struct sl_broker_options *options,
+                    const struct sl_alloc *alloc, struct sl_rng *rng) {
+    if (options->nodes < 1 || options->nodes > SL_CLUSTER_NODES_MAX) return SLUICE_ERR_USAGE;
+    memset(c, 0, sizeof *c);
+    c->alloc = alloc;
+    c->rng = rng;
+    c->default_partitions = options->default_partitions;
+    sl_log_store_init(&c->store, alloc, options->memory_max);
+    sl_map_init(&c->by_name, alloc);
+    sl_map_init(&c->by_id, alloc);
+    c->nodes = sl_alloc_array(alloc, (size_t)options->nodes, sizeof *c->nodes);
+    if (c->nodes == NULL) return SLUICE_ERR_NOMEM;
+    c->node_count = options->nodes;
+    for (int32_t i = 0; i < c->node_count; i++) init_cluster_node(c, i, options);
+    return 0;
+}
+
+struct sl_cluster_node *sl_cluster_node(const struct sl_cluster *c, int32_t id) {
+    return id >= 1 && id <= c->node_count ? &c->nodes[id - 1] : NULL;
+}
+
+bool sl_cluster_is_alive(const struct sl_cluster *c, int32_t id) {
+    const struct sl_cluster_node *node = sl_cluster_node(c, id);
+    return node != NULL && node->state != SL_BROKER_DOWN;
+}
+
+int32_t sl_cluster_controller(const struct sl_cluster *c) {
+    for (int32_t id = 1; id <= c->node_count; id++) {
+        if (sl_cluster_is_alive(c, id)) return id;
+    }
+    return -1;
+}
+
+struct sl_cluster_node *sl_cluster_coordinator(const struct sl_cluster *c, struct sl_str key) {
+    uint32_t alive = 0;
+    for (int32_t id = 1; id <= c->node_count; id++) alive += sl_cluster_is_alive(c, id);
+    if (alive == 0) return NULL;
+    uint32_t hash = 0;
+    for (int32_t i = 0; i < key.size; i++) hash = hash * 31 + (uint8_t)key.data[i];
+    uint32_t nth = hash % alive;
+    int32_t id = 1;
+    while (!sl_cluster_is_alive(c, id) || nth-- > 0) id++;
+    return sl_cluster_node(c, id);
+}
+
+/* ---- leaders ---- */
+
+static void set_partition_leader(struct sl_cluster *c, struct sl_cluster_partition *p,
+                                 int32_t leader, bool tell) {
+    p->leader = leader;
+    p->leader_epoch++;
+    c->changes++;
+    if (tell) {
+        p->told_leader = p->leader;
+        p->told_epoch = p->leader_epoch;
+    }
+}
+
+/* Gives the partition a leader that is alive, or none, if its own is not. */
+static void elect_partition_leader(struct sl_cluster *c, struct sl_cluster_partition *p) {
+    if (sl_cluster_is_alive(c, p->leader)) return;
+    for (int32_t i = 0; i < p->topic->replica_count; i++) {
+        if (sl_cluster_is_alive(c, p->replicas[i])) {
+            set_partition_leader(c, p, p->replicas[i], true);
+            return;
+        }
+    }
+    if (p->leader != -1) set_partition_leader(c, p, -1, true);
+}
+
+void sl_cluster_set_state(struct sl_cluster *c, struct sl_cluster_node *node,
+                          enum sl_broker_state state) {
+    node->state = state;
+    c->changes++;
+    if (state == SL_BROKER_DOWN) sl_sessions_deinit(&node->sessions);
+    struct sl_cluster_topic *topic;
+    for (uint32_t at = 0; (topic = sl_map_next(&c->by_name, &at, NULL)) != NULL;) {
+        for (int32_t i = 0; i < topic->partition_count; i++) {
+            elect_partition_leader(c, &topic->partitions[i]);
+        }
+    }
+}
+
+int sl_cluster_move(struct sl_cluster *c, struct sl_cluster_partition *p, int32_t node, bool tell) {
+    if (sl_cluster_node(c, node) == NULL) return SLUICE_ERR_USAGE;
+    if (!sl_cluster_is_alive(c, node)) return SLUICE_KAFKA_REPLICA_NOT_AVAILABLE;
+    int32_t place = 0;
+    while (place < p->topic->replica_count && p->replicas[place] != node) place++;
+    /* A node that has no replica gets the one of the present leader. */
+    if (place == p->topic->replica_count) {
+        for (place = 0; place < p->topic->replica_count - 1; place++) {
+            if (p->replicas[place] == p->leader) break;
+        }
+        p->replicas[place] = node;
+    }
+    set_partition_leader(c, p, node, tell);
+    return 0;
+}
+
+int sl_cluster_judge_leader(struct sl_cluster *c, struct sl_cluster_partition *p,
+                            const struct sl_cluster_node *node, int32_t client_epoch) {
+    bool is_leader = p->leader == node->id;
+    if (!is_leader && p->told_leader == node->id && p->told_epoch != p->leader_epoch) {
+        p->told_leader = p->leader;
+        p->told_epoch = p->leader_epoch;
+        c->changes++;
+    }
+    if (client_epoch >= 0 && client_epoch < p->leader_epoch) {
+        return SLUICE_KAFKA_FENCED_LEADER_EPOCH;
+    }
+    if (client_epoch > p->leader_epoch) return SLUICE_KAFKA_UNKNOWN_LEADER_EPOCH;
+    return is_leader ? 0 : SLUICE_KAFKA_NOT_LEADER_OR_FOLLOWER;
+}
+
+/* ---- topics ---- */
+
+bool sl_cluster_is_name(struct sl_str name) {
+    if (name.size < 1 || name.size > SL_CLUSTER_NAME_MAX) return false;
+    bool only_dots = true;
+    for (int32_t i = 0; i < name.size; i++) {
+        char at = name.data[i];
+        bool fine = (at >= 'a' && at <= 'z') || (at >= 'A' && at <= 'Z') ||
+                    (at >= '0' && at <= '9') || at == '.' || at == '_' || at == '-';
+        if (!fine) return false;
+        if (at != '.') only_dots = false;
+    }
+    return !only_dots || name.size > 2;
+}
+
+int sl_cluster_judge_topic(const struct sl_cluster *c, struct sl_str name, int32_t partitions,
+                           int32_t replicas) {
+    if (!sl_cluster_is_name(name)) return SLUICE_KAFKA_INVALID_TOPIC_EXCEPTION;
+    if (sl_cluster_find(c, name) != NULL) return SLUICE_KAFKA_TOPIC_ALREADY_EXISTS;
+    if (partitions < 1 || partitions > CLUSTER_PARTITIONS_MAX) {
+        return SLUICE_KAFKA_INVALID_PARTITIONS;
+    }
+    if (replicas < 1 || replicas > c->node_count) return SLUICE_KAFKA_INVALID_REPLICATION_FACTOR;
+    return 0;
+}
+
+static void draw_topic_id(struct sl_cluster *c, struct sl_uuid *id) {
+    do {
+        sl_bytes_put64(id->bytes, sl_rng_next(c->rng));
+        sl_bytes_put64(id->bytes + 8, sl_rng_next(c->rng));
+    } while (sl_bytes_uuid_is_zero(id) || sl_cluster_find_id(c, id) != NULL);
+}
+
+/* Replicas go round the nodes, and the first partition's leader is the first node: a topic of as
+ * many partitions as nodes has a leader on each. */
+static void place_partition(struct sl_cluster *c, struct sl_cluster_topic *topic, int32_t index) {
+    struct sl_cluster_partition *p = &topic->partitions[index];
+    p->topic = topic;
+    p->index = index;
+    sl_log_init(&p->log, &c->store);
+    sl_producers_init(&p->producers, c->alloc);
+    p->replicas = topic->replicas + (size_t)index * (size_t)topic->replica_count;
+    for (int32_t i = 0; i < topic->replica_count; i++) {
+        p->replicas[i] = (index + i) % c->node_count + 1;
+    }
+    p->leader = -1;
+    for (int32_t i = topic->replica_count - 1; i >= 0; i--) {
+        if (sl_cluster_is_alive(c, p->replicas[i])) p->leader = p->replicas[i];
+    }
+    p->told_leader = p->leader;
+}
+
+static void free_topic(struct sl_cluster *c, struct sl_cluster_topic *topic) {
+    size_t count = (size_t)topic->partition_count;
+    for (size_t i = 0; topic->partitions != NULL && i < count; i++) {
+        sl_log_deinit(&topic->partitions[i].log);
+        sl_producers_deinit(&topic->partitions[i].producers);
+    }
+    sl_alloc_free(c->alloc, topic->partitions, count * sizeof *topic->partitions);
+    sl_alloc_free(c->alloc, topic->replicas,
+                  count * (size_t)topic->replica_count * sizeof *topic->replicas);
+    sl_alloc_free(c->alloc, topic, sizeof *topic);
+}
+
+/* The topic with its partitions, in no map yet. NULL: no memory. */
+static struct sl_cluster_topic *make_topic(struct sl_cluster *c, struct sl_str name,
+                                           int32_t partitions, int32_t replicas) {
+    struct sl_cluster_topic *topic = sl_alloc_zero(c->alloc, sizeof *topic);
+    if (topic == NULL) return NULL;
+    memcpy(topic->name, name.data, (size_t)name.size);
+    topic->partition_count = partitions;
+    topic->replica_count = replicas;
+    size_t count = (size_t)partitions;
+    topic->replicas =
+        sl_alloc_array(c->alloc, count * (size_t)replicas, sizeof *topic->replicas);
+    struct sl_cluster_partition *array =
+        sl_alloc_array(c->alloc, count, sizeof *topic->partitions);
+    topic->partitions = array;
+    if (topic->replicas == NULL || array == NULL) {
+        /* Nothing in the partitions needs an end yet. */
+        sl_alloc_free(c->alloc, array, count * sizeof *array);
+        sl_alloc_free(c->alloc, topic->replicas,
+                      count * (size_t)replicas * sizeof *topic->replicas);
+        sl_alloc_free(c->alloc, topic, sizeof *topic);
+        return NULL;
+    }
+    for (int32_t i = 0; i < partitions; i++) place_partition(c, topic, i);
+    return topic;
+}
+
+int sl_cluster_create_topic(struct sl_cluster *c, struct sl_str name, int32_t partitions,
+                            int32_t replicas, struct sl_cluster_topic **out) {
+    int rv = sl_cluster_judge_topic(c, name, partitions, replicas);
+    if (rv != 0) return rv;
+    struct sl_cluster_topic *topic = make_topic(c, name, partitions, replicas);
+    if (topic == NULL) return SLUICE_ERR_NOMEM;
+    draw_topic_id(c, &topic->id);
+    rv = sl_map_put(&c->by_name, name.data, (size_t)name.size, topic);
+    if (rv != 0) goto free_topic;
+    rv = sl_map_put(&c->by_id, topic->id.bytes, sizeof topic->id.bytes, topic);
+    if (rv != 0) goto remove_name;
+    c->changes++;
+    if (out != NULL) *out = topic;
+    return 0;
+
+remove_name:
+    sl_map_remove(&c->by_name, name.data, (size_t)name.size);
+free_topic:
+    free_topic(c, topic);
+    return rv;
+}
+
+void sl_cluster_delete_topic(struct sl_cluster *c, struct sl_cluster_topic *topic) {
+    sl_map_remove(&c->by_name, topic->name, strlen(topic->name));
+    sl_map_remove(&c->by_id, topic->id.bytes, sizeof topic->id.bytes);
+    free_topic(c, topic);
+    c->changes++;
+}
+
+struct sl_cluster_topic *sl_cluster_find(const struct sl_cluster *c, struct sl_str name) {
+    return name.size < 1 ? NULL : sl_map_get(&c->by_name, name.data, (size_t)name.size);
+}
+
+struct sl_cluster_topic *sl_cluster_find_id(const struct sl_cluster *c, const struct sl_uuid *id) {
+    return sl_map_get(&c->by_id, id->bytes, sizeof id->bytes);
+}
+
+struct sl_cluster_partition *sl_cluster_partition(const struct sl_cluster_topic *topic,
+                                                  int32_t index) {
+    if (topic == NULL || index < 0 || index >= topic->partition_count) return NULL;
+    return &topic->partitions[index];
+}
+
+struct sl_cluster_partition *sl_cluster_find_partition(const struct sl_cluster *c,
+                                                       const char *topic, int32_t index) {
+    return sl_cluster_partition(sl_cluster_find(c, sl_bytes_str(topic)), index);
+}
+
+void sl_cluster_deinit(struct sl_cluster *c) {
+    struct sl_cluster_topic *topic;
+    for (uint32_t at = 0; (topic = sl_map_next(&c->by_name, &at, NULL)) != NULL;) {
+        free_topic(c, topic);
+    }
+    sl_map_deinit(&c->by_name);
+    sl_map_deinit(&c->by_id);
+    for (int32_t i = 0; i < c->node_count; i++) sl_sessions_deinit(&c->nodes[i].sessions);
+    sl_alloc_free(c->alloc, c->nodes, (size_t)c->node_count * sizeof *c->nodes);
+}
+
+/* ---- invariants ---- */
+
+static int64_t check_partition(const struct sl_cluster *c, const struct sl_cluster_partition *p) {
+    SL_ASSERT(p->leader == -1 || sl_cluster_is_alive(c, p->leader));
+    bool is_replica = p->leader == -1;
+    for (int32_t i = 0; i < p->topic->replica_count; i++) is_replica |= p->replicas[i] == p->leader;
+    SL_ASSERT(is_replica);
+    SL_ASSERT(p->told_epoch <= p->leader_epoch);
+    SL_ASSERT(p->told_epoch < p->leader_epoch || p->told_leader == p->leader);
+    sl_log_check(&p->log);
+    int64_t bytes = 0;
+    for (size_t i = 0; i < p->log.count; i++) bytes += sl_log_at(&p->log, i)->size;
+    return bytes;
+}
+
+void sl_cluster_check(const struct sl_cluster *c) {
+    int64_t bytes = 0;
+    struct sl_cluster_topic *topic;
+    SL_ASSERT(c->by_name.count == c->by_id.count);
+    for (uint32_t at = 0; (topic = sl_map_next(&c->by_name, &at, NULL)) != NULL;) {
+        SL_ASSERT(sl_cluster_find_id(c, &topic->id) == topic);
+        for (int32_t i = 0; i < topic->partition_count; i++) {
+            SL_ASSERT(topic->partitions[i].topic == topic && topic->partitions[i].index == i);
+            bytes += check_partition(c, &topic->partitions[i]);
+        }
+    }
+    SL_ASSERT(bytes == c->store.bytes);
+    for (int32_t i = 0; i < c->node_count; i++) sl_sessions_check(&c->nodes[i].sessions);
+}

@@ -1,0 +1,293 @@
+/* Fetch (key 1), versions 4 to 18: sessions (KIP-227), long poll, byte limits with at least one
+ * batch for the first partition that has data (KIP-74), leader hints (KIP-951). Stored batches are
+ * referred to, not copied. Replicas share the log, so the high watermark is the end, and the last
+ * stable offset too. */
+#include "broker/machine.h"
+#include "sluice/error.h"
+#include "sluice/kafka_errors.h"
+#include "wire/messages.h"
+
+/* What one answer is made of. */
+struct fetch_gather {
+    struct sl_exchange *x;
+    const struct sl_fetch_request *request;
+    struct sl_session *session; /* NULL: none */
+    bool full;                  /* every partition is told, news or not */
+    int64_t bytes;              /* gathered so far */
+    bool errors;
+    bool hints;
+};
+
+static struct sl_cluster_topic *find_fetch_topic(const struct fetch_gather *g, struct sl_str name,
+                                                 const struct sl_uuid *id, int *code) {
+    return sl_machine_topic(g->x, g->x->header.version >= 13, name, id, code);
+}
+
+/* Refers to stored batches from offset on, within the limits. False: out of memory. */
+static bool gather_log(struct fetch_gather *g, const struct sl_log *log, int64_t offset,
+                       int32_t limit, struct sl_records *records) {
+    struct sl_answer *a = g->x->answer;
+    size_t first = a->held_count;
+    int64_t left = (int64_t)g->request->max_bytes - g->bytes;
+    int64_t part = limit < left ? limit : left;
+    records->size = 0;
+    for (size_t i = sl_log_find(log, offset); i < log->count; i++) {
+        struct sl_log_batch *batch = sl_log_at(log, i);
+        bool must = g->bytes == 0 && records->size == 0;
+        if (!must && records->size + batch->size > part) break;
+        if (!sl_machine_hold(g->x, batch)) return false;
+        records->size += batch->size;
+    }
+    records->piece_count = (int32_t)(a->held_count - first);
+    records->data = (const uint8_t *)(uintptr_t)first; /* becomes a pointer once all are held */
+    g->bytes += records->size;
+    return true;
+}
+
+static bool gather_partition(struct fetch_gather *g, struct sl_cluster_topic *topic,
+                             struct sl_str name, int code, const struct sl_fetch_partition *asked,
+                             struct sl_fetch_partition_response *out) {
+    struct sl_exchange *x = g->x;
+    bool execute;
+    struct sl_cluster_partition *p =
+        topic == NULL ? NULL : sl_cluster_partition(topic, asked->partition);
+    int forced = sl_machine_forced(x, topic == NULL ? name : sl_bytes_str(topic->name),
+                                   asked->partition, &execute);
+    if (p != NULL)
+        code = sl_cluster_judge_leader(&x->c->cluster, p, x->self, asked->current_leader_epoch);
+    else if (code == 0)
+        code = SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+    bool bench = x->c->bench != NULL;
+    if (code == 0 && !bench &&
+        (asked->fetch_offset < p->log.start || asked->fetch_offset > p->log.end))
+        code = SLUICE_KAFKA_OFFSET_OUT_OF_RANGE;
+    if (forced != 0) code = forced;
+    out->diverging_epoch = (struct sl_fetch_epoch_end){-1, -1};
+    out->current_leader = (struct sl_leader_hint){-1, -1};
+    out->snapshot_id = (struct sl_fetch_snapshot_id){-1, -1};
+    out->preferred_read_replica = -1;
+    out->aborted_transactions = (struct sl_array){NULL, 0};
+    out->partition = asked->partition;
+    out->error_code = (int16_t)code;
+    out->high_watermark = out->last_stable_offset = out->log_start_offset = -1;
+    out->records = (struct sl_records){.size = 0};
+    if (code != 0) {
+        g->errors = true;
+        if (p != NULL && p->leader >= 0 &&
+            (code == SLUICE_KAFKA_NOT_LEADER_OR_FOLLOWER ||
+             code == SLUICE_KAFKA_FENCED_LEADER_EPOCH)) {
+            out->current_leader = (struct sl_leader_hint){p->leader, p->leader_epoch};
+            g->hints = true;
+        }
+        return true;
+    }
+    out->high_watermark = out->last_stable_offset = bench ? sl_bench_end() : p->log.end;
+    out->log_start_offset = p->log.start;
+    if (bench) {
+        int64_t left = (int64_t)g->request->max_bytes - g->bytes;
+        int64_t part = asked->partition_max_bytes < left ? asked->partition_max_bytes : left;
+        if (g->bytes > 0 && part <= 0) return true;
+        if (!sl_bench_fetch(x, asked->fetch_offset, p->leader_epoch, (int32_t)part, &out->records))
+            return false;
+        g->bytes += out->records.size;
+        return true;
+    }
+    return gather_log(g, &p->log, asked->fetch_offset, asked->partition_max_bytes, &out->records);
+}
+
+/* ---- without a session: the request's own list ---- */
+
+static bool gather_list(struct fetch_gather *g, struct sl_fetch_response *m) {
+    struct sl_exchange *x = g->x;
+    if (!sl_machine_array(x, &m->topics, g->request->topics.count,
+                          sizeof(struct sl_fetch_topic_response)))
+        return false;
+    for (int32_t t = 0; t < g->request->topics.count; t++) {
+        const struct sl_fetch_topic *asked =
+            (const struct sl_fetch_topic *)g->request->topics.items + t;
+        struct sl_fetch_topic_response *out =
+            (struct sl_fetch_topic_response *)m->topics.items + t;
+        int code;
+        struct sl_cluster_topic *topic =
+            find_fetch_topic(g, asked->name, &asked->topic_id, &code);
+        out->name = asked->name;
+        out->topic_id = asked->topic_id;
+        if (!sl_machine_array(x, &out->partitions, asked->partitions.count,
+                              sizeof(struct sl_fetch_partition_response)))
+            return false;
+        const struct sl_fetch_partition *p = asked->partitions.items;
+        struct sl_fetch_partition_response *r = out->partitions.items;
+        for (int32_t i = 0; i < asked->partitions.count; i++)
+            if (!gather_partition(g, topic, asked->name, code, &p[i], &r[i])) return false;
+    }
+    return true;
+}
+
+/* ---- with a session: what it remembers ---- */
+
+/* Whether an incremental answer has to name the partition. */
+static bool has_news(const struct sl_session_partition *sp,
+                     const struct sl_fetch_partition_response *r) {
+    return r->records.size > 0 || r->error_code != 0 || sp->told_error ||
+           r->high_watermark != sp->told_high_watermark ||
+           r->log_start_offset != sp->told_log_start;
+}
+
+static bool gather_session(struct fetch_gather *g, struct sl_fetch_response *m) {
+    struct sl_exchange *x = g->x;
+    int32_t count = (int32_t)g->session->by_key.count, told = 0;
+    struct sl_array parts;
+    if (!sl_machine_array(x, &m->topics, count, sizeof(struct sl_fetch_topic_response)))
+        return false;
+    if (!sl_machine_array(x, &parts, count, sizeof(struct sl_fetch_partition_response)))
+        return false;
+    SL_LIST_EACH(node, next, &g->session->order) {
+        struct sl_session_partition *sp = SL_LIST_OF(node, struct sl_session_partition, order);
+        struct sl_fetch_partition_response *r =
+            (struct sl_fetch_partition_response *)parts.items + told;
+        int code;
+        struct sl_cluster_topic *topic = find_fetch_topic(g, sp->name, &sp->topic_id, &code);
+        if (!gather_partition(g, topic, sp->name, code, &sp->asked, r)) return false;
+        if (!g->full && !has_news(sp, r)) continue;
+        struct sl_fetch_topic_response *out =
+            (struct sl_fetch_topic_response *)m->topics.items + told++;
+        out->name = sp->name;
+        out->topic_id = sp->topic_id;
+        out->partitions = (struct sl_array){r, 1};
+    }
+    m->topics.count = told;
+    return true;
+}
+
+/* The answer leaves: the session remembers what was told, and who had data goes to the back. */
+static void settle_session(struct fetch_gather *g, const struct sl_fetch_response *m) {
+    const struct sl_fetch_topic_response *out = m->topics.items;
+    int32_t at = 0;
+    SL_LIST_EACH(node, next, &g->session->order) {
+        struct sl_session_partition *sp = SL_LIST_OF(node, struct sl_session_partition, order);
+        if (at == m->topics.count) break;
+        const struct sl_fetch_partition_response *r = out[at].partitions.items;
+        bool same = r->partition == sp->asked.partition &&
+                    sl_bytes_uuid_equal(&out[at].topic_id, &sp->topic_id) &&
+                    sl_bytes_str_equal(out[at].name, sp->name);
+        if (!same) continue;
+        at++;
+        sp->told_error = r->error_code != 0;
+        sp->told_high_watermark = r->high_watermark;
+        sp->told_log_start = r->log_start_offset;
+        if (r->records.size > 0) sl_sessions_rotate(g->session, sp);
+    }
+}
+
+/* Applies the request to its session. 0, a code for the whole answer, or NOMEM. */
+static int update_session(struct sl_exchange *x, struct sl_session **out, bool *full) {
+    const struct sl_fetch_request *request = x->request;
+    struct sl_sessions *sessions = &x->self->sessions;
+    bool by_id = x->header.version >= 13;
+    *out = NULL;
+    *full = true;
+    if (x->header.version < 7) return 0;
+    struct sl_session *session = sl_sessions_find(sessions, request->session_id);
+    if (request->session_epoch <= 0) {
+        if (session != NULL) sl_sessions_close(sessions, session);
+        if (request->session_epoch < 0) return 0;
+        int rv = sl_sessions_open(sessions, by_id, x->c->now, &session);
+        if (rv != 0 || session == NULL) return rv;
+    } else {
+        if (session == NULL) return SLUICE_KAFKA_FETCH_SESSION_ID_NOT_FOUND;
+        if (session->epoch != request->session_epoch)
+            return SLUICE_KAFKA_INVALID_FETCH_SESSION_EPOCH;
+        if (session->by_id != by_id) return SLUICE_KAFKA_FETCH_SESSION_TOPIC_ID_ERROR;
+        sl_sessions_use(session, x->c->now);
+        *full = false;
+    }
+    for (int32_t t = 0; t < request->topics.count; t++) {
+        const struct sl_fetch_topic *topic =
+            (const struct sl_fetch_topic *)request->topics.items + t;
+        for (int32_t i = 0; i < topic->partitions.count; i++) {
+            enum sl_session_change change;
+            int rv = sl_sessions_put(sessions, session, topic,
+                                     (const struct sl_fetch_partition *)topic->partitions.items + i,
+                                     &change);
+            if (rv != 0) return rv;
+            if (!*full && change == SL_SESSION_SAME)
+                sl_machine_complain(x->c, "Fetch: partition %d is listed without a change",
+                                    (int)((const struct sl_fetch_partition *)
+                                              topic->partitions.items)[i].partition);
+        }
+    }
+    for (int32_t t = 0; t < request->forgotten_topics.count; t++) {
+        const struct sl_fetch_forgotten_topic *f =
+            (const struct sl_fetch_forgotten_topic *)request->forgotten_topics.items + t;
+        for (int32_t i = 0; i < f->partitions.count; i++)
+            if (!sl_sessions_forget(sessions, session, f->name, &f->topic_id,
+                                    ((const int32_t *)f->partitions.items)[i]))
+                sl_machine_complain(x->c, "Fetch: a forgotten partition is not in the session");
+    }
+    *out = session;
+    return 0;
+}
+
+/* The places of held batches become pieces, now that the array stays where it is. */
+static void point_records(struct sl_exchange *x, struct sl_fetch_response *m) {
+    struct sl_answer *a = x->answer;
+    for (size_t i = 0; i < a->held_count; i++)
+        a->pieces[i] = (struct sl_iov){a->held[i]->data, (size_t)a->held[i]->size};
+    for (int32_t t = 0; t < m->topics.count; t++) {
+        struct sl_fetch_topic_response *topic = (struct sl_fetch_topic_response *)m->topics.items + t;
+        for (int32_t i = 0; i < topic->partitions.count; i++) {
+            struct sl_records *r =
+                &((struct sl_fetch_partition_response *)topic->partitions.items + i)->records;
+            if (r->size > 0) r->pieces = a->pieces + (uintptr_t)r->data;
+            r->data = NULL;
+        }
+    }
+}
+
+/* What was gathered is not enough yet: let it go. */
+static void release_gathered(struct sl_exchange *x) {
+    struct sl_answer *a = x->answer;
+    for (size_t i = 0; i < a->held_count; i++) sl_log_release(x->c->alloc, a->held[i]);
+    a->held_count = 0;
+}
+
+static enum sl_handled gather_answer(struct sl_exchange *x) {
+    struct sl_fetch_response *m = x->response;
+    struct fetch_gather g = {.x = x, .request = x->request, .full = x->full};
+    g.session = x->session_id == 0 ? NULL : sl_sessions_find(&x->self->sessions, x->session_id);
+    if (x->session_id != 0 && g.session == NULL) { /* evicted while it waited */
+        m->error_code = SLUICE_KAFKA_FETCH_SESSION_ID_NOT_FOUND;
+        return SL_HANDLED;
+    }
+    bool ok = g.session != NULL ? gather_session(&g, m) : gather_list(&g, m);
+    if (!ok) return SL_HANDLED_CLOSE;
+    bool enough = g.bytes >= g.request->min_bytes || g.errors || x->until <= x->c->now;
+    if (!enough) {
+        release_gathered(x);
+        return SL_HANDLED_LATER;
+    }
+    if (g.hints && x->header.version >= 16 && !sl_machine_endpoints(x, &m->node_endpoints))
+        return SL_HANDLED_CLOSE;
+    m->session_id = x->session_id;
+    if (g.session != NULL) settle_session(&g, m);
+    if (x->c->bench == NULL) point_records(x, m);
+    return SL_HANDLED;
+}
+
+enum sl_handled sl_handle_fetch(struct sl_exchange *x) {
+    const struct sl_fetch_request *request = x->request;
+    struct sl_fetch_response *m = x->response;
+    if (x->until == 0) {
+        struct sl_session *session;
+        int rv = update_session(x, &session, &x->full);
+        if (rv == SLUICE_ERR_NOMEM) return SL_HANDLED_CLOSE;
+        if (rv != 0) {
+            m->error_code = (int16_t)rv;
+            return SL_HANDLED;
+        }
+        x->session_id = session == NULL ? 0 : session->id;
+        x->until = x->c->now + (int64_t)(request->max_wait_ms > 0 ? request->max_wait_ms : 0) * 1000000;
+        if (x->until == 0) x->until = 1;
+    }
+    return gather_answer(x);
+}

@@ -1,0 +1,369 @@
+/* One request and its answer: decoded, hit by a fault perhaps, handled, encoded.
+ *
+ * A handler fills a response and knows nothing of frames, faults of the connection or waiting; it
+ * asks sl_machine_forced what a scripted error wants for each topic and partition. A Fetch that
+ * waits for data keeps its exchange: it is asked again when something changed, and at its time. */
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "broker/machine.h"
+#include "sluice/error.h"
+#include "sluice/kafka_errors.h"
+#include "wire/messages.h"
+
+static const struct {
+    int16_t key;
+    sl_handler_fn handle;
+} exchange_handlers[] = {
+    {SL_API_PRODUCE, sl_handle_produce},
+    {SL_API_FETCH, sl_handle_fetch},
+    {SL_API_LIST_OFFSETS, sl_handle_list_offsets},
+    {SL_API_METADATA, sl_handle_metadata},
+    {SL_API_FIND_COORDINATOR, sl_handle_find_coordinator},
+    {SL_API_API_VERSIONS, sl_handle_api_versions},
+    {SL_API_CREATE_TOPICS, sl_handle_create_topics},
+    {SL_API_DELETE_TOPICS, sl_handle_delete_topics},
+    {SL_API_INIT_PRODUCER_ID, sl_handle_init_producer_id},
+    {SL_API_OFFSET_FOR_LEADER_EPOCH, sl_handle_offset_for_leader_epoch},
+};
+
+static enum sl_handled call_handler(struct sl_exchange *x) {
+    for (size_t i = 0; i < sizeof exchange_handlers / sizeof exchange_handlers[0]; i++)
+        if (exchange_handlers[i].key == x->api->key) return exchange_handlers[i].handle(x);
+    return SL_HANDLED_CLOSE;
+}
+
+/* ---- for handlers ---- */
+
+void sl_machine_complain(struct sl_broker_cluster *c, const char *format, ...) {
+    struct sl_text t;
+    va_list args;
+    sl_text_init(&t, c->complaint, sizeof c->complaint);
+    va_start(args, format);
+    sl_text_vprintf(&t, format, args);
+    va_end(args);
+}
+
+int sl_machine_forced(const struct sl_exchange *x, struct sl_str topic, int32_t partition,
+                      bool *execute) {
+    *execute = true;
+    if (x->fault.kind != SL_FAULT_ERROR) return 0;
+    if (!sl_faults_covers(&x->fault, topic, partition)) return 0;
+    *execute = x->fault.executed;
+    return x->fault.code;
+}
+
+struct sl_cluster_topic *sl_machine_topic(const struct sl_exchange *x, bool by_id,
+                                          struct sl_str name, const struct sl_uuid *id,
+                                          int *code) {
+    struct sl_cluster_topic *topic = by_id ? sl_cluster_find_id(&x->c->cluster, id)
+                                           : sl_cluster_find(&x->c->cluster, name);
+    *code = topic != NULL ? 0
+            : by_id       ? SLUICE_KAFKA_UNKNOWN_TOPIC_ID
+                          : SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+    return topic;
+}
+
+bool sl_machine_array(struct sl_exchange *x, struct sl_array *out, int32_t count, size_t size) {
+    out->count = count > 0 ? count : 0;
+    out->items = sl_arena_array(&x->arena, (size_t)out->count, size);
+    return !x->arena.failed;
+}
+
+bool sl_machine_endpoints(struct sl_exchange *x, struct sl_array *out) {
+    struct sl_cluster *cluster = &x->c->cluster;
+    int32_t count = 0;
+    if (!sl_machine_array(x, out, cluster->node_count, sizeof(struct sl_node_endpoint)))
+        return false;
+    for (int32_t i = 0; i < cluster->node_count; i++) {
+        struct sl_cluster_node *node = &cluster->nodes[i];
+        if (!sl_cluster_is_alive(cluster, node->id)) continue;
+        ((struct sl_node_endpoint *)out->items)[count++] = (struct sl_node_endpoint){
+            node->id, sl_bytes_str(node->host), (int32_t)node->port, SL_STR_NULL};
+    }
+    out->count = count;
+    return true;
+}
+
+bool sl_machine_hold(struct sl_exchange *x, struct sl_log_batch *batch) {
+    struct sl_answer *a = x->answer;
+    const struct sl_alloc *alloc = x->c->alloc;
+    if (a->held_count == a->held_cap) {
+        size_t cap = a->held_cap == 0 ? 16 : a->held_cap * 2;
+        struct sl_log_batch **held =
+            sl_alloc_resize(alloc, a->held, a->held_cap, cap, sizeof *held);
+        if (held == NULL) return false;
+        a->held = held;
+        struct sl_iov *pieces = sl_alloc_array(alloc, cap, sizeof *pieces);
+        if (pieces == NULL) {
+            /* The new size of held has to be remembered: give the room back. */
+            held = sl_alloc_resize(alloc, a->held, cap, a->held_cap, sizeof *held);
+            if (held != NULL) a->held = held;
+            return false;
+        }
+        sl_alloc_free(alloc, a->pieces, a->held_cap * sizeof *pieces);
+        a->pieces = pieces;
+        a->held_cap = cap;
+    }
+    a->held[a->held_count++] = batch;
+    sl_log_hold(batch);
+    return true;
+}
+
+/* ---- life ---- */
+
+void sl_machine_drop(struct sl_exchange *x) {
+    if (x->link->waiting == x) x->link->waiting = NULL;
+    sl_list_remove(&x->node);
+    sl_links_answer_destroy(x->c->alloc, x->answer);
+    sl_arena_deinit(&x->arena);
+    sl_alloc_free(x->c->alloc, x, sizeof *x);
+}
+
+static void close_exchange(struct sl_exchange *x, bool abrupt) {
+    struct sl_machine_link *link = x->link;
+    sl_machine_drop(x);
+    sl_links_close(link, abrupt);
+}
+
+/* ---- answers ---- */
+
+/* Where the bytes lie in the encoded answer, which has copied them; NULL: not there. */
+static uint8_t *find_copied_piece(struct sl_writer *w, const struct sl_iov *piece) {
+    for (size_t at = 0; at + piece->size <= w->size; at++)
+        if (memcmp(w->data + at, piece->data, piece->size) == 0) return w->data + at;
+    return NULL;
+}
+
+/* Flips a bit of the last record bytes, or takes the end of the body away. */
+static void corrupt_answer(struct sl_exchange *x) {
+    struct sl_writer *w = &x->answer->head;
+    if (x->api->key == SL_API_FETCH) {
+        const struct sl_fetch_response *m = x->response;
+        const struct sl_fetch_topic_response *t = m->topics.items;
+        for (int32_t i = 0; i < m->topics.count; i++) {
+            const struct sl_fetch_partition_response *p = t[i].partitions.items;
+            for (int32_t k = 0; k < t[i].partitions.count; k++) {
+                if (p[k].records.size <= 0) continue;
+                const struct sl_iov *piece = &p[k].records.pieces[0];
+                uint8_t *at = find_copied_piece(w, piece);
+                if (at == NULL) continue;
+                at[piece->size - 1] ^= 0x40;
+                return;
+            }
+        }
+        sl_faults_spare(&x->c->faults, x->fault_id); /* no batch in it: the next one */
+        return;
+    }
+    if (w->size < 24) return;
+    w->size -= 8;
+    sl_writer_patch32(w, 0, (int32_t)(w->size - SL_FRAME_PREFIX));
+}
+
+/* Partitions of a Fetch answer that have records: each is spliced in. */
+static size_t count_records(const struct sl_exchange *x) {
+    size_t count = 0;
+    if (x->api->key != SL_API_FETCH) return 0;
+    const struct sl_fetch_response *m = x->response;
+    for (int32_t t = 0; t < m->topics.count; t++) {
+        const struct sl_fetch_topic_response *topic =
+            (const struct sl_fetch_topic_response *)m->topics.items + t;
+        const struct sl_fetch_partition_response *p = topic->partitions.items;
+        for (int32_t i = 0; i < topic->partitions.count; i++) count += p[i].records.size > 0;
+    }
+    return count;
+}
+
+static int encode_answer(struct sl_exchange *x) {
+    struct sl_answer *a = x->answer;
+    bool corrupt = x->fault.kind == SL_FAULT_CORRUPT;
+    size_t wanted = corrupt ? 0 : count_records(x) + 1;
+    struct sl_encoder e = {.out = &a->head};
+    if (wanted > 1) {
+        a->splices = sl_alloc_array(x->c->alloc, wanted, sizeof *a->splices);
+        if (a->splices == NULL) return SLUICE_ERR_NOMEM;
+        a->splice_cap = wanted;
+        e.splices = a->splices;
+        e.splice_cap = wanted;
+    }
+    int rv = sl_frame_encode_response(&e, x->api, x->header.version, x->header.correlation,
+                                      x->response);
+    a->splice_count = e.splice_count;
+    if (rv != 0) return rv;
+    if (corrupt) corrupt_answer(x);
+    a->size = a->head.size + e.splice_bytes;
+    return 0;
+}
+
+static void send_answer(struct sl_exchange *x) {
+    struct sl_machine_link *link = x->link;
+    struct sl_broker_cluster *c = x->c;
+    if (x->fault.kind == SL_FAULT_CUT_AFTER) {
+        close_exchange(x, true);
+        return;
+    }
+    if (x->fault.kind == SL_FAULT_SILENT) {
+        link->silent = true;
+        sl_machine_drop(x);
+        return;
+    }
+    if (x->fault.kind == SL_FAULT_LIE && !sl_lies_tell(x, x->api->response, x->response))
+        sl_faults_spare(&c->faults, x->fault_id);
+    if (encode_answer(x) != 0) {
+        close_exchange(x, true);
+        return;
+    }
+    struct sl_answer *a = x->answer;
+    x->answer = NULL;
+    a->memory = x->arena;
+    sl_arena_init(&x->arena, c->alloc, 0);
+    a->due = x->fault.kind == SL_FAULT_DELAY ? c->now + (int64_t)x->fault.delay_ms * 1000000 : 0;
+    sl_list_push_back(&link->answers, &a->node);
+    link->wants_send = true;
+    sl_machine_want_output(link);
+    sl_machine_drop(x);
+}
+
+void sl_machine_resume(struct sl_exchange *x) {
+    struct sl_machine_link *link = x->link;
+    switch (call_handler(x)) {
+    case SL_HANDLED: send_answer(x); return;
+    case SL_HANDLED_NOTHING: sl_machine_drop(x); return;
+    case SL_HANDLED_CLOSE: close_exchange(x, true); return;
+    case SL_HANDLED_LATER: break;
+    }
+    link->waiting = x;
+    if (!sl_list_is_linked(&x->node)) sl_list_push_back(&x->c->waiting, &x->node);
+}
+
+/* ---- requests ---- */
+
+/* A version of ApiVersions that the node does not have is answered in version 0, with the range of
+ * this API alone (KIP-511); any other unknown version or API ends the connection. */
+static void refuse_version(struct sl_exchange *x) {
+    struct sl_api_versions_response *m = x->response;
+    if (x->header.key != SL_API_API_VERSIONS || m == NULL) {
+        sl_machine_complain(x->c, "API %d version %d is not served", (int)x->header.key,
+                            (int)x->header.version);
+        close_exchange(x, false);
+        return;
+    }
+    m->error_code = SLUICE_KAFKA_UNSUPPORTED_VERSION;
+    if (!sl_machine_array(x, &m->api_keys, 1, sizeof(struct sl_api_versions_range))) {
+        close_exchange(x, true);
+        return;
+    }
+    *(struct sl_api_versions_range *)m->api_keys.items = (struct sl_api_versions_range){
+        SL_API_API_VERSIONS, 0, x->self->caps[SL_API_API_VERSIONS]};
+    x->header.version = 0;
+    send_answer(x);
+}
+
+static struct sl_exchange *open_exchange(struct sl_machine_link *link,
+                                         struct sl_broker_cluster *c) {
+    struct sl_exchange *x = sl_alloc_zero(c->alloc, sizeof *x);
+    if (x == NULL) return NULL;
+    x->c = c;
+    x->link = link;
+    x->self = sl_cluster_node(&c->cluster, link->node_id);
+    sl_arena_init(&x->arena, c->alloc, 0);
+    x->answer = sl_links_answer_create(c->alloc);
+    if (x->answer != NULL) return x;
+    sl_machine_drop(x);
+    return NULL;
+}
+
+/* Whether a request has to do with the topic of a fault, by the shapes that have topics. */
+static bool request_touches(const void *exchange, const struct sl_fault *fault) {
+    const struct sl_exchange *x = exchange;
+    if (!sl_faults_is_narrow(fault)) return true;
+    if (x->api->key == SL_API_PRODUCE) {
+        const struct sl_produce_request *m = x->request;
+        const struct sl_produce_topic *t = m->topics.items;
+        for (int32_t i = 0; i < m->topics.count; i++) {
+            int code;
+            struct sl_cluster_topic *topic =
+                sl_machine_topic(x, x->header.version >= 13, t[i].name, &t[i].topic_id, &code);
+            struct sl_str name = topic == NULL ? t[i].name : sl_bytes_str(topic->name);
+            const struct sl_produce_partition *p = t[i].partitions.items;
+            for (int32_t k = 0; k < t[i].partitions.count; k++)
+                if (sl_faults_covers(fault, name, p[k].partition)) return true;
+        }
+        return false;
+    }
+    if (x->api->key == SL_API_LIST_OFFSETS) {
+        const struct sl_list_offsets_request *m = x->request;
+        const struct sl_list_offsets_topic *t = m->topics.items;
+        for (int32_t i = 0; i < m->topics.count; i++) {
+            const struct sl_list_offsets_partition *p = t[i].partitions.items;
+            for (int32_t k = 0; k < t[i].partitions.count; k++)
+                if (sl_faults_covers(fault, t[i].name, p[k].partition)) return true;
+        }
+        return false;
+    }
+    return true; /* Fetch sessions list only changes: each entry of the answer is looked at */
+}
+
+static int decode_exchange(struct sl_exchange *x, struct sl_reader *r) {
+    x->request = sl_arena_get(&x->arena, x->api->request->size);
+    if (x->arena.failed) return SLUICE_ERR_NOMEM;
+    return sl_frame_decode_request(r, &x->arena, x->api, x->header.version, x->request);
+}
+
+static void start_exchange(struct sl_exchange *x, struct sl_reader *r) {
+    struct sl_broker_cluster *c = x->c;
+    int rv = decode_exchange(x, r);
+    if (rv != 0) {
+        sl_machine_complain(c, "a malformed %s request, version %d", x->api->name,
+                            (int)x->header.version);
+        close_exchange(x, rv == SLUICE_ERR_NOMEM);
+        return;
+    }
+    c->seen[x->api->key]++;
+    sl_trace_add(&c->trace, SL_TRACE_BROKER_REQUEST, c->now, x->api->key, x->header.version);
+    if (sl_faults_match(&c->faults, x->api->key, x->self->id, x, request_touches, &x->fault,
+                        &x->fault_id))
+        sl_trace_add(&c->trace, SL_TRACE_BROKER_FAULT, c->now, x->api->key, x->fault.kind);
+    if (x->fault.kind == SL_FAULT_CUT_BEFORE)
+        close_exchange(x, true);
+    else
+        sl_machine_resume(x);
+}
+
+void sl_machine_request(struct sl_machine_link *link, const uint8_t *frame, size_t size) {
+    struct sl_broker_cluster *c = link->c;
+    struct sl_exchange *x = open_exchange(link, c);
+    struct sl_reader r;
+    if (x == NULL) {
+        sl_links_close(link, true);
+        return;
+    }
+    sl_reader_init(&r, frame, size);
+    int rv = sl_frame_decode_request_header(&r, &x->header);
+    x->api = sl_api_find(x->header.key);
+    if (x->api != NULL) {
+        x->response = sl_arena_get(&x->arena, x->api->response->size);
+        if (x->response != NULL) sl_codec_defaults(x->api->response, x->response);
+    }
+    bool capped = x->api != NULL && x->header.version > x->self->caps[x->header.key];
+    if (rv == SLUICE_ERR_UNSUPPORTED || (rv == 0 && capped)) {
+        refuse_version(x);
+    } else if (rv != 0 || x->api == NULL || x->response == NULL) {
+        sl_machine_complain(c, "a malformed request header");
+        close_exchange(x, false);
+    } else {
+        uint8_t *copy = NULL;
+        if (x->api->key == SL_API_FETCH) { /* it may wait, and what it names lies in the frame */
+            size_t at = (size_t)(r.at - frame);
+            copy = sl_arena_get(&x->arena, size);
+            if (copy == NULL) {
+                close_exchange(x, true);
+                return;
+            }
+            memcpy(copy, frame, size);
+            sl_reader_init(&r, copy + at, size - at);
+        }
+        start_exchange(x, &r);
+    }
+}

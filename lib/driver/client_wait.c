@@ -1,0 +1,165 @@
+/* Waiting: for something in the outbox, and for room in the inbox.
+ *
+ * In a runtime with a thread a waiting call sleeps on a condition. In a driven one it runs the loop
+ * itself, on the thread that ran it last (or when nobody has); elsewhere it sleeps and is served
+ * by that thread. Inside a callback of the loop nothing may wait.
+ *
+ * An interrupt is looked for under the mutex that goes with the condition; the loop, woken by it,
+ * takes the same mutex before it tells, so none is missed. An interrupt that came before counts
+ * only for a call that really has to wait.
+ *
+ * A call whose outcome core decides by the same deadline is patient: it gives the loop one more
+ * second to say so, but not while the loop is stuck in a function of the application's. */
+#include "base/assert.h"
+#include "driver/shell.h"
+#include "sluice/error.h"
+
+enum {
+    WAIT_PATIENCE_MS = 1000, /* arbitrary: a turn takes a millisecond, a busy machine some more */
+    WAIT_SLICE_MS = 10       /* how often a patient call looks whether the loop is stuck */
+};
+
+int64_t sl_client_deadline(const struct sluice_client *c, int32_t timeout_ms) {
+    if (timeout_ms == SL_TIMEOUT_DEFAULT) timeout_ms = c->settings->default_api_timeout_ms;
+    if (timeout_ms < 0) return SL_NEVER;
+    if (timeout_ms == 0) return 0;
+    return c->host->now(c->host_self) + (int64_t)timeout_ms * 1000000;
+}
+
+static int64_t read_host_clock(struct sluice_client *c) { return c->host->now(c->host_self); }
+
+/* Where a wait stands. */
+struct wait_state {
+    int64_t until; /* the next look at the clock */
+    uint32_t since;
+    bool begun;
+    bool late; /* the deadline has passed, and patience begun */
+};
+
+/* Not held. 0, USAGE, INTERRUPTED. */
+static int begin_wait(struct sluice_client *c, struct wait_state *state, bool deaf) {
+    if (sl_runtime_is_inside(c->runtime)) return SLUICE_ERR_USAGE;
+    bool free_to_wait = sl_interrupt_begin(&c->interrupt, &state->since);
+    state->begun = true;
+    return free_to_wait || deaf ? 0 : SLUICE_ERR_INTERRUPTED;
+}
+
+/* Not held. False: the deadline has passed, patience too. */
+static bool may_wait_longer(struct sluice_client *c, const struct sl_shell_wait *wait,
+                            struct wait_state *state) {
+    state->until = wait->deadline;
+    if (wait->deadline == SL_NEVER) return true;
+    int64_t now = read_host_clock(c);
+    if (now < wait->deadline) return true;
+    if (!wait->patient || now >= wait->deadline + (int64_t)WAIT_PATIENCE_MS * 1000000) return false;
+    state->until = now + (int64_t)WAIT_SLICE_MS * 1000000;
+    state->late = true;
+    return !sl_runtime_in_callback(c->runtime);
+}
+
+int sl_client_await(struct sluice_client *c, const struct sl_shell_wait *given) {
+    struct sl_shell_wait wait = *given;
+    struct wait_state state = {.begun = false};
+    while (!wait.done(c, wait.arg)) {
+        if (wait.deadline == 0 && !wait.patient) return SLUICE_ERR_PENDING;
+        if (state.begun && !wait.deaf && sl_interrupt_came(&c->interrupt, state.since))
+            return SLUICE_ERR_INTERRUPTED;
+        sl_outbox_unlock(&c->outbox);
+        int rv = state.begun ? 0 : begin_wait(c, &state, wait.deaf);
+        if (rv == 0 && wait.deadline == 0) wait.deadline = read_host_clock(c);
+        if (rv == 0 && !may_wait_longer(c, &wait, &state)) rv = SLUICE_ERR_PENDING;
+        bool pumped =
+            rv == 0 && sl_runtime_is_mine(c->runtime) && sl_runtime_pump(c->runtime, state.until);
+        sl_outbox_lock(&c->outbox);
+        if (wait.done(c, wait.arg)) break;
+        if (rv != 0) return rv;
+        bool came = !wait.deaf && sl_interrupt_peek(&c->interrupt) != state.since;
+        if (!pumped && !came) (void)sl_inbox_mail_wait(&c->outbox.mail, state.until);
+    }
+    return 0;
+}
+
+bool sl_client_is_posted(struct sluice_client *c, void *op) {
+    (void)c;
+    return ((struct sl_op *)op)->posted;
+}
+
+void sl_client_poke(struct sluice_client *c) {
+    if (sl_inbox_poke(&c->inbox)) sl_runtime_wake(c->runtime);
+}
+
+/* ---- room ---- */
+
+/* One attempt, with all that has to be done after the lock. */
+static int put_records(struct sluice_client *c, struct sl_staging_input *records, int32_t count,
+                       const struct sl_inbox_wait *wait, int32_t *accepted) {
+    struct sl_inbox_put put;
+    int rv = sl_inbox_put(&c->inbox, records, count, wait, &put);
+    if (put.wake) sl_runtime_wake(c->runtime);
+    if (put.room_over) {
+        sl_outbox_lock(&c->outbox);
+        c->outbox.room = false;
+        sl_outbox_unlock(&c->outbox);
+        sl_outbox_signal(&c->outbox);
+    }
+    *accepted += put.accepted;
+    return rv;
+}
+
+/* FULL was the answer, and the caller has time. */
+static int put_with_patience(struct sluice_client *c, struct sl_staging_input *records,
+                             int32_t count, int64_t deadline, int32_t *accepted) {
+    struct wait_state state = {.begun = false};
+    int rv = begin_wait(c, &state, false);
+    if (rv != 0) return rv;
+    do {
+        struct sl_inbox_wait wait = {.interrupt = &c->interrupt, .since = state.since};
+        if (sl_interrupt_came(&c->interrupt, state.since)) return SLUICE_ERR_INTERRUPTED;
+        bool late = deadline != SL_NEVER && read_host_clock(c) >= deadline;
+        bool pumped =
+            !late && sl_runtime_is_mine(c->runtime) && sl_runtime_pump(c->runtime, deadline);
+        if (!late && !pumped) wait.until = deadline;
+        rv = put_records(c, records + *accepted, count - *accepted, &wait, accepted);
+        if (rv == SLUICE_ERR_FULL && late) return rv;
+    } while (rv == SLUICE_ERR_FULL);
+    return rv;
+}
+
+static int stage_records(struct sluice_client *c, struct sl_staging_input *records, int32_t count,
+                         bool waits, int32_t *accepted) {
+    struct sl_inbox_wait wait = {.interrupt = &c->interrupt};
+    *accepted = 0;
+    return put_records(c, records, count, waits ? &wait : NULL, accepted);
+}
+
+int sl_client_stage(struct sluice_client *c, struct sl_staging_input *in, int32_t timeout_ms) {
+    int32_t accepted;
+    in->large = NULL;
+    if (in->value_size >= SL_STAGING_LARGE) {
+        int rv = sl_staging_prepare(c->inbox.staging, in);
+        if (rv != 0) return rv;
+    }
+    int rv = stage_records(c, in, 1, timeout_ms != 0, &accepted);
+    if (rv == SLUICE_ERR_FULL && timeout_ms != 0)
+        rv = put_with_patience(c, in, 1, sl_client_deadline(c, timeout_ms), &accepted);
+    if (rv != 0) sl_staging_unprepare(c->inbox.staging, in);
+    return rv;
+}
+
+int sl_client_stage_many(struct sluice_client *c, struct sl_staging_input *in, int32_t count,
+                         int64_t deadline, int32_t *accepted) {
+    int rv = 0;
+    int32_t prepared = 0;
+    *accepted = 0;
+    for (; prepared < count; prepared++) {
+        in[prepared].large = NULL;
+        if (in[prepared].value_size < SL_STAGING_LARGE) continue;
+        rv = sl_staging_prepare(c->inbox.staging, &in[prepared]);
+        if (rv != 0) break; /* those before it go in; then this is the answer */
+    }
+    int put_rv = stage_records(c, in, prepared, deadline != 0, accepted);
+    if (put_rv == SLUICE_ERR_FULL && deadline != 0)
+        put_rv = put_with_patience(c, in, prepared, deadline, accepted);
+    for (int32_t i = *accepted; i < prepared; i++) sl_staging_unprepare(c->inbox.staging, &in[i]);
+    return put_rv != 0 ? put_rv : rv;
+}

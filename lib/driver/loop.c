@@ -1,0 +1,345 @@
+/* One client's part in a turn of the loop: between its mailboxes, its core and the host's sockets.
+ *
+ *   begin    time, interrupts; what applications put in: orders of the gate, records, commands
+ *   ready    connects that ended, bytes in, room for bytes out
+ *   finish   core runs once; its events go to the outbox, its outputs to the host
+ *   sleep    refused while core has had an input that it has not acted on, and while something
+ *            came into the inbox
+ *   end      the handle is being freed: everything gets its end, sockets close
+ *
+ * A turn is bounded: a connection moves about 1 MiB each way, then it is the next one's turn; it
+ * stays ready. Log lines are written last, after all outcomes were posted, because a log sink may
+ * block; notices, which may be dropped, wait for that.
+ *
+ * The wake rule (measured: a wake costs as much as staging 500 records): a thread that is awake is
+ * never woken. When it sleeps until a time that is no later than linger.ms from now, records that
+ * come meanwhile would linger anyway, and only a full chunk is worth a wake.
+ *
+ * Not here: who runs the turn (runtime.c), policy of any kind (core). */
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/text.h"
+#include "base/trace.h"
+#include "core/delivery.h"
+#include "core/gate.h"
+#include "driver/shell.h"
+#include "driver/system.h"
+#include "sluice/error.h"
+
+enum {
+    LOOP_BYTES_MAX = 1024 * 1024, /* a connection in a turn, each way */
+    LOOP_PIECES_MAX = 256         /* handed to one send; a system takes 1,024 */
+};
+
+static struct sluice_client *client_of(struct sl_member *m) {
+    return (struct sluice_client *)(void *)((char *)m - offsetof(struct sluice_client, member));
+}
+
+/* ---- inputs ---- */
+
+static void take_interrupts(struct sluice_client *c) {
+    uint32_t word = sl_interrupt_peek(&c->interrupt);
+    if (word == c->interrupt_seen) return;
+    c->interrupt_seen = word;
+    sl_inbox_interrupt(&c->inbox);
+    sl_outbox_interrupt(&c->outbox);
+}
+
+static void pass_commands(struct sluice_client *c, struct sl_list *commands) {
+    for (struct sl_list *node; (node = sl_list_pop_front(commands)) != NULL;)
+        sl_core_on_command(c->core, SL_LIST_OF(node, struct sl_command, node));
+}
+
+static void begin_client_turn(struct sl_member *m, int64_t now, int64_t wall_ms) {
+    struct sluice_client *c = client_of(m);
+    struct sl_inbox_taken taken;
+    struct sl_list orders, buffers;
+    int64_t freed;
+    c->again = false;
+    sl_core_on_time(c->core, now, wall_ms);
+    take_interrupts(c);
+    sl_inbox_take(&c->inbox, &taken);
+    sl_outbox_take_orders(&c->outbox, &orders, &buffers, &freed);
+    if (freed != 0 || !sl_list_is_empty(&buffers)) sl_core_on_returned(c->core, &buffers, freed);
+    pass_commands(c, &orders);
+    bool staged =
+        taken.staged.records > 0 || taken.staged.hurry || !sl_list_is_empty(&taken.staged.topics);
+    if (staged) sl_core_on_staged(c->core, &taken.staged);
+    pass_commands(c, &taken.commands);
+    c->room |= taken.room;
+}
+
+/* ---- sockets ---- */
+
+static void drop_link_socket(struct sluice_client *c, uint32_t link) {
+    struct sl_socket *s = sl_sockets_find(&c->sockets, link);
+    if (s == NULL) return;
+    c->host->close(c->host_self, s->fd);
+    sl_sockets_remove(&c->sockets, link);
+}
+
+static void fail_link_socket(struct sluice_client *c, uint32_t link, int rv, const char *text) {
+    drop_link_socket(c, link);
+    sl_core_on_closed(c->core, link, rv, text);
+    c->again = true;
+}
+
+static void finish_connect(struct sluice_client *c, struct sl_socket *s) {
+    char text[128] = "";
+    uint32_t link = s->link;
+    int rv = c->host->connect_result(c->host_self, s->fd, text, sizeof text);
+    if (rv != 0) {
+        fail_link_socket(c, link, rv, text);
+        return;
+    }
+    s->connecting = false;
+    c->host->want_write(c->host_self, s->fd, false);
+    sl_core_on_opened(c->core, link);
+    c->again = true;
+}
+
+static void receive_from_link(struct sluice_client *c, uint32_t link, int fd) {
+    char text[128] = "";
+    size_t moved = 0;
+    while (moved < LOOP_BYTES_MAX) {
+        size_t size;
+        uint8_t *room = sl_core_receive_room(c->core, link, &size);
+        if (size == 0) return;
+        if (size > LOOP_BYTES_MAX) size = LOOP_BYTES_MAX;
+        int64_t got = c->host->recv(c->host_self, fd, room, size, text, sizeof text);
+        if (got == SL_IO_AGAIN) return;
+        if (got < 0) {
+            fail_link_socket(c, link, SLUICE_ERR_UNREACHABLE,
+                             got == SL_IO_CLOSED ? "the peer closed the connection" : text);
+            return;
+        }
+        sl_core_on_received(c->core, link, (size_t)got);
+        c->again = true;
+        moved += (size_t)got;
+        if ((size_t)got < size) return; /* drained; when not, it is ready in the next turn */
+    }
+}
+
+static void send_to_link(struct sluice_client *c, uint32_t link, int fd) {
+    struct sl_iov pieces[LOOP_PIECES_MAX];
+    char text[128] = "";
+    size_t moved = 0;
+    bool more = true;
+    while (more && moved < LOOP_BYTES_MAX) {
+        size_t count = sl_core_send_pieces(c->core, link, pieces, LOOP_PIECES_MAX);
+        size_t offered = 0;
+        for (size_t i = 0; i < count; i++) offered += pieces[i].size;
+        if (offered == 0) {
+            c->host->want_write(c->host_self, fd, false);
+            return;
+        }
+        int64_t sent = c->host->send(c->host_self, fd, pieces, count, text, sizeof text);
+        if (sent < 0 && sent != SL_IO_AGAIN) {
+            fail_link_socket(c, link, SLUICE_ERR_UNREACHABLE,
+                             sent == SL_IO_CLOSED ? "the peer closed the connection" : text);
+            return;
+        }
+        if (sent > 0) {
+            sl_core_on_sent(c->core, link, (size_t)sent);
+            c->again = true;
+            moved += (size_t)sent;
+        }
+        more = sent == (int64_t)offered;
+    }
+    c->host->want_write(c->host_self, fd, true);
+}
+
+static void on_client_ready(struct sl_member *m, uint32_t link, uint32_t what) {
+    struct sluice_client *c = client_of(m);
+    struct sl_socket *s = sl_sockets_find(&c->sockets, link);
+    if (s == NULL) return;
+    if (s->connecting) {
+        if ((what & (SL_READY_WRITE | SL_READY_ERROR)) != 0) finish_connect(c, s);
+        return;
+    }
+    int fd = s->fd;
+    if ((what & (SL_READY_READ | SL_READY_ERROR)) != 0) receive_from_link(c, link, fd);
+    if ((what & SL_READY_WRITE) == 0 || sl_sockets_find(&c->sockets, link) == NULL) return;
+    send_to_link(c, link, fd);
+}
+
+static void on_client_resolved(struct sl_member *m, const struct sl_resolved *answer) {
+    struct sluice_client *c = client_of(m);
+    sl_core_on_resolved(c->core, answer->serial, answer->rv, answer->text, answer->addresses,
+                        answer->count);
+    c->again = true;
+}
+
+/* ---- outputs ---- */
+
+static void open_link_socket(struct sluice_client *c, const struct sl_output *out) {
+    char text[128] = "";
+    int fd = -1;
+    int rv = sl_sockets_reserve(&c->sockets);
+    if (rv == 0) {
+        rv = c->host->connect(c->host_self, &out->address, sl_runtime_token(&c->member, out->link),
+                              c->settings->send_buffer_bytes, c->settings->receive_buffer_bytes,
+                              &fd, text, sizeof text);
+    }
+    if (rv == 0) {
+        sl_sockets_put(&c->sockets, out->link, fd, true);
+        return;
+    }
+    sl_core_on_closed(c->core, out->link, rv, text);
+    c->again = true;
+}
+
+static void start_resolve(struct sluice_client *c, const struct sl_output *out) {
+    int rv = c->host->resolve(c->host_self, c->member.id, out->serial, out->host, out->port);
+    if (rv == 0) return;
+    sl_core_on_resolved(c->core, out->serial, rv, "the lookup could not be started", NULL, 0);
+    c->again = true;
+}
+
+static void pass_outputs(struct sluice_client *c) {
+    struct sl_output out;
+    while (sl_core_next_output(c->core, &out)) {
+        struct sl_socket *s;
+        switch (out.kind) {
+        case SL_OUTPUT_RESOLVE:
+            start_resolve(c, &out);
+            break;
+        case SL_OUTPUT_OPEN:
+            open_link_socket(c, &out);
+            break;
+        case SL_OUTPUT_SEND:
+            s = sl_sockets_find(&c->sockets, out.link);
+            if (s != NULL && !s->connecting) send_to_link(c, out.link, s->fd);
+            break;
+        case SL_OUTPUT_CLOSE:
+            drop_link_socket(c, out.link);
+            break;
+        }
+    }
+}
+
+/* ---- events ---- */
+
+static void write_log_line(struct sluice_client *c, const struct sl_notice *notice) {
+    sl_runtime_enter_callback(c->runtime);
+    if (c->log_fn != NULL)
+        c->log_fn(c->log_user, notice->level, notice->text);
+    else
+        sl_system_log(notice->level, notice->text);
+    sl_runtime_leave_callback(c->runtime);
+}
+
+/* Writes what goes to the log; leaves in *notices what goes to the event ring. */
+static void write_log(struct sluice_client *c, struct sl_list *notices, int64_t wall_ms) {
+    bool sink = c->log_fn != NULL || c->settings->log_to == SL_LOG_TO_STDERR;
+    bool ring = c->log_fn == NULL && c->settings->log_to == SL_LOG_TO_EVENTS;
+    SL_LIST_EACH(it, tmp, notices) {
+        struct sl_notice *notice = SL_LIST_OF(it, struct sl_notice, node);
+        bool wanted = notice->level <= c->settings->log_level;
+        notice->time_ms = wall_ms;
+        if (sink && wanted) write_log_line(c, notice);
+        if (notice->kind != SL_NOTICE_LOG || (ring && wanted)) continue;
+        sl_list_remove(it);
+        sl_alloc_free(&c->alloc, notice, sizeof *notice);
+    }
+}
+
+static void post_notices_last(struct sluice_client *c, struct sl_list *notices) {
+    if (sl_list_is_empty(notices)) return;
+    struct sl_events events;
+    sl_events_init(&events);
+    write_log(c, notices, c->host->wall_ms(c->host_self));
+    sl_list_splice_back(&events.notices, notices);
+    struct sl_outbox_post post = {.events = &events};
+    sl_outbox_post(&c->outbox, &post);
+    sl_events_deinit(&events, &c->alloc);
+}
+
+static bool is_close_late(const struct sluice_client *c, struct sl_events *events) {
+    SL_LIST_EACH(it, tmp, &events->ops) {
+        const struct sl_op *op = SL_LIST_OF(it, struct sl_op, node);
+        if (op == c->close_op) return op->code == SLUICE_ERR_TIMEOUT;
+    }
+    return false;
+}
+
+static void post_client_events(struct sluice_client *c) {
+    struct sl_events events;
+    struct sl_list notices;
+    int64_t unread = 0;
+    sl_core_take_events(c->core, &events);
+    sl_list_init(&notices);
+    sl_list_splice_back(&notices, &events.notices);
+    SL_LIST_EACH(it, tmp, &events.deliveries) {
+        const struct sl_delivery *d = SL_LIST_OF(it, struct sl_delivery, node);
+        if (d->watch == NULL) unread += (int64_t)sl_delivery_bytes(d);
+    }
+    if (!sl_list_is_empty(&events.chunks) || events.freed_bytes != 0 || unread != 0)
+        c->room |= sl_inbox_give(&c->inbox, &events.chunks, events.freed_bytes, unread);
+    events.freed_bytes = 0;
+    bool closed = sl_core_is_closed(c->core) && !c->closed_posted;
+    struct sl_outbox_post post = {.events = &events,
+                                  .unread = unread,
+                                  .room = c->room,
+                                  .closed = closed,
+                                  .late = closed && is_close_late(c, &events)};
+    sl_outbox_post(&c->outbox, &post);
+    c->room = false;
+    c->closed_posted |= closed;
+    sl_events_deinit(&events, &c->alloc);
+    post_notices_last(c, &notices);
+}
+
+static void check_client(struct sluice_client *c) {
+#ifdef SL_CHECKS
+    sl_core_check(c->core);
+    if (c->outbox.gate == NULL) return;
+    sl_outbox_lock(&c->outbox);
+    sl_gate_check(c->outbox.gate);
+    sl_outbox_unlock(&c->outbox);
+#else
+    (void)c;
+#endif
+}
+
+static void finish_client_turn(struct sl_member *m) {
+    struct sluice_client *c = client_of(m);
+    sl_core_run(c->core);
+    c->again = false;
+    pass_outputs(c);
+    post_client_events(c);
+    check_client(c);
+    sl_trace_attach(NULL);
+}
+
+static bool let_client_sleep(struct sl_member *m, int64_t now, int64_t *until) {
+    struct sluice_client *c = client_of(m);
+    int64_t deadline = sl_core_deadline(c->core);
+    if (c->again || deadline <= now) return false;
+    if (sl_interrupt_peek(&c->interrupt) != c->interrupt_seen) return false;
+    bool lingers = c->settings->role == SL_ROLE_PRODUCER && deadline != SL_NEVER &&
+                   deadline - now <= (int64_t)c->settings->linger_ms * 1000000;
+    if (!sl_inbox_sleep(&c->inbox, lingers ? SL_STAGING_CHUNK : 1)) return false;
+    if (deadline < *until) *until = deadline;
+    return true;
+}
+
+static void end_client(struct sl_member *m, int64_t now, int64_t wall_ms) {
+    struct sluice_client *c = client_of(m);
+    begin_client_turn(m, now, wall_ms);
+    sl_core_run(c->core);
+    sl_core_abandon(c->core);
+    post_client_events(c);
+    while (c->sockets.count > 0) drop_link_socket(c, c->sockets.list[0].link);
+    sl_trace_attach(NULL);
+}
+
+const struct sl_member_table sl_loop_member_table = {
+    .begin = begin_client_turn,
+    .on_ready = on_client_ready,
+    .on_resolved = on_client_resolved,
+    .finish = finish_client_turn,
+    .sleep = let_client_sleep,
+    .end = end_client,
+};

@@ -1,0 +1,472 @@
+/* Sockets of the system, as the host table wants them.
+ *
+ * Every socket is non-blocking and close-on-exec, and never raises SIGPIPE. TCP_NODELAY always:
+ * the core gathers what belongs together. The send buffer is 256 KiB on loopback unless a setting
+ * says otherwise (measured: its pages then stay in the cache); elsewhere, and for receiving always,
+ * the system's own tuning is better.
+ *
+ * A socket is its descriptor; `places`, by descriptor, has its token and what is watched, and is
+ * what a forked child closes. Only the thread that runs the loop calls these functions, wake
+ * excepted.
+ *
+ * Not here: pollers (net_*.c), names (resolve.c), TLS. */
+#include "driver/net.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "base/text.h"
+#include "driver/net_poller.h"
+#include "driver/resolve.h"
+#include "driver/system.h"
+#include "sluice/error.h"
+
+_Static_assert(sizeof(struct sl_iov) == sizeof(struct iovec) &&
+                   offsetof(struct sl_iov, data) == offsetof(struct iovec, iov_base) &&
+                   offsetof(struct sl_iov, size) == offsetof(struct iovec, iov_len),
+               "pieces are handed to the system as they are");
+
+enum {
+    NET_LOOPBACK_SEND_BUFFER = 256 * 1024,
+    NET_LISTEN_BACKLOG = 512 /* arbitrary: a test may connect hundreds at once */
+};
+#if defined(MSG_NOSIGNAL)
+enum { NET_SEND_FLAGS = MSG_NOSIGNAL };
+#else
+enum { NET_SEND_FLAGS = 0 }; /* SO_NOSIGPIPE is set instead */
+#endif
+
+struct net_place {
+    uint64_t token;
+    bool open;
+    bool write; /* watched for writing */
+};
+struct sl_net {
+    const struct sl_alloc *alloc;
+    const struct sl_poller_table *table;
+    struct sl_poller *poller;
+    struct sl_resolver *resolver;
+    struct net_place *places; /* owned; by descriptor */
+    uint32_t cap;
+};
+
+/* ---- descriptors ---- */
+
+static int set_descriptor_flags(int fd) {
+    int status = fcntl(fd, F_GETFL);
+    if (status < 0 || fcntl(fd, F_SETFL, status | O_NONBLOCK) < 0) return SLUICE_ERR_SYSTEM;
+    return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? SLUICE_ERR_SYSTEM : 0;
+}
+
+void sl_net_close_fd(int fd) { (void)close(fd); }
+
+int sl_net_copy_fd(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 3); }
+
+static int set_both_ends(int ends[2]) {
+    int rv = set_descriptor_flags(ends[0]);
+    if (rv == 0) rv = set_descriptor_flags(ends[1]);
+    if (rv == 0) return 0;
+    sl_net_close_fd(ends[0]);
+    sl_net_close_fd(ends[1]);
+    ends[0] = ends[1] = -1;
+    return rv;
+}
+
+int sl_net_pipe(int ends[2]) {
+    ends[0] = ends[1] = -1;
+#if defined(__linux__)
+    return pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0 ? 0 : SLUICE_ERR_SYSTEM;
+#else
+    return pipe(ends) == 0 ? set_both_ends(ends) : SLUICE_ERR_SYSTEM;
+#endif
+}
+
+int sl_net_pair(int ends[2]) {
+    int type = SOCK_STREAM;
+#if defined(SOCK_CLOEXEC)
+    type |= SOCK_CLOEXEC;
+#endif
+    if (socketpair(AF_UNIX, type, 0, ends) != 0) return SLUICE_ERR_SYSTEM;
+    return set_both_ends(ends);
+}
+
+void sl_net_wake_fd(int fd) {
+    static const uint64_t one = 1;
+    int saved = errno;
+    ssize_t written = write(fd, &one, sizeof one);
+    (void)written; /* full: it is awake already */
+    errno = saved;
+}
+
+void sl_net_drain_fd(int fd) {
+    uint8_t bytes[512];
+    while (read(fd, bytes, sizeof bytes) == (ssize_t)sizeof bytes) continue;
+}
+
+void sl_net_raise(int fd) { (void)send(fd, "", 1, NET_SEND_FLAGS); }
+void sl_net_clear(int fd) { sl_net_drain_fd(fd); }
+
+/* ---- life ---- */
+
+int sl_net_create(enum sl_net_kind kind, const struct sl_alloc *alloc, struct sl_net **out) {
+    struct sl_net *net = sl_alloc_zero(alloc, sizeof *net);
+    if (net == NULL) return SLUICE_ERR_NOMEM;
+    net->alloc = alloc;
+    net->table = &sl_net_poll_table;
+#if defined(__linux__)
+    if (kind == SL_NET_BEST) net->table = &sl_net_epoll_table;
+#elif defined(SL_NET_HAS_KQUEUE)
+    if (kind == SL_NET_BEST) net->table = &sl_net_kqueue_table;
+#endif
+    int rv = net->table->create(alloc, &net->poller);
+    if (rv != 0) goto free_net;
+    int wake_fd = net->table->share_wake(net->poller);
+    rv = wake_fd < 0 ? SLUICE_ERR_SYSTEM : sl_resolve_create(wake_fd, &net->resolver);
+    if (rv != 0) goto destroy_poller;
+    *out = net;
+    return 0;
+
+destroy_poller:
+    net->table->destroy(net->poller);
+free_net:
+    sl_alloc_free(alloc, net, sizeof *net);
+    return rv;
+}
+
+static void free_net_memory(struct sl_net *net) {
+    sl_alloc_free(net->alloc, net->places, net->cap * sizeof *net->places);
+    sl_alloc_free(net->alloc, net, sizeof *net);
+}
+
+void sl_net_destroy(struct sl_net *net) {
+    if (net == NULL) return;
+    for (uint32_t fd = 0; fd < net->cap; fd++) {
+        if (net->places[fd].open) sl_net_close_fd((int)fd);
+    }
+    sl_resolve_destroy(net->resolver);
+    net->table->destroy(net->poller);
+    free_net_memory(net);
+}
+
+void sl_net_abandon(struct sl_net *net) {
+    for (uint32_t fd = 0; fd < net->cap; fd++) {
+        if (net->places[fd].open) sl_net_close_fd((int)fd);
+        net->places[fd].open = false;
+    }
+    sl_resolve_abandon(net->resolver);
+    net->table->abandon(net->poller);
+}
+
+void sl_net_forget(struct sl_net *net) {
+    sl_resolve_forget(net->resolver);
+    net->table->destroy(net->poller);
+    free_net_memory(net);
+}
+
+int sl_net_fd(const struct sl_net *net) { return net->table->fd(net->poller); }
+void sl_net_arm(struct sl_net *net, int64_t until) { net->table->arm(net->poller, until); }
+struct sl_resolver *sl_net_resolver(struct sl_net *net) {
+    return net->resolver;
+}
+
+/* ---- sockets ---- */
+
+static void put_error_text(char *text, size_t cap, int error) {
+    char buf[128];
+    struct sl_text out;
+    sl_text_init(&out, text, cap);
+#if defined(__GLIBC__)
+    sl_text_put(&out, strerror_r(error, buf, sizeof buf));
+#else
+    if (strerror_r(error, buf, sizeof buf) == 0) sl_text_put(&out, buf);
+#endif
+}
+
+static int watch_socket(struct sl_net *net, int fd, uint64_t token, bool write) {
+    if ((uint32_t)fd >= net->cap) {
+        uint32_t cap = net->cap == 0 ? 64 : net->cap; /* arbitrary */
+        while (cap <= (uint32_t)fd) cap *= 2;
+        struct net_place *places =
+            sl_alloc_resize(net->alloc, net->places, net->cap, cap, sizeof *places);
+        if (places == NULL) return SLUICE_ERR_NOMEM;
+        memset(places + net->cap, 0, (cap - net->cap) * sizeof *places);
+        net->places = places;
+        net->cap = cap;
+    }
+    int rv = net->table->add(net->poller, fd, token, write);
+    if (rv == 0) net->places[fd] = (struct net_place){.token = token, .open = true, .write = write};
+    return rv;
+}
+
+static void set_socket_option(int fd, int level, int name, int value) {
+    /* An option is an improvement; a system that refuses one is no reason to fail. */
+    (void)setsockopt(fd, level, name, &value, sizeof value);
+}
+
+static int open_tcp_socket(int family) {
+#if defined(SOCK_CLOEXEC)
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+#else
+    int fd = socket(family, SOCK_STREAM, 0);
+    if (fd >= 0 && set_descriptor_flags(fd) != 0) {
+        sl_net_close_fd(fd);
+        fd = -1;
+    }
+#endif
+    return fd;
+}
+
+static void set_stream_options(int fd) {
+    set_socket_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+#if defined(SO_NOSIGPIPE)
+    set_socket_option(fd, SOL_SOCKET, SO_NOSIGPIPE, 1);
+#endif
+}
+
+static bool is_loopback(const struct sl_address *a) {
+    static const uint8_t v6[16] = {[15] = 1};
+    return a->ip_size == 4 ? a->ip[0] == 127 : memcmp(a->ip, v6, 16) == 0;
+}
+
+static socklen_t fill_socket_address(struct sockaddr_storage *out, const struct sl_address *a) {
+    memset(out, 0, sizeof *out);
+    if (a->ip_size == 4) {
+        struct sockaddr_in *in = (void *)out;
+        in->sin_family = AF_INET;
+        in->sin_port = htons(a->port);
+        memcpy(&in->sin_addr, a->ip, 4);
+        return sizeof *in;
+    }
+    struct sockaddr_in6 *in6 = (void *)out;
+    in6->sin6_family = AF_INET6;
+    in6->sin6_port = htons(a->port);
+    in6->sin6_scope_id = a->scope;
+    memcpy(&in6->sin6_addr, a->ip, 16);
+    return sizeof *in6;
+}
+
+static int connect_socket(void *self, const struct sl_address *address, uint64_t token,
+                          int32_t send_buffer, int32_t receive_buffer, int *out, char *text,
+                          size_t cap) {
+    struct sl_net *net = self;
+    struct sockaddr_storage storage;
+    socklen_t size = fill_socket_address(&storage, address);
+    int fd = open_tcp_socket(storage.ss_family);
+    if (fd < 0) {
+        put_error_text(text, cap, errno);
+        return SLUICE_ERR_SYSTEM;
+    }
+    set_stream_options(fd);
+    if (send_buffer < 0 && is_loopback(address)) send_buffer = NET_LOOPBACK_SEND_BUFFER;
+    if (send_buffer > 0) set_socket_option(fd, SOL_SOCKET, SO_SNDBUF, send_buffer);
+    if (receive_buffer > 0) set_socket_option(fd, SOL_SOCKET, SO_RCVBUF, receive_buffer);
+    int rv = connect(fd, (const struct sockaddr *)&storage, size);
+    if (rv != 0 && errno != EINPROGRESS && errno != EINTR) {
+        put_error_text(text, cap, errno);
+        sl_net_close_fd(fd);
+        return SLUICE_ERR_UNREACHABLE;
+    }
+    rv = watch_socket(net, fd, token, true);
+    if (rv != 0) {
+        put_error_text(text, cap, rv == SLUICE_ERR_NOMEM ? ENOMEM : EMFILE);
+        sl_net_close_fd(fd);
+        return rv;
+    }
+    *out = fd;
+    return 0;
+}
+
+static int get_connect_result(void *self, int fd, char *text, size_t cap) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    (void)self;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+    if (error == 0) return 0;
+    put_error_text(text, cap, error);
+    return SLUICE_ERR_UNREACHABLE;
+}
+
+static int64_t translate_io_error(int error, char *text, size_t cap) {
+    if (error == EAGAIN || error == EWOULDBLOCK || error == EINTR) return SL_IO_AGAIN;
+    put_error_text(text, cap, error);
+    return SL_IO_FAILED;
+}
+
+static int64_t receive_bytes(void *self, int fd, void *buf, size_t size, char *text, size_t cap) {
+    (void)self;
+    ssize_t got = recv(fd, buf, size, 0);
+    if (got > 0) return got;
+    return got == 0 ? SL_IO_CLOSED : translate_io_error(errno, text, cap);
+}
+
+static int64_t send_pieces(void *self, int fd, const struct sl_iov *pieces, size_t count,
+                           char *text, size_t cap) {
+    struct msghdr message;
+    (void)self;
+    memset(&message, 0, sizeof message);
+    message.msg_iov = (struct iovec *)(uintptr_t)pieces;
+    message.msg_iovlen = count;
+    ssize_t sent = sendmsg(fd, &message, NET_SEND_FLAGS);
+    return sent >= 0 ? sent : translate_io_error(errno, text, cap);
+}
+
+static void want_socket_write(void *self, int fd, bool wanted) {
+    struct sl_net *net = self;
+    struct net_place *place = &net->places[fd];
+    if (place->write == wanted) return;
+    place->write = wanted;
+    net->table->change(net->poller, fd, place->token, wanted);
+}
+
+static void close_socket(void *self, int fd) {
+    struct sl_net *net = self;
+    if ((uint32_t)fd < net->cap && net->places[fd].open) {
+        net->places[fd].open = false;
+        net->table->remove(net->poller, fd);
+    }
+    sl_net_close_fd(fd);
+}
+
+/* ---- servers ---- */
+
+static int parse_listen_address(const char *text, uint16_t port, struct sl_address *out) {
+    memset(out, 0, sizeof *out);
+    out->port = port;
+    out->ip_size = 4;
+    if (inet_pton(AF_INET, text, out->ip) == 1) return 0;
+    out->ip_size = 16;
+    return inet_pton(AF_INET6, text, out->ip) == 1 ? 0 : SLUICE_ERR_USAGE;
+}
+
+static uint16_t peek_bound_port(int fd) {
+    struct sockaddr_storage bound;
+    socklen_t size = sizeof bound;
+    if (getsockname(fd, (struct sockaddr *)&bound, &size) != 0) return 0;
+    return bound.ss_family == AF_INET ? ntohs(((struct sockaddr_in *)(void *)&bound)->sin_port)
+                                      : ntohs(((struct sockaddr_in6 *)(void *)&bound)->sin6_port);
+}
+
+static void prefer_cubic(int fd) {
+#if defined(TCP_CONGESTION)
+    static const char name[] = "cubic";
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, sizeof name - 1);
+#else
+    (void)fd;
+#endif
+}
+
+int sl_net_listen(struct sl_net *net, const char *address, uint16_t *port, uint64_t token,
+                  bool cubic, int *out, char *text, size_t cap) {
+    struct sl_address parsed;
+    struct sockaddr_storage storage;
+    int rv = parse_listen_address(address, *port, &parsed);
+    if (rv != 0) return rv;
+    socklen_t size = fill_socket_address(&storage, &parsed);
+    int fd = open_tcp_socket(storage.ss_family);
+    if (fd < 0) {
+        put_error_text(text, cap, errno);
+        return SLUICE_ERR_SYSTEM;
+    }
+    set_socket_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (cubic) prefer_cubic(fd);
+    rv = SLUICE_ERR_SYSTEM;
+    if (bind(fd, (const struct sockaddr *)&storage, size) != 0) goto close_listener;
+    if (listen(fd, NET_LISTEN_BACKLOG) != 0) goto close_listener;
+    *port = peek_bound_port(fd);
+    rv = watch_socket(net, fd, token, false);
+    if (rv != 0) goto close_listener;
+    *out = fd;
+    return 0;
+
+close_listener:
+    put_error_text(text, cap, errno);
+    sl_net_close_fd(fd);
+    return rv;
+}
+
+int sl_net_accept(struct sl_net *net, int listener) {
+    (void)net;
+#if defined(__linux__)
+    int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+#else
+    int fd = accept(listener, NULL, NULL);
+    if (fd >= 0 && set_descriptor_flags(fd) != 0) {
+        sl_net_close_fd(fd);
+        fd = -1;
+    }
+#endif
+    if (fd >= 0) set_stream_options(fd);
+    return fd;
+}
+
+int sl_net_watch(struct sl_net *net, int fd, uint64_t token) {
+    return watch_socket(net, fd, token, false);
+}
+
+void sl_net_reset(struct sl_net *net, int fd) {
+    struct linger linger = {.l_onoff = 1, .l_linger = 0};
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    close_socket(net, fd);
+}
+
+/* ---- the host table ---- */
+
+static int64_t read_net_clock(void *self) {
+    (void)self;
+    return sl_system_now();
+}
+static int64_t read_net_wall(void *self) {
+    (void)self;
+    return sl_system_wall_ms();
+}
+static int draw_net_entropy(void *self, void *buf, size_t size) {
+    (void)self;
+    return sl_system_entropy(buf, size);
+}
+static int resolve_with_net(void *self, uint64_t client, uint64_t serial, const char *host,
+                            uint16_t port) {
+    return sl_resolve_start(((struct sl_net *)self)->resolver, client, serial, host, port);
+}
+static struct sl_resolved *take_net_resolved(void *self) {
+    return sl_resolve_take(((struct sl_net *)self)->resolver);
+}
+static void free_net_resolved(void *self, struct sl_resolved *answer) {
+    (void)self;
+    sl_resolve_free(answer);
+}
+static int wait_in_net(void *self, int64_t until, struct sl_ready *ready, int cap) {
+    struct sl_net *net = self;
+    return net->table->wait(net->poller, until, ready, cap);
+}
+static void wake_net(void *self) {
+    struct sl_net *net = self;
+    net->table->wake(net->poller);
+}
+static void arm_net(void *self, int64_t until) { sl_net_arm(self, until); }
+
+const struct sl_host_table sl_net_table = {
+    .now = read_net_clock,
+    .wall_ms = read_net_wall,
+    .entropy = draw_net_entropy,
+    .connect = connect_socket,
+    .connect_result = get_connect_result,
+    .recv = receive_bytes,
+    .send = send_pieces,
+    .want_write = want_socket_write,
+    .close = close_socket,
+    .resolve = resolve_with_net,
+    .take_resolved = take_net_resolved,
+    .free_resolved = free_net_resolved,
+    .wait = wait_in_net,
+    .wake = wake_net,
+    .arm = arm_net,
+};

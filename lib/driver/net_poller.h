@@ -1,0 +1,54 @@
+/* What a poller has to do; one file each: net_epoll.c, net_kqueue.c, net_poll.c. Descriptors are
+ * watched level-triggered for reading always and for writing when asked. */
+#ifndef SL_DRIVER_NET_POLLER_H
+#define SL_DRIVER_NET_POLLER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/alloc.h"
+#include "driver/host_table.h"
+
+struct sl_poller;
+
+struct sl_poller_table {
+    /* 0, NOMEM, SYSTEM. */
+    int (*create)(const struct sl_alloc *alloc, struct sl_poller **out);
+    void (*destroy)(struct sl_poller *p);
+    /* Forked child: closes its descriptors, changes nothing that the parent shares. */
+    void (*abandon)(struct sl_poller *p);
+    /* 0, NOMEM, SYSTEM. */
+    int (*add)(struct sl_poller *p, int fd, uint64_t token, bool write);
+    void (*change)(struct sl_poller *p, int fd, uint64_t token, bool write);
+    /* Before the descriptor is closed. */
+    void (*remove)(struct sl_poller *p, int fd);
+    /* As wait of the host table; arming included. */
+    int (*wait)(struct sl_poller *p, int64_t until, struct sl_ready *ready, int cap);
+    /* Without waiting: fd turns readable at that time. */
+    void (*arm)(struct sl_poller *p, int64_t until);
+    int (*fd)(const struct sl_poller *p); /* -1: none */
+    void (*wake)(struct sl_poller *p);    /* any thread, signal-safe */
+    /* A descriptor of its own that wakes it when sl_net_wake_fd is called, also after the poller
+     * is gone; the caller closes it. Below 0: the system refused. */
+    int (*share_wake)(const struct sl_poller *p);
+};
+
+extern const struct sl_poller_table sl_net_poll_table;
+#if defined(__linux__)
+extern const struct sl_poller_table sl_net_epoll_table;
+#elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__) || \
+    defined(__DragonFly__)
+#define SL_NET_HAS_KQUEUE 1
+extern const struct sl_poller_table sl_net_kqueue_table;
+#endif
+
+/* Writes what wakes: eight bytes, which an eventfd wants and a pipe takes. Keeps errno. */
+void sl_net_wake_fd(int fd);
+/* Reads it all, eventfd or pipe. */
+void sl_net_drain_fd(int fd);
+/* A pipe, both ends non-blocking and close-on-exec. 0 or SYSTEM. */
+int sl_net_pipe(int ends[2]);
+/* A non-blocking, close-on-exec copy; below 0: refused. */
+int sl_net_copy_fd(int fd);
+
+#endif

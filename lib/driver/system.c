@@ -1,0 +1,56 @@
+/* Clock, entropy and stderr.
+ *
+ * Time is an input everywhere else, so that the simulator can make its own; entropy too. The
+ * monotonic clock is the one that condition variables and timers of this folder count in.
+ *
+ * Not here: waiting for a time (the poller and the mailboxes do), and secrets. */
+#include "driver/system.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+#if defined(__linux__)
+#include <sys/random.h>
+#endif
+
+#include "sluice/error.h"
+
+enum { ENTROPY_PIECE = 256 }; /* what getentropy gives at most, and getrandom never splits */
+
+int64_t sl_system_now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+int64_t sl_system_wall_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int sl_system_entropy(void *buf, size_t size) {
+    uint8_t *at = buf;
+    while (size > 0) {
+        size_t piece = size < ENTROPY_PIECE ? size : ENTROPY_PIECE;
+#if defined(__linux__)
+        ssize_t got = getrandom(at, piece, 0);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return SLUICE_ERR_SYSTEM;
+        piece = (size_t)got;
+#else
+        if (getentropy(at, piece) != 0) return SLUICE_ERR_SYSTEM;
+#endif
+        at += piece;
+        size -= piece;
+    }
+    return 0;
+}
+
+void sl_system_log(int level, const char *line) {
+    static const char *const names[] = {"emergency", "alert",  "critical", "error",
+                                        "warning",   "notice", "info",     "debug"};
+    const char *name = level >= 0 && level <= 7 ? names[level] : "log";
+    (void)fprintf(stderr, "sluice: %s: %s\n", name, line);
+}

@@ -1,0 +1,17 @@
+/* The clock and entropy of the system: the only file that asks for either. */
+#ifndef SL_DRIVER_SYSTEM_H
+#define SL_DRIVER_SYSTEM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Monotonic nanoseconds. */
+int64_t sl_system_now(void);
+/* Unix milliseconds. */
+int64_t sl_system_wall_ms(void);
+/* Fills buf with entropy. 0 or SLUICE_ERR_SYSTEM. */
+int sl_system_entropy(void *buf, size_t size);
+/* One line to stderr, level as syslog has it. May block for as long as stderr does. */
+void sl_system_log(int level, const char *line);
+
+#endif

@@ -1,0 +1,353 @@
+/* Goal: the real host keeps the promises of the host table, with each poller of this system: wakes
+ * are never lost, a wait ends by its time, connects end well or badly, bytes go through, a full
+ * socket is told of when it is writable again; names are looked up off the loop.
+ * Method: the table's functions on a loop of the test's own; every wait has a time long after which
+ * the test fails. */
+#include "unit/support.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/socket.h>
+
+#include "driver/net.h"
+#include "driver/resolve.h"
+#include "driver/sockets.h"
+#include "driver/system.h"
+#include "sluice/error.h"
+
+#define PATIENCE_NS (20 * INT64_C(1000000000))
+#define MS INT64_C(1000000)
+
+enum { LISTENER = 1, CLIENT = 2, SERVER = 3 };
+static uint64_t token_of(int what) { return UINT64_C(0x700000000) | (uint64_t)what; }
+
+static const struct sl_host_table *const table = &sl_net_table;
+
+struct fixture {
+    struct test_memory memory;
+    struct sl_net *net;
+    uint32_t seen; /* SL_READY_* of the socket waited for */
+};
+
+static void setup(struct fixture *f, enum sl_net_kind kind) {
+    test_memory_init(&f->memory);
+    assert_int_equal(sl_net_create(kind, &f->memory.alloc, &f->net), 0);
+}
+
+static void teardown(struct fixture *f) {
+    sl_net_destroy(f->net);
+    test_memory_check(&f->memory);
+}
+
+/* Waits until the socket with that token is ready for one of these things. */
+static void wait_ready(struct fixture *f, int socket_name, uint32_t what) {
+    int64_t end = sl_system_now() + PATIENCE_NS;
+    for (;;) {
+        struct sl_ready ready[8];
+        int count = table->wait(f->net, end, ready, 8);
+        for (int i = 0; i < count; i++) {
+            if (ready[i].token != token_of(socket_name) || (ready[i].what & what) == 0) continue;
+            f->seen = ready[i].what;
+            return;
+        }
+        assert_true(sl_system_now() < end);
+    }
+}
+
+static void *wake_it(void *net) {
+    table->wake(net);
+    return NULL;
+}
+
+static void check_waits(enum sl_net_kind kind) {
+    struct fixture f;
+    struct sl_ready ready[4];
+    pthread_t thread;
+    setup(&f, kind);
+    /* A time that has passed only looks. */
+    assert_int_equal(table->wait(f.net, 0, ready, 4), 0);
+    int64_t start = sl_system_now();
+    assert_int_equal(table->wait(f.net, start + 5 * MS, ready, 4), 0);
+    assert_true(sl_system_now() >= start + 5 * MS);
+    /* Shorter, longer and the same time again. */
+    assert_int_equal(table->wait(f.net, sl_system_now() + MS, ready, 4), 0);
+    start = sl_system_now();
+    assert_int_equal(table->wait(f.net, start + 2 * MS, ready, 4), 0);
+    assert_true(sl_system_now() >= start + 2 * MS);
+    /* A wake that comes first is not lost, and is used up. */
+    table->wake(f.net);
+    table->wake(f.net);
+    assert_int_equal(table->wait(f.net, SL_NEVER, ready, 4), 0);
+    start = sl_system_now();
+    assert_int_equal(table->wait(f.net, start + MS, ready, 4), 0);
+    assert_true(sl_system_now() >= start + MS);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(pthread_create(&thread, NULL, wake_it, f.net), 0);
+        assert_int_equal(table->wait(f.net, SL_NEVER, ready, 4), 0);
+        pthread_join(thread, NULL);
+    }
+    teardown(&f);
+}
+
+static void check_connections(enum sl_net_kind kind) {
+    struct fixture f;
+    char text[128];
+    uint16_t port = 0;
+    int listener, client;
+    setup(&f, kind);
+    assert_int_equal(sl_net_listen(f.net, "127.0.0.1", &port, token_of(LISTENER), true, &listener,
+                                   text, sizeof text),
+                     0);
+    assert_true(port != 0);
+    struct sl_address address = {.ip = {127, 0, 0, 1}, .ip_size = 4, .port = port};
+    assert_int_equal(
+        table->connect(f.net, &address, token_of(CLIENT), -1, -1, &client, text, sizeof text), 0);
+    wait_ready(&f, CLIENT, SL_READY_WRITE);
+    assert_int_equal(table->connect_result(f.net, client, text, sizeof text), 0);
+    table->want_write(f.net, client, false);
+    wait_ready(&f, LISTENER, SL_READY_READ);
+    int server = sl_net_accept(f.net, listener);
+    assert_true(server >= 0);
+    assert_true(sl_net_accept(f.net, listener) < 0);
+    assert_int_equal(sl_net_watch(f.net, server, token_of(SERVER)), 0);
+
+    char buf[16];
+    struct sl_iov pieces[2] = {{"hel", 3}, {"lo", 2}};
+    assert_int_equal(table->recv(f.net, server, buf, sizeof buf, text, sizeof text), SL_IO_AGAIN);
+    assert_int_equal(table->send(f.net, client, pieces, 2, text, sizeof text), 5);
+    wait_ready(&f, SERVER, SL_READY_READ);
+    assert_int_equal(table->recv(f.net, server, buf, sizeof buf, text, sizeof text), 5);
+    assert_memory_equal(buf, "hello", 5);
+
+    /* A full socket, and the word that it is not full any more. */
+    static uint8_t block[256 * 1024];
+    struct sl_iov big = {block, sizeof block};
+    int64_t sent = 0, n;
+    while ((n = table->send(f.net, client, &big, 1, text, sizeof text)) > 0) sent += n;
+    assert_int_equal(n, SL_IO_AGAIN);
+    table->want_write(f.net, client, true);
+    while (sent > 0) {
+        wait_ready(&f, SERVER, SL_READY_READ);
+        while ((n = table->recv(f.net, server, block, sizeof block, text, sizeof text)) > 0)
+            sent -= n;
+    }
+    wait_ready(&f, CLIENT, SL_READY_WRITE);
+
+    /* The usual end, and a reset. */
+    table->close(f.net, client);
+    wait_ready(&f, SERVER, SL_READY_READ);
+    assert_int_equal(table->recv(f.net, server, buf, sizeof buf, text, sizeof text), SL_IO_CLOSED);
+    table->close(f.net, server);
+    assert_int_equal(
+        table->connect(f.net, &address, token_of(CLIENT), 65536, 65536, &client, text, sizeof text),
+        0);
+    wait_ready(&f, LISTENER, SL_READY_READ);
+    server = sl_net_accept(f.net, listener);
+    sl_net_reset(f.net, server);
+    wait_ready(&f, CLIENT, SL_READY_READ | SL_READY_ERROR);
+    assert_int_equal(table->recv(f.net, client, buf, sizeof buf, text, sizeof text), SL_IO_FAILED);
+    assert_true(text[0] != '\0');
+    table->close(f.net, client);
+
+    /* Nobody listens: at once, or as the result. */
+    table->close(f.net, listener);
+    int rv = table->connect(f.net, &address, token_of(CLIENT), -1, -1, &client, text, sizeof text);
+    if (rv == 0) {
+        wait_ready(&f, CLIENT, SL_READY_WRITE | SL_READY_ERROR);
+        rv = table->connect_result(f.net, client, text, sizeof text);
+        table->close(f.net, client);
+    }
+    assert_int_equal(rv, SLUICE_ERR_UNREACHABLE);
+    assert_true(strstr(text, "refused") != NULL);
+    teardown(&f);
+}
+
+static void test_waits(void **state) {
+    (void)state;
+    check_waits(SL_NET_BEST);
+    check_waits(SL_NET_POLL);
+}
+
+static void test_connections(void **state) {
+    (void)state;
+    check_connections(SL_NET_BEST);
+    check_connections(SL_NET_POLL);
+}
+
+static void test_descriptor_covers_timers_and_wakes(void **state) {
+    (void)state;
+    struct fixture f;
+    struct sl_ready ready[4];
+    setup(&f, SL_NET_POLL);
+    assert_int_equal(sl_net_fd(f.net), -1);
+    teardown(&f);
+    setup(&f, SL_NET_BEST);
+    struct pollfd p = {.fd = sl_net_fd(f.net), .events = POLLIN};
+    assert_true(p.fd >= 0);
+    assert_int_equal(poll(&p, 1, 0), 0);
+    sl_net_arm(f.net, sl_system_now() + 5 * MS);
+    assert_int_equal(poll(&p, 1, (int)(PATIENCE_NS / MS)), 1);
+    assert_int_equal(table->wait(f.net, 0, ready, 4), 0);
+    assert_int_equal(poll(&p, 1, 0), 0);
+    sl_net_arm(f.net, 0);
+    assert_int_equal(poll(&p, 1, (int)(PATIENCE_NS / MS)), 1);
+    sl_net_arm(f.net, SL_NEVER);
+    assert_int_equal(poll(&p, 1, 0), 0);
+    table->wake(f.net);
+    assert_int_equal(poll(&p, 1, (int)(PATIENCE_NS / MS)), 1);
+    assert_int_equal(table->wait(f.net, 0, ready, 4), 0);
+    assert_int_equal(poll(&p, 1, 0), 0);
+    teardown(&f);
+}
+
+/* ---- names ---- */
+
+static struct sl_resolved *await_answer(struct sl_net *net) {
+    int64_t end = sl_system_now() + PATIENCE_NS;
+    struct sl_resolved *answer;
+    struct sl_ready ready[4];
+    while ((answer = table->take_resolved(net)) == NULL) {
+        (void)table->wait(net, end, ready, 4);
+        assert_true(sl_system_now() < end);
+    }
+    return answer;
+}
+
+static void test_names(void **state) {
+    (void)state;
+    struct fixture f;
+    setup(&f, SL_NET_BEST);
+    assert_int_equal(table->resolve(f.net, 7, 8, "127.0.0.2", 9092), 0);
+    struct sl_resolved *answer = await_answer(f.net);
+    assert_int_equal(answer->rv, 0);
+    assert_int_equal(answer->client, 7);
+    assert_int_equal(answer->serial, 8);
+    assert_int_equal(answer->count, 1);
+    assert_int_equal(answer->addresses[0].ip[3], 2);
+    assert_int_equal(answer->addresses[0].port, 9092);
+    table->free_resolved(f.net, answer);
+    assert_int_equal(table->resolve(f.net, 7, 9, "::1", 1), 0);
+    answer = await_answer(f.net);
+    assert_int_equal(answer->addresses[0].ip_size, 16);
+    assert_int_equal(answer->addresses[0].ip[15], 1);
+    table->free_resolved(f.net, answer);
+    assert_int_equal(table->resolve(f.net, 7, 10, "localhost", 1), 0);
+    answer = await_answer(f.net);
+    assert_int_equal(answer->serial, 10);
+    assert_true(answer->rv == 0 ? answer->count > 0 : answer->text[0] != '\0');
+    table->free_resolved(f.net, answer);
+    teardown(&f);
+}
+
+static pthread_mutex_t hang_mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t hang_changed = PTHREAD_COND_INITIALIZER;
+static bool hang_over;
+static int hanging;
+
+static void hang(const char *host, uint16_t port, struct sl_resolved *out) {
+    (void)host;
+    (void)port;
+    pthread_mutex_lock(&hang_mutex);
+    hanging++;
+    pthread_cond_broadcast(&hang_changed);
+    while (!hang_over) pthread_cond_wait(&hang_changed, &hang_mutex);
+    hanging--;
+    pthread_cond_broadcast(&hang_changed);
+    pthread_mutex_unlock(&hang_mutex);
+    out->rv = SLUICE_ERR_UNREACHABLE;
+}
+
+static void await_hanging(int count) {
+    pthread_mutex_lock(&hang_mutex);
+    while (hanging != count) pthread_cond_wait(&hang_changed, &hang_mutex);
+    pthread_mutex_unlock(&hang_mutex);
+}
+
+static void test_a_hung_resolver_holds_nothing_up(void **state) {
+    (void)state;
+    struct fixture f;
+    setup(&f, SL_NET_BEST);
+    sl_resolve_replace(sl_net_resolver(f.net), hang);
+    for (int i = 0; i < SL_RESOLVE_MOST; i++)
+        assert_int_equal(table->resolve(f.net, 1, (uint64_t)i, "a.invalid", 1), 0);
+    await_hanging(SL_RESOLVE_MOST);
+    /* More would only pile up; numeric addresses need no lookup. */
+    assert_int_equal(table->resolve(f.net, 1, 99, "b.invalid", 1), SLUICE_ERR_SYSTEM);
+    assert_int_equal(table->resolve(f.net, 1, 100, "127.0.0.1", 1), 0);
+    struct sl_resolved *answer = await_answer(f.net);
+    assert_int_equal(answer->serial, 100);
+    table->free_resolved(f.net, answer);
+    teardown(&f); /* does not wait; the lookups answer nobody */
+    pthread_mutex_lock(&hang_mutex);
+    hang_over = true;
+    pthread_cond_broadcast(&hang_changed);
+    pthread_mutex_unlock(&hang_mutex);
+    await_hanging(0);
+}
+
+/* ---- small parts ---- */
+
+static void test_socket_table(void **state) {
+    (void)state;
+    struct test_memory memory;
+    struct sl_sockets s;
+    test_memory_init(&memory);
+    sl_sockets_init(&s, &memory.alloc);
+    static const uint32_t links[] = {5, 7, 6, 40, 8, 1};
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(sl_sockets_reserve(&s), 0);
+        sl_sockets_put(&s, links[i], (int)links[i] * 2, i % 2 == 0);
+    }
+    assert_null(sl_sockets_find(&s, 2));
+    assert_null(sl_sockets_find(&s, 41));
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(sl_sockets_find(&s, links[i])->fd, links[i] * 2);
+        assert_int_equal(sl_sockets_find(&s, links[i])->connecting, i % 2 == 0);
+    }
+    sl_sockets_remove(&s, 7);
+    sl_sockets_remove(&s, 9);
+    assert_null(sl_sockets_find(&s, 7));
+    assert_int_equal(sl_sockets_find(&s, 40)->fd, 80);
+    assert_int_equal(s.count, 5);
+    for (uint32_t i = 100; i < 111; i++) {
+        assert_int_equal(sl_sockets_reserve(&s), 0);
+        sl_sockets_put(&s, i, 1, false);
+    }
+    test_memory_fail_next(&memory);
+    assert_int_equal(s.count, 16);
+    assert_int_equal(sl_sockets_reserve(&s), SLUICE_ERR_NOMEM);
+    assert_int_equal(sl_sockets_find(&s, 110)->fd, 1);
+    sl_sockets_deinit(&s);
+    test_memory_check(&memory);
+}
+
+static void test_every_allocation_may_fail(void **state) {
+    (void)state;
+    for (int kind = SL_NET_BEST; kind <= SL_NET_POLL; kind++) {
+        bool failed = true;
+        for (long n = 1; failed; n++) {
+            struct test_memory memory;
+            struct sl_net *net;
+            test_memory_init(&memory);
+            test_memory_fail_at(&memory, n);
+            int rv = sl_net_create((enum sl_net_kind)kind, &memory.alloc, &net);
+            failed = test_memory_has_failed(&memory);
+            assert_int_equal(rv, failed ? SLUICE_ERR_NOMEM : 0);
+            if (rv == 0) sl_net_destroy(net);
+            test_memory_check(&memory);
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_waits),
+        cmocka_unit_test(test_connections),
+        cmocka_unit_test(test_descriptor_covers_timers_and_wakes),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_a_hung_resolver_holds_nothing_up),
+        cmocka_unit_test(test_socket_table),
+        cmocka_unit_test(test_every_allocation_may_fail),
+    };
+    return cmocka_run_group_tests_name("host_net", tests, NULL, NULL);
+}

@@ -1,0 +1,408 @@
+/* A simulated consumer application with partitions assigned by hand. It polls, walks batches whole
+ * or in part, gives them back in each way there is, seeks, pauses, holds on to batches, and starts
+ * over. Of every partition it knows which record must come next (I8). */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/workload.h"
+
+static void set_number(sluice_config *config, const char *name, int64_t value) {
+    char text[32];
+    snprintf(text, sizeof text, "%" PRId64, value);
+    (void)sluice_config_set(config, name, text);
+}
+
+static struct truth_log *log_of(struct app *app, const struct cursor *c) {
+    return truth_log(&app->workload->truth, c->topic, c->partition);
+}
+
+static const char *topic_of(struct app *app, const struct cursor *c) {
+    return app->workload->truth.topics[c->topic].name;
+}
+
+static int32_t life_of(struct app *app, const struct cursor *c) {
+    return app->workload->truth.topics[c->topic].life_count - 1;
+}
+
+static bool is_expected_error(struct app *app, int rv) {
+    return rv == SLUICE_ERR_NOMEM && app_may_lack_memory(app);
+}
+
+/* ---- where a partition begins ---- */
+
+/* The position is a symbol, to be looked up. */
+static void forget_position(struct app *app, struct cursor *c, bool is_latest) {
+    const struct truth_log *log = log_of(app, c);
+    c->is_known = false;
+    c->is_latest = is_latest;
+    c->life = life_of(app, c);
+    c->from = log == NULL ? 0 : is_latest ? log->end : log->start;
+}
+
+static void know_position(struct app *app, struct cursor *c, int64_t offset) {
+    c->is_known = true;
+    c->life = life_of(app, c);
+    c->next = offset;
+}
+
+/* Where to go to from now on: drawn, and remembered. */
+static int64_t draw_position(struct app *app, struct cursor *c) {
+    const struct truth_log *log = log_of(app, c);
+    uint64_t draw = sl_rng_below(&app->workload->rng, 10);
+    if (draw < 5 || log == NULL) {
+        forget_position(app, c, false);
+        return SLUICE_OFFSET_EARLIEST;
+    }
+    if (draw == 5) {
+        forget_position(app, c, true);
+        return SLUICE_OFFSET_LATEST;
+    }
+    int64_t offset = sl_rng_range(&app->workload->rng, log->start, log->end);
+    know_position(app, c, offset);
+    return offset;
+}
+
+static void assign_partitions(struct app *app) {
+    struct workload *load = app->workload;
+    sluice_offsets *list = sluice_offsets_create();
+    app->cursor_count = 0;
+    for (int32_t t = 0; t < load->plan.topics; t++) {
+        for (int32_t p = 0; p < load->plan.partitions[t]; p++) {
+            if (app->cursor_count == WORKLOAD_CURSORS || app_draw(app, 20)) continue;
+            struct cursor *c = &app->cursors[app->cursor_count++];
+            *c = (struct cursor){.topic = t, .partition = p};
+            (void)sluice_offsets_add(list, load->truth.topics[t].name, p, draw_position(app, c));
+        }
+    }
+    int rv = sluice_consumer_assign(app->client, list);
+    sluice_offsets_free(list);
+    if (rv == 0) return;
+    app->cursor_count = 0; /* tried again at the next step */
+    if (!is_expected_error(app, rv)) app_complain(app, "assign", rv);
+}
+
+int consumer_open(struct app *app) {
+    const struct plan_consumer *p = app->consumer;
+    sluice_config *config = sluice_config_create();
+    app_configure(app, config);
+    (void)sluice_config_set(config, "auto.offset.reset", p->reset);
+    (void)sluice_config_set(config, "poll.partitions", p->one_partition ? "one" : "many");
+    (void)sluice_config_set(config, "poll.ends", p->ends ? "true" : "false");
+    set_number(config, "fetch.max.bytes", p->max_bytes);
+    set_number(config, "max.partition.fetch.bytes", p->partition_bytes);
+    set_number(config, "fetch.max.wait.ms", p->wait_ms);
+    set_number(config, "fetch.min.bytes", p->min_bytes);
+    set_number(config, "fetch.memory", p->memory);
+    int rv = sluice_client_open(config, SLUICE_CONSUMER, app->host->runtime, &app->client);
+    if (rv != 0 && !is_expected_error(app, rv))
+        world_violate(app->workload->world, "a consumer cannot be opened: %s: %s",
+                      sluice_error_name(rv), sluice_config_message(config));
+    sluice_config_free(config);
+    app->cursor_count = 0;
+    return rv;
+}
+
+/* ---- reading ---- */
+
+static struct cursor *find_cursor(struct app *app, const char *topic, int32_t partition) {
+    int32_t t = truth_find_topic(&app->workload->truth, topic);
+    for (int32_t i = 0; i < app->cursor_count; i++)
+        if (app->cursors[i].topic == t && app->cursors[i].partition == partition)
+            return &app->cursors[i];
+    return NULL;
+}
+
+/* The record that came is not the one at c->next. Allowed when the log's start has moved past it,
+ * when the topic was made again, and where the position was a symbol. */
+static bool may_jump(struct app *app, const struct cursor *c, int64_t offset) {
+    const struct truth_log *log = log_of(app, c);
+    if (c->life != life_of(app, c) || log == NULL) return true;
+    if (c->is_known) return c->next < log->start && offset >= log->start;
+    if (c->is_latest) return offset >= c->from;
+    return offset >= c->from && offset <= log->start;
+}
+
+static void check_place(struct app *app, struct cursor *c, const sluice_view *v) {
+    struct workload *load = app->workload;
+    if (c->is_paused)
+        world_violate(load->world, "a record of %s-%d came while it was paused", v->topic,
+                      v->partition);
+    if ((!c->is_known || v->offset != c->next) && !may_jump(app, c, v->offset)) {
+        const struct truth_log *log = log_of(app, c);
+        world_violate(load->world,
+                      "I8: consumer %d got %s-%d@%" PRId64 " where @%" PRId64
+                      " was due (%s, log %" PRId64 "..%" PRId64 ")",
+                      app->id, v->topic, v->partition, v->offset, c->is_known ? c->next : c->from,
+                      c->is_known    ? "known"
+                      : c->is_latest ? "latest"
+                                     : "earliest",
+                      log->start, log->end);
+    }
+}
+
+static void check_content(struct app *app, struct cursor *c, const sluice_view *v) {
+    struct truth *truth = &app->workload->truth;
+    int32_t size = v->value == NULL ? -1 : (int32_t)v->value_size;
+    uint64_t id = content_id(v->value, size, v->headers, v->headers_size, v->header_count);
+    bool is_there = false;
+    for (int32_t life = 0; life < truth->topics[c->topic].life_count; life++)
+        is_there |= id != 0 && truth_at(truth, c->topic, life, c->partition, v->offset) == id;
+    if (!is_there) {
+        world_violate(truth->world, "%s-%d@%" PRId64 " is not what consumer %d got (%" PRIx64 ")",
+                      v->topic, v->partition, v->offset, app->id, id);
+        return;
+    }
+    const char *wrong = content_compare(
+        truth_content(truth, id), v->key, v->key == NULL ? -1 : (int32_t)v->key_size, v->value,
+        size, v->headers, v->headers_size, v->header_count, v->timestamp_ms);
+    if (wrong != NULL)
+        world_violate(truth->world, "%s-%d@%" PRId64 " came with %s", v->topic, v->partition,
+                      v->offset, wrong);
+}
+
+static void take_record(struct app *app, const sluice_view *v) {
+    struct cursor *c = find_cursor(app, v->topic, v->partition);
+    if (c == NULL) {
+        world_violate(app->workload->world, "a record of %s-%d came, which is not assigned",
+                      v->topic, v->partition);
+        return;
+    }
+    check_place(app, c, v);
+    check_content(app, c, v);
+    know_position(app, c, v->offset + 1);
+    world_note(app->workload->world, WORLD_READ, app->id, v->partition, v->offset);
+    app->records++;
+}
+
+/* What was not walked of a batch is skipped by free, and by mark. */
+static void skip_slices(struct app *app, sluice_batch *batch) {
+    sluice_slice s;
+    for (int32_t i = 0; sluice_batch_slice(batch, i, &s, sizeof s) == 1; i++) {
+        struct cursor *c = find_cursor(app, s.topic, s.partition);
+        if (c != NULL && (s.count > 0 || c->is_known)) know_position(app, c, s.next_offset);
+    }
+}
+
+/* Walks at most `most` records. False: the walk met an error. */
+static bool walk(struct app *app, sluice_batch *batch, int64_t most) {
+    sluice_view views[8];
+    while (most > 0 && !world_is_broken(app->workload->world)) {
+        int32_t cap = most < 8 ? (int32_t)most : 8;
+        int32_t n = sluice_batch_read(batch, views, sizeof views[0], cap);
+        if (n < 0) return false;
+        if (n == 0) break;
+        for (int32_t i = 0; i < n; i++) take_record(app, &views[i]);
+        most -= n;
+    }
+    return true;
+}
+
+/* Says that the first part of each slice is processed; the rest comes again. */
+static int retry_batch(struct app *app, sluice_batch *batch) {
+    sluice_slice s;
+    struct sl_rng *rng = &app->workload->rng;
+    for (int32_t i = 0; sluice_batch_slice(batch, i, &s, sizeof s) == 1; i++) {
+        struct cursor *c = find_cursor(app, s.topic, s.partition);
+        if (s.count == 0 || c == NULL) continue;
+        int32_t count = (int32_t)sl_rng_below(rng, (uint64_t)s.count + 1);
+        int rv = sluice_batch_mark(batch, i, count == s.count ? -1 : count);
+        if (rv != 0) app_complain(app, "mark", rv);
+        /* Offsets in these logs have no gaps. */
+        know_position(app, c, count == s.count ? s.next_offset : s.first_offset + count);
+    }
+    return sluice_batch_retry(batch);
+}
+
+static void give_held(struct app *app) {
+    if (app->held == NULL) return;
+    int rv = sluice_batch_finish(app->held);
+    app->held = NULL;
+    if (rv != 0 && !(rv == SLUICE_ERR_STALE && app->sought)) app_complain(app, "finish", rv);
+}
+
+/* After an error of a partition, which waits for a seek then: nobody tells which one it was. */
+static void seek_all(struct app *app) {
+    sluice_offsets *list = sluice_offsets_create();
+    for (int32_t i = 0; i < app->cursor_count; i++) {
+        struct cursor *c = &app->cursors[i];
+        bool is_gone = c->life != life_of(app, c);
+        const struct truth_log *log = log_of(app, c);
+        if (c->is_known && log != NULL && c->next < log->start) is_gone = true;
+        if (is_gone) forget_position(app, c, false);
+        int64_t symbol = c->is_latest ? SLUICE_OFFSET_LATEST : SLUICE_OFFSET_EARLIEST;
+        (void)sluice_offsets_add(list, topic_of(app, c), c->partition,
+                                 c->is_known ? c->next : symbol);
+        if (!c->is_known) forget_position(app, c, c->is_latest);
+    }
+    int rv = sluice_consumer_seek(app->client, list);
+    sluice_offsets_free(list);
+    app->sought = true;
+    if (rv != 0 && !is_expected_error(app, rv)) app_complain(app, "seek", rv);
+}
+
+static void take_batch(struct app *app, sluice_batch *batch) {
+    struct workload *load = app->workload;
+    int64_t count = sluice_batch_count(batch);
+    bool is_calm = load->phase != PHASE_FAULTS || app->held != NULL;
+    int rv = 0;
+    if (is_calm || app_draw(app, 80)) {
+        if (!walk(app, batch, INT64_MAX)) {
+            sluice_batch_free(batch);
+            seek_all(app);
+            return;
+        }
+        skip_slices(app, batch);
+        if (app->held == NULL && !is_calm && app_draw(app, (uint32_t)app->consumer->holds)) {
+            app->held = batch;
+            app->sought = false;
+            return;
+        }
+        rv = sluice_batch_finish(batch);
+    } else if (app_draw(app, 40)) {
+        if (!walk(app, batch, sl_rng_range(&load->rng, 0, count))) {
+            sluice_batch_free(batch);
+            seek_all(app);
+            return;
+        }
+        rv = sluice_batch_finish(batch);
+    } else if (app_draw(app, 50)) {
+        rv = retry_batch(app, batch);
+    } else {
+        skip_slices(app, batch);
+        sluice_batch_free(batch);
+    }
+    if (is_expected_error(app, rv))
+        seek_all(app);
+    else if (rv != 0)
+        app_complain(app, "finish", rv);
+}
+
+static void poll_once(struct app *app, int32_t timeout_ms) {
+    struct workload *load = app->workload;
+    sluice_batch *batch;
+    app_before(app, timeout_ms);
+    int rv = sluice_consumer_poll(app->client, timeout_ms, &batch);
+    app_after(app, "poll");
+    if (rv == 0) {
+        if (batch == NULL) return;
+        tap_progress(&load->tap, app->host->id);
+        take_batch(app, batch);
+        return;
+    }
+    char text[300];
+    world_note(load->world, WORLD_APP, app->id, 3, rv);
+    (void)sluice_client_explain(app->client, rv, text, sizeof text);
+    if (rv == SLUICE_ERR_NOMEM && app_may_lack_memory(app)) return;
+    if (rv == SLUICE_ERR_HELD && app->held != NULL) return;
+    if (rv == SLUICE_ERR_CLOSED || rv == SLUICE_ERR_USAGE || rv == SLUICE_ERR_BUSY ||
+        rv == SLUICE_ERR_INTERRUPTED || rv == SLUICE_ERR_HELD || rv == SLUICE_ERR_NOMEM ||
+        rv == SLUICE_ERR_STALE || rv == SLUICE_ERR_TOO_BIG || !plan_has_faults(&load->plan))
+        app_complain(app, "poll", rv);
+    else
+        seek_all(app);
+}
+
+/* ---- other calls ---- */
+
+static struct cursor *draw_cursor(struct app *app) {
+    if (app->cursor_count == 0) return NULL;
+    return &app->cursors[sl_rng_below(&app->workload->rng, (uint64_t)app->cursor_count)];
+}
+
+static void seek_one(struct app *app) {
+    struct cursor *c = draw_cursor(app);
+    if (c == NULL) return;
+    struct cursor before = *c;
+    sluice_offsets *list = sluice_offsets_create();
+    (void)sluice_offsets_add(list, topic_of(app, c), c->partition, draw_position(app, c));
+    int rv = sluice_consumer_seek(app->client, list);
+    sluice_offsets_free(list);
+    if (rv != 0) *c = before;
+    if (rv == 0) app->sought = true;
+    if (rv != 0 && !is_expected_error(app, rv)) app_complain(app, "seek", rv);
+}
+
+static void pause_one(struct app *app) {
+    struct cursor *c = draw_cursor(app);
+    if (c == NULL) return;
+    sluice_offsets *list = sluice_offsets_create();
+    (void)sluice_offsets_add(list, topic_of(app, c), c->partition, 0);
+    int rv = c->is_paused ? sluice_consumer_resume(app->client, list)
+                          : sluice_consumer_pause(app->client, list);
+    sluice_offsets_free(list);
+    if (rv == 0) c->is_paused = !c->is_paused;
+    if (rv != 0 && !is_expected_error(app, rv)) app_complain(app, "pause", rv);
+}
+
+static void resume_all(struct app *app) {
+    int rv = sluice_consumer_resume(app->client, NULL);
+    if (rv != 0) app_complain(app, "resume", rv);
+    for (int32_t i = 0; i < app->cursor_count; i++) app->cursors[i].is_paused = false;
+}
+
+void consumer_step(struct app *app) {
+    struct workload *load = app->workload;
+    if (app->client == NULL && consumer_open(app) != 0) return;
+    if (app->cursor_count == 0) assign_partitions(app);
+    if (app->held != NULL && (load->phase != PHASE_FAULTS || app_draw(app, 30))) give_held(app);
+    if (load->phase != PHASE_FAULTS) resume_all(app);
+    uint64_t draw = sl_rng_below(&load->rng, 10);
+    poll_once(app, draw < 5 ? 0 : draw < 9 ? 20 : 300);
+    if (load->phase != PHASE_FAULTS || world_is_broken(load->world)) return;
+    if (app_draw(app, (uint32_t)app->consumer->seeks)) seek_one(app);
+    if (app_draw(app, (uint32_t)app->consumer->pauses)) pause_one(app);
+    if (load->plan.restarts == 0 || !app_draw(app, (uint32_t)load->plan.restarts)) return;
+    if (app_draw(app, 70))
+        consumer_end(app, (int32_t)sl_rng_below(&load->rng, 500));
+    else
+        consumer_drop(app);
+}
+
+bool consumer_is_settled(struct app *app) {
+    sluice_offsets *list;
+    sluice_offset o;
+    bool is_settled = true;
+    if (app->client == NULL) return true;
+    if (app->cursor_count == 0 || app->held != NULL) return false;
+    if (sluice_consumer_positions(app->client, &list) != 0) return false;
+    for (int32_t i = 0; sluice_offsets_at(list, i, &o, sizeof o) == 1; i++) {
+        const struct cursor *c = find_cursor(app, o.topic, o.partition);
+        const struct truth_log *log = c == NULL ? NULL : log_of(app, c);
+        if (log == NULL) continue;
+        if (o.offset != log->end) is_settled = false;
+        /* What it says of its position must be what was read. */
+        if (c->is_known && c->life == life_of(app, c) && c->next >= log->start &&
+            o.offset != c->next)
+            is_settled = false;
+    }
+    sluice_offsets_free(list);
+    return is_settled;
+}
+
+static void free_client(struct app *app) {
+    bool batch_first = app_draw(app, 50);
+    if (batch_first) sluice_batch_free(app->held);
+    sluice_client_free(app->client);
+    if (!batch_first) sluice_batch_free(app->held);
+    app->held = NULL;
+    app->client = NULL;
+    app->cursor_count = 0;
+}
+
+void consumer_end(struct app *app, int32_t timeout_ms) {
+    if (app->client == NULL) return;
+    app_before(app, timeout_ms);
+    int rv = sluice_client_close(app->client, timeout_ms, NULL);
+    app_after(app, "close");
+    world_note(app->workload->world, WORLD_APP, app->id, 1, rv);
+    if (rv != 0 && rv != SLUICE_ERR_TIMEOUT) app_complain(app, "close", rv);
+    free_client(app);
+}
+
+void consumer_drop(struct app *app) {
+    if (app->client == NULL) return;
+    world_note(app->workload->world, WORLD_APP, app->id, 2, 0);
+    free_client(app);
+}

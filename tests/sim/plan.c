@@ -1,0 +1,231 @@
+/* Drawing and printing plans; see plan.h. */
+#include "sim/plan.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define PICK(rng, list) ((list)[sl_rng_below((rng), sizeof(list) / sizeof((list)[0]))])
+
+static const struct {
+    const char *name;
+    const char *text;
+} plan_faults[] = {
+#define PLAN_FAULT_TEXT(name, text) {#name, text},
+    PLAN_FAULTS(PLAN_FAULT_TEXT)
+#undef PLAN_FAULT_TEXT
+};
+
+static bool draw_percent(struct sl_rng *rng, uint32_t percent) {
+    return sl_rng_chance(rng, percent, 100);
+}
+
+/* One seed in eight has no fault at all: then everything must go well. */
+static void draw_faults(struct plan *plan, struct sl_rng *rng) {
+    static const int64_t means_ms[] = {120, 400, 1500, 1500, 5000, 5000};
+    if (sl_rng_chance(rng, 1, 8)) return;
+    uint32_t share = (uint32_t)sl_rng_range(rng, 5, 40);
+    for (int i = 0; i < PLAN_FAULT_COUNT; i++) {
+        int64_t mean = PICK(rng, means_ms) * WORLD_MS;
+        if (i == PLAN_TOPIC || i == PLAN_MEMORY || i == PLAN_TRIM) mean *= 3;
+        if (draw_percent(rng, share)) plan->mean[i] = mean;
+    }
+}
+
+static void draw_clock(struct plan *plan, struct sl_rng *rng) {
+    static const int64_t starts[] = {1, WORLD_SECOND, (INT64_C(1) << 31) * WORLD_MS,
+                                     (INT64_C(1) << 32) * WORLD_MS, INT64_C(1) << 62};
+    static const int64_t seconds[] = {3, 6, 6, 12, 30};
+    plan->start = PICK(rng, starts);
+    if (plan->start > WORLD_SECOND)
+        plan->start -= sl_rng_range(rng, 0, 10 * WORLD_SECOND); /* the edge is met on the way */
+    plan->duration = PICK(rng, seconds) * WORLD_SECOND;
+}
+
+static void draw_weather(struct plan *plan, struct sl_rng *rng) {
+    static const int64_t latencies_us[] = {50, 300, 1000, 1000, 8000, 60000};
+    static const int32_t windows[] = {64, 700, 8 * 1024, 64 * 1024, 256 * 1024, 1024 * 1024};
+    static const int64_t byte_ns[] = {0, 0, 0, 10, 100, 1000};
+    struct world_weather *weather = &plan->weather;
+    weather->latency_min = PICK(rng, latencies_us) * 1000;
+    weather->latency_max = weather->latency_min * sl_rng_range(rng, 1, 5);
+    weather->window = PICK(rng, windows);
+    weather->byte_ns = PICK(rng, byte_ns);
+    weather->short_percent = draw_percent(rng, 30) ? (int32_t)sl_rng_range(rng, 1, 60) : 0;
+    weather->spurious_percent = draw_percent(rng, 20) ? (int32_t)sl_rng_range(rng, 1, 20) : 0;
+    weather->resolve_min = 0;
+    weather->resolve_max = sl_rng_range(rng, 0, 40) * WORLD_MS;
+    /* A narrow window with a long way would need hours for a large batch. */
+    if (weather->window < 8 * 1024 && weather->latency_max > 2 * WORLD_MS)
+        weather->latency_min = weather->latency_max = WORLD_MS / 2;
+}
+
+static void draw_cluster(struct plan *plan, struct sl_rng *rng) {
+    static const int32_t partitions[] = {1, 1, 2, 3, 3, 6, 12, 64};
+    static const int32_t slots[] = {1000, 1000, 1000, 1, 0};
+    static const char *const releases[] = {NULL, NULL, NULL, "2.1", "2.8", "3.3", "3.9", "4.0"};
+    plan->nodes = (int32_t)sl_rng_range(rng, 1, WORLD_NODES_MAX);
+    plan->topics = (int32_t)sl_rng_range(rng, 1, PLAN_TOPICS);
+    for (int32_t i = 0; i < plan->topics; i++) plan->partitions[i] = PICK(rng, partitions);
+    plan->auto_create = draw_percent(rng, 40);
+    plan->session_slots = PICK(rng, slots);
+    plan->message_max = draw_percent(rng, 10) ? 4000 : 1048588;
+    plan->release = PICK(rng, releases);
+    plan->bootstrap_count = (int32_t)sl_rng_range(rng, 1, plan->nodes);
+    plan->bad_bootstrap = draw_percent(rng, 15);
+}
+
+static void draw_profile(struct plan_producer *p, struct sl_rng *rng) {
+    static const int32_t shares[] = {0, 0, 30, 100};
+    static const int32_t large[] = {0, 0, 2, 10};
+    p->profile =
+        (struct content_profile){.seed = sl_rng_next(rng),
+                                 .keyed = PICK(rng, shares),
+                                 .explicit_partition = PICK(rng, shares),
+                                 .headers = PICK(rng, shares),
+                                 .timestamps = PICK(rng, shares),
+                                 .large = PICK(rng, large),
+                                 .value_max = (int32_t)sl_rng_range(
+                                     rng, 1, draw_percent(rng, 20) ? CONTENT_VALUE_MAX : 5000),
+                                 .compressible = draw_percent(rng, 60)};
+    if (p->profile.value_max < 8) p->profile.value_max = 8;
+}
+
+static void draw_producer(struct plan *plan, struct plan_producer *p, struct sl_rng *rng) {
+    static const int32_t acks[] = {-1, -1, -1, 1, 0};
+    static const int32_t in_flight[] = {5, 5, 1, 2, 3};
+    static const int32_t lingers[] = {0, 5, 5, 20, 100};
+    static const int32_t batches[] = {0, 200, 2000, 16384, 1000000};
+    static const int32_t buffers[] = {65536, 200000, 1 << 20, 1 << 26};
+    static const int32_t deliveries[] = {3000, 10000, 30000, 120000};
+    static const int32_t retries[] = {INT32_MAX, INT32_MAX, INT32_MAX, 0, 2};
+    static const char *const codecs[] = {"none", "none", "gzip", "snappy", "lz4", "zstd"};
+    static const int32_t paces[] = {1, 5, 20, 100};
+    draw_profile(p, rng);
+    p->idempotent = draw_percent(rng, 75);
+    p->acks = p->idempotent ? -1 : PICK(rng, acks);
+    p->in_flight = PICK(rng, in_flight);
+    p->linger_ms = PICK(rng, lingers);
+    p->batch_size = PICK(rng, batches);
+    p->buffer_memory = PICK(rng, buffers);
+    p->request_max = draw_percent(rng, 20) ? 3000 : 1048576;
+    p->delivery_timeout_ms = PICK(rng, deliveries);
+    p->retries = p->idempotent ? INT32_MAX : PICK(rng, retries);
+    p->codec = PICK(rng, codecs);
+    p->reports = draw_percent(rng, 92) ? "all" : "failed";
+    p->records = (int32_t)sl_rng_range(rng, 20, 900);
+    p->burst = (int32_t)sl_rng_range(rng, 1, 40);
+    p->pace_ms = PICK(rng, paces);
+    p->shares_host = draw_percent(rng, 20);
+    if (p->delivery_timeout_ms < p->linger_ms + plan->request_timeout_ms)
+        p->delivery_timeout_ms = p->linger_ms + plan->request_timeout_ms;
+}
+
+static void draw_consumer(struct plan_consumer *c, struct sl_rng *rng) {
+    static const char *const resets[] = {"earliest", "earliest", "latest", "none"};
+    static const int32_t sizes[] = {1, 1000, 20000, 1048576};
+    static const int32_t waits[] = {100, 300, 500, 2000};
+    static const int32_t paces[] = {1, 10, 50, 300};
+    static const int32_t shares[] = {0, 0, 3, 15};
+    c->reset = PICK(rng, resets);
+    c->max_bytes = PICK(rng, sizes);
+    c->partition_bytes = PICK(rng, sizes);
+    c->wait_ms = PICK(rng, waits);
+    c->min_bytes = draw_percent(rng, 20) ? 4000 : 1;
+    c->memory = draw_percent(rng, 30) ? 1 << 20 : 1 << 24;
+    c->pace_ms = PICK(rng, paces);
+    c->seeks = PICK(rng, shares);
+    c->pauses = PICK(rng, shares);
+    c->holds = PICK(rng, shares);
+    c->one_partition = draw_percent(rng, 20);
+    c->ends = draw_percent(rng, 30);
+    c->shares_host = draw_percent(rng, 15);
+}
+
+void plan_draw(struct plan *plan, uint64_t seed) {
+    static const int32_t requests[] = {800, 2000, 5000, 30000};
+    static const int32_t backoffs[] = {50, 100, 100, 300};
+    static const int32_t idles[] = {-1, 540000, 540000, 1500};
+    static const int32_t ages[] = {300000, 300000, 2000};
+    struct sl_rng rng;
+    sl_rng_init(&rng, seed * UINT64_C(0x9e3779b97f4a7c15) + 1);
+    *plan = (struct plan){.seed = seed};
+    draw_faults(plan, &rng);
+    draw_clock(plan, &rng);
+    draw_weather(plan, &rng);
+    draw_cluster(plan, &rng);
+    plan->request_timeout_ms = PICK(&rng, requests);
+    plan->retry_backoff_ms = PICK(&rng, backoffs);
+    plan->reconnect_backoff_ms = PICK(&rng, backoffs);
+    plan->setup_timeout_ms = PICK(&rng, requests);
+    plan->idle_ms = PICK(&rng, idles);
+    plan->max_age_ms = PICK(&rng, ages);
+    plan->restarts = draw_percent(&rng, 25) ? 1 : 0;
+    plan->producers = (int32_t)sl_rng_range(&rng, 1, PLAN_PRODUCERS);
+    plan->consumers = (int32_t)sl_rng_range(&rng, 0, PLAN_CONSUMERS);
+    for (int32_t i = 0; i < plan->producers; i++) draw_producer(plan, &plan->producer[i], &rng);
+    for (int32_t i = 0; i < plan->consumers; i++) draw_consumer(&plan->consumer[i], &rng);
+}
+
+bool plan_has_faults(const struct plan *plan) {
+    for (int i = 0; i < PLAN_FAULT_COUNT; i++)
+        if (plan->mean[i] != 0) return true;
+    return false;
+}
+
+int64_t plan_longest(const struct plan *plan) {
+    int64_t longest = plan->request_timeout_ms;
+    if (plan->setup_timeout_ms > longest) longest = plan->setup_timeout_ms;
+    for (int32_t i = 0; i < plan->producers; i++)
+        if (plan->producer[i].delivery_timeout_ms > longest)
+            longest = plan->producer[i].delivery_timeout_ms;
+    return longest * WORLD_MS;
+}
+
+static void print_producer(const struct plan_producer *p, FILE *out) {
+    fprintf(
+        out,
+        "  producer acks=%d idempotence=%d in.flight=%d linger=%d batch=%d buffer=%d request=%d "
+        "delivery=%d retries=%d codec=%s reports=%s records=%d burst=%d pace=%d shares=%d "
+        "value=%d keyed=%d%% explicit=%d%% headers=%d%% large=%d%%\n",
+        p->acks, p->idempotent, p->in_flight, p->linger_ms, p->batch_size, p->buffer_memory,
+        p->request_max, p->delivery_timeout_ms, p->retries, p->codec, p->reports, p->records,
+        p->burst, p->pace_ms, p->shares_host, p->profile.value_max, p->profile.keyed,
+        p->profile.explicit_partition, p->profile.headers, p->profile.large);
+}
+
+void plan_print(const struct plan *plan, FILE *out) {
+    fprintf(out, "  nodes=%d topics=", plan->nodes);
+    for (int32_t i = 0; i < plan->topics; i++)
+        fprintf(out, "%s%d", i > 0 ? "," : "", plan->partitions[i]);
+    fprintf(out,
+            " auto.create=%d sessions=%d message.max=%d release=%s bootstrap=%d%s start=%" PRId64
+            " seconds=%" PRId64 "\n",
+            plan->auto_create, plan->session_slots, plan->message_max,
+            plan->release == NULL ? "newest" : plan->release, plan->bootstrap_count,
+            plan->bad_bootstrap ? "+bad" : "", plan->start, plan->duration / WORLD_SECOND);
+    fprintf(out,
+            "  latency=%" PRId64 "..%" PRId64 "us window=%d byte=%" PRId64
+            "ns short=%d%% spurious=%d%%\n",
+            plan->weather.latency_min / 1000, plan->weather.latency_max / 1000,
+            plan->weather.window, plan->weather.byte_ns, plan->weather.short_percent,
+            plan->weather.spurious_percent);
+    fprintf(out,
+            "  request.timeout=%d retry.backoff=%d reconnect.backoff=%d setup.timeout=%d idle=%d "
+            "max.age=%d restarts=%d%%\n",
+            plan->request_timeout_ms, plan->retry_backoff_ms, plan->reconnect_backoff_ms,
+            plan->setup_timeout_ms, plan->idle_ms, plan->max_age_ms, plan->restarts);
+    for (int32_t i = 0; i < plan->producers; i++) print_producer(&plan->producer[i], out);
+    for (int32_t i = 0; i < plan->consumers; i++) {
+        const struct plan_consumer *c = &plan->consumer[i];
+        fprintf(out,
+                "  consumer reset=%s max=%d partition=%d wait=%d min=%d memory=%d pace=%d "
+                "seeks=%d%% pauses=%d%% holds=%d%% one=%d ends=%d shares=%d\n",
+                c->reset, c->max_bytes, c->partition_bytes, c->wait_ms, c->min_bytes, c->memory,
+                c->pace_ms, c->seeks, c->pauses, c->holds, c->one_partition, c->ends,
+                c->shares_host);
+    }
+    for (int i = 0; i < PLAN_FAULT_COUNT; i++)
+        if (plan->mean[i] != 0)
+            fprintf(out, "  every %6" PRId64 " ms %s: %s\n", plan->mean[i] / WORLD_MS,
+                    plan_faults[i].name, plan_faults[i].text);
+}

@@ -1,0 +1,117 @@
+/* The truth: which records were accepted, what was reported of each, and what is in the logs. It
+ * is kept as it happens: the logs are read after every step of the broker, so that nothing that
+ * was trimmed or deleted later is missed.
+ *
+ * A topic that is deleted and made again has another life; a place in a log is (topic, life,
+ * partition, offset). */
+#ifndef SIM_TRUTH_H
+#define SIM_TRUTH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "record/compress.h"
+#include "sim/content.h"
+#include "sim/world.h"
+
+enum { TRUTH_TOPICS = 6, TRUTH_LIVES = 8, TRUTH_PRODUCERS = 12, TRUTH_SEQUENCES = 24 };
+
+struct truth_place {
+    int64_t offset;
+    int32_t topic;
+    int32_t life;
+    int32_t partition;
+};
+/* One record that a producer tried to send. */
+struct truth_record {
+    struct truth_place place; /* the first found */
+    int64_t reported_offset;  /* -1: not told */
+    int64_t accepted_at;
+    int32_t topic;
+    int32_t partition; /* asked for; -1: any */
+    int32_t reported_partition;
+    int32_t copies; /* found in logs */
+    int32_t code;
+    int16_t outcome; /* 0: none yet */
+    bool is_accepted;
+};
+struct truth_producer {
+    struct content_profile profile;
+    struct truth_record *records; /* record n has id (index + 1) << 32 | n */
+    int64_t count;
+    int64_t cap;
+    int64_t accepted;
+    int64_t undecided;
+    int64_t outcomes[3]; /* written, not written, maybe */
+    int16_t acks;
+    bool idempotent;
+    bool keeps_order; /* idempotent, or one request at a time */
+};
+/* What a log shows of one producer id: its batches follow each other without a gap. */
+struct truth_sequence {
+    int64_t producer_id;
+    int32_t next;
+    int16_t epoch;
+};
+struct truth_log {
+    uint64_t *ids; /* by offset */
+    int64_t *last; /* per producer: the record that was appended last, -1 none */
+    struct truth_sequence sequences[TRUTH_SEQUENCES];
+    int64_t end;
+    int64_t cap;
+    int64_t start; /* the log's, as far as known */
+    int32_t sequence_count;
+};
+struct truth_life {
+    struct truth_log *logs;
+    int32_t partition_count;
+};
+struct truth_topic {
+    char name[32];
+    struct truth_life lives[TRUTH_LIVES];
+    int32_t life_count;
+    int32_t partition_count; /* as planned */
+    bool exists;
+};
+struct truth {
+    struct world *world;
+    struct truth_topic topics[TRUTH_TOPICS];
+    int32_t topic_count;
+    struct truth_producer producers[TRUTH_PRODUCERS];
+    int32_t producer_count;
+    struct sl_compress *codecs;
+    struct content *content; /* scratch */
+    int64_t produces_seen, deletes_seen, creates_seen, metadata_seen;
+    uint64_t progress; /* moves with every record that is found */
+    int64_t records_in_logs;
+    int64_t duplicates; /* copies beyond the first, where they are allowed */
+};
+
+void truth_init(struct truth *t, struct world *w);
+void truth_deinit(struct truth *t);
+int32_t truth_add_topic(struct truth *t, const char *name, int32_t partitions);
+int32_t truth_find_topic(const struct truth *t, const char *name);
+int32_t truth_add_producer(struct truth *t, const struct content_profile *profile, int16_t acks,
+                           bool idempotent, int32_t in_flight);
+
+/* A record is about to be sent: its number. The call's result is told afterwards. */
+uint64_t truth_new_record(struct truth *t, int32_t producer, int32_t topic, int32_t partition);
+void truth_accepted(struct truth *t, uint64_t id, bool is_accepted);
+struct truth_record *truth_find(struct truth *t, uint64_t id);
+/* The one report of a record (I1); offset -1: not told. */
+void truth_reported(struct truth *t, int32_t producer, uint64_t id, int outcome, int code,
+                    const char *topic, int32_t partition, int64_t offset);
+/* Reads what is new in the logs: I3, I6, I7, content, routing. */
+void truth_scan(struct truth *t, bool everything);
+/* At the end, with nothing under way any more: I1, I2, I5. */
+void truth_settle(struct truth *t);
+/* The id at a place, 0: there is none. */
+uint64_t truth_at(const struct truth *t, int32_t topic, int32_t life, int32_t partition,
+                  int64_t offset);
+/* The living life's log, or NULL. */
+struct truth_log *truth_log(const struct truth *t, int32_t topic, int32_t partition);
+/* The records' content, in the scratch. */
+const struct content *truth_content(struct truth *t, uint64_t id);
+
+#endif

@@ -1,0 +1,324 @@
+/* Setting up, scheduling and judging one run; see workload.h. */
+#include "sim/workload.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/link.h"
+
+static struct workload *current_workload;
+
+struct workload *workload_current(void) {
+    return current_workload;
+}
+
+/* ---- what applications share ---- */
+
+bool app_draw(struct app *app, uint32_t percent) {
+    return sl_rng_chance(&app->workload->rng, percent, 100);
+}
+
+void app_before(struct app *app, int32_t timeout_ms) {
+    struct world *w = app->workload->world;
+    app->call_at = w->now;
+    app->call_until = w->now + timeout_ms * WORLD_MS;
+}
+
+void app_after(struct app *app, const char *call) {
+    struct world *w = app->workload->world;
+    int64_t until = app->call_until;
+    if (app->host->stalled_until > until) until = app->host->stalled_until;
+    if (w->now > until + WORKLOAD_TICK)
+        world_violate(w, "I20: %s of application %d took %.3f s, and was to take %.3f s", call,
+                      app->id, (double)(w->now - app->call_at) / 1e9,
+                      (double)(app->call_until - app->call_at) / 1e9);
+}
+
+bool app_may_lack_memory(const struct app *app) {
+    return app->workload->plan.mean[PLAN_MEMORY] != 0;
+}
+
+void app_complain(struct app *app, const char *call, int rv) {
+    char text[400] = "";
+    if (app->client != NULL) (void)sluice_client_explain(app->client, rv, text, sizeof text);
+    world_violate(app->workload->world, "application %d: %s says %d %s: %s", app->id, call, rv,
+                  sluice_error_name(rv), text);
+}
+
+void app_configure(struct app *app, sluice_config *config) {
+    const struct plan *plan = &app->workload->plan;
+    char text[400] = "", brokers[300];
+    sluice_allocator memory = memory_public(&app->host->memory);
+    world_bootstrap(app->workload->world, plan->bootstrap_count, brokers, sizeof brokers);
+    snprintf(text, sizeof text, "%s%s",
+             plan->bad_bootstrap ? "nobody:9001,dead-1:9001,hole-1:9001," : "", brokers);
+    (void)sluice_config_set(config, "bootstrap.servers", text);
+    (void)sluice_config_set(config, "log.to", "none");
+    sluice_config_memory(config, &memory, sizeof memory);
+    const struct {
+        const char *name;
+        int32_t value;
+    } numbers[] = {{"request.timeout.ms", plan->request_timeout_ms},
+                   {"retry.backoff.ms", plan->retry_backoff_ms},
+                   {"reconnect.backoff.ms", plan->reconnect_backoff_ms},
+                   {"socket.connection.setup.timeout.ms", plan->setup_timeout_ms},
+                   {"connections.max.idle.ms", plan->idle_ms},
+                   {"metadata.max.age.ms", plan->max_age_ms}};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        snprintf(text, sizeof text, "%d", numbers[i].value);
+        (void)sluice_config_set(config, numbers[i].name, text);
+    }
+}
+
+/* ---- setting up ---- */
+
+static void on_broker(void *user) { truth_scan(&((struct workload *)user)->truth, false); }
+static void on_wire(void *user, struct link *link, const void *data, size_t size) {
+    tap_on_wire(&((struct workload *)user)->tap, link, data, size);
+}
+static void on_gone(void *user, struct link *link) {
+    tap_on_gone(&((struct workload *)user)->tap, link);
+}
+
+static void make_topics(struct workload *load) {
+    struct world *w = load->world;
+    const struct plan *plan = &load->plan;
+    for (int32_t i = 0; i < plan->topics; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "topic-%d", i);
+        (void)truth_add_topic(&load->truth, name, plan->partitions[i]);
+        world_broker_begin(w);
+        int rv = sl_broker_create_topic(w->broker, name, plan->partitions[i],
+                                        plan->nodes < 3 ? plan->nodes : 3);
+        world_broker_end(w);
+        if (rv != 0) world_violate(w, "topic %s cannot be created: %d", name, rv);
+    }
+    truth_scan(&load->truth, true);
+}
+
+static int make_world(struct workload *load) {
+    const struct plan *plan = &load->plan;
+    struct sl_broker_options options;
+    sl_broker_options_init(&options);
+    options.nodes = plan->nodes;
+    options.default_partitions = plan->partitions[0];
+    options.auto_create = plan->auto_create;
+    options.message_max = plan->message_max;
+    options.session_slots = plan->session_slots;
+    options.cluster_id = "sim";
+    int rv = world_create(&options, plan->seed, plan->start, &load->world);
+    if (rv != 0) return rv;
+    load->world->weather = plan->weather;
+    if (plan->release != NULL) rv = sl_broker_cap_release(load->world->broker, plan->release);
+    if (rv != 0) world_violate(load->world, "release %s: %d", plan->release, rv);
+    return 0;
+}
+
+/* I17: what a client may have: its budgets and what connections, brokers and partitions need. */
+static int64_t memory_of(const struct workload *load, const struct app *app) {
+    int64_t budget =
+        app->kind == APP_PRODUCER ? app->producer->buffer_memory : app->consumer->memory;
+    int64_t partitions = 0;
+    for (int32_t i = 0; i < load->plan.topics; i++) partitions += load->plan.partitions[i];
+    return budget + budget / 20 + 1536 * 1024 + load->plan.nodes * 64 * 1024 + partitions * 4096;
+}
+
+static struct app *add_app(struct workload *load, enum app_kind kind, struct host *host) {
+    struct app *app = &load->apps[load->app_count++];
+    *app = (struct app){.workload = load, .kind = kind, .id = load->app_count};
+    app->next_at = load->world->now + sl_rng_range(&load->rng, 0, 20 * WORLD_MS);
+    app->host = host;
+    if (host == NULL) {
+        if (host_create(load->world, &app->host) != 0) abort(); /* nothing fails yet */
+        app->owns_host = true;
+        /* Short backoffs and waits ask more often by themselves. */
+        load->tap.rate_max[app->host->id] = 60 + 4000 / load->plan.retry_backoff_ms;
+    }
+    return app;
+}
+
+static void make_apps(struct workload *load) {
+    const struct plan *plan = &load->plan;
+    for (int32_t i = 0; i < plan->producers; i++) {
+        bool shares = i > 0 && plan->producer[i].shares_host;
+        struct app *app = add_app(load, APP_PRODUCER, shares ? load->apps[i - 1].host : NULL);
+        app->producer = &plan->producer[i];
+        app->host->memory_limit += memory_of(load, app);
+    }
+    for (int32_t i = 0; i < plan->consumers; i++) {
+        bool shares = plan->consumer[i].shares_host;
+        struct app *app = add_app(load, APP_CONSUMER, shares ? load->apps[0].host : NULL);
+        app->consumer = &plan->consumer[i];
+        app->host->memory_limit += memory_of(load, app);
+    }
+}
+
+/* ---- scheduling ---- */
+
+static void step_app(struct app *app) {
+    struct workload *load = app->workload;
+    int64_t pace = app->kind == APP_PRODUCER ? app->producer->pace_ms : app->consumer->pace_ms;
+    app->steps++;
+    if (app->kind == APP_PRODUCER)
+        producer_step(app);
+    else
+        consumer_step(app);
+    /* Who has nothing more to do does it slowly. */
+    if (app->kind == APP_PRODUCER && app->sent >= app->producer->records && pace < 100) pace = 100;
+    if (load->phase != PHASE_FAULTS && pace < 20) pace = 20;
+    app->next_at = load->world->now + sl_rng_range(&load->rng, 0, 2 * pace * WORLD_MS);
+}
+
+static struct app *find_first_app(struct workload *load) {
+    struct app *first = NULL;
+    for (int32_t i = 0; i < load->app_count; i++) {
+        struct app *app = &load->apps[i];
+        int64_t at = app->next_at;
+        if (at < app->host->stalled_until) at = app->next_at = app->host->stalled_until;
+        if (!app->is_done && (first == NULL || at < first->next_at)) first = app;
+    }
+    return first;
+}
+
+static bool is_settled(struct workload *load) {
+    for (int32_t i = 0; i < load->app_count; i++) {
+        struct app *app = &load->apps[i];
+        if (app->kind == APP_PRODUCER ? !producer_is_settled(app) : !consumer_is_settled(app))
+            return false;
+    }
+    return true;
+}
+
+/* Lets everything run until then, or until all is settled when that is asked for. */
+static void run_until(struct workload *load, int64_t until, bool stops_settled) {
+    struct world *w = load->world;
+    int64_t look_at = w->now;
+    while (w->now < until && !world_is_broken(w)) {
+        struct app *app = find_first_app(load);
+        if (app != NULL && app->next_at <= w->now) {
+            step_app(app);
+            continue;
+        }
+        if (stops_settled && w->now >= look_at) {
+            if (is_settled(load)) return;
+            look_at = w->now + 20 * WORLD_MS;
+        }
+        int64_t limit = app != NULL && app->next_at < until ? app->next_at : until;
+        (void)world_step(w, NULL, limit);
+    }
+}
+
+static void complain_of_unsettled(struct workload *load) {
+    for (int32_t i = 0; i < load->app_count; i++) {
+        struct app *app = &load->apps[i];
+        if (app->kind == APP_PRODUCER && !producer_is_settled(app))
+            world_violate(load->world, "I15: producer %d still has %" PRId64 " records undecided",
+                          app->id, load->truth.producers[app->truth].undecided);
+        if (app->kind == APP_CONSUMER && !consumer_is_settled(app))
+            world_violate(load->world, "I15: consumer %d has not come to the end", app->id);
+    }
+}
+
+/* ---- the end ---- */
+
+static void end_apps(struct workload *load) {
+    static const int32_t timeouts[] = {0, 1, 50, 1000, 30000};
+    for (int32_t i = 0; i < load->app_count && !world_is_broken(load->world); i++) {
+        struct app *app = &load->apps[i];
+        int32_t timeout_ms = timeouts[sl_rng_below(&load->rng, 5)];
+        if (app->kind == APP_PRODUCER)
+            producer_end(app, timeout_ms);
+        else
+            consumer_end(app, timeout_ms);
+        app->is_done = true;
+    }
+}
+
+static void print_dumps(struct workload *load) {
+    static char buf[60000];
+    struct sl_text text;
+    for (int32_t i = 0; i < load->app_count; i++) {
+        struct app *app = &load->apps[i];
+        if (app->client == NULL) continue;
+        printf("---- application %d (%s on host %d) ----\n", app->id,
+               app->kind == APP_PRODUCER ? "producer" : "consumer", app->host->id);
+        if (sluice_client_dump(app->client, buf, sizeof buf, 0) > 0) puts(buf);
+    }
+    sl_text_init(&text, buf, sizeof buf);
+    sl_broker_dump(load->world->broker, &text);
+    printf("---- broker ----\n%s\n", buf);
+}
+
+static void sum_up(struct workload *load, struct workload_result *out) {
+    *out = (struct workload_result){.simulated = load->world->now - load->world->start,
+                                    .is_broken = world_is_broken(load->world),
+                                    .retries = load->tap.retries,
+                                    .requests = load->tap.requests};
+    out->hash = load->world->hash ^ sl_broker_trace_hash(load->world->broker);
+    for (int32_t i = 0; i < load->truth.producer_count; i++) {
+        const struct truth_producer *p = &load->truth.producers[i];
+        out->written += p->outcomes[0];
+        out->not_written += p->outcomes[1];
+        out->maybe += p->outcomes[2];
+    }
+    for (int32_t i = 0; i < load->app_count; i++) out->consumed += load->apps[i].records;
+}
+
+static void run_phases(struct workload *load) {
+    struct world *w = load->world;
+    load->phase = PHASE_FAULTS;
+    chaos_start(&load->chaos, w, &load->plan, &load->truth);
+    run_until(load, w->now + load->plan.duration, false);
+    if (world_is_broken(w)) return;
+    load->phase = PHASE_HEALED;
+    world_note(w, WORLD_PHASE, load->phase, 0, 0);
+    load->heal_at = w->now;
+    chaos_heal(&load->chaos);
+    run_until(load, w->now + 2 * plan_longest(&load->plan) + 10 * WORLD_SECOND, true);
+    if (!world_is_broken(w) && !is_settled(load)) complain_of_unsettled(load);
+    if (world_is_broken(w)) return;
+    load->phase = PHASE_END;
+    world_note(w, WORLD_PHASE, load->phase, 0, 0);
+    end_apps(load);
+    world_run_for(w, 30 * WORLD_SECOND); /* what is still under way arrives */
+    if (!world_is_broken(w)) truth_settle(&load->truth);
+}
+
+void workload_run(const struct plan *plan, bool is_verbose, struct workload_result *out) {
+    struct workload *load = calloc(1, sizeof *load);
+    if (load == NULL) abort();
+    load->plan = *plan;
+    sl_rng_init(&load->rng, plan->seed ^ 0x617070);
+    if (make_world(load) != 0) abort();
+    current_workload = load;
+    truth_init(&load->truth, load->world);
+    tap_init(&load->tap, load->world);
+    load->world->observer = (struct world_observer){
+        .user = load, .on_wire = on_wire, .on_gone = on_gone, .on_broker = on_broker};
+    make_topics(load);
+    make_apps(load);
+    run_phases(load);
+    if (world_is_broken(load->world)) {
+        sum_up(load, out);
+        if (is_verbose) {
+            world_print(load->world);
+            print_dumps(load);
+            chaos_print(&load->chaos);
+        }
+        /* Clients are left as they are: the process is about to end. */
+        printf("sim: violation: %s\n", load->world->violation);
+        current_workload = NULL;
+        return;
+    }
+    for (int32_t i = 0; i < load->app_count; i++)
+        if (load->apps[i].owns_host) host_destroy(load->apps[i].host);
+    sum_up(load, out);
+    if (out->is_broken) printf("sim: violation: %s\n", load->world->violation);
+    world_destroy(load->world);
+    tap_deinit(&load->tap);
+    truth_deinit(&load->truth);
+    current_workload = NULL;
+    free(load);
+}

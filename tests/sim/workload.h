@@ -1,0 +1,116 @@
+/* One run of a plan: the applications, what they believe, and the phases: faults, healing, the
+ * end. Applications call the public functions only, one step at a time, from the top of the
+ * schedule; while a call of one of them waits, machines run and the other applications do not. */
+#ifndef SIM_WORKLOAD_H
+#define SIM_WORKLOAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sim/chaos.h"
+#include "sim/host.h"
+#include "sim/plan.h"
+#include "sim/tap.h"
+#include "sim/truth.h"
+#include "sim/world.h"
+#include "sluice/sluice.h"
+
+enum { WORKLOAD_APPS = 8, WORKLOAD_CURSORS = 64, WORKLOAD_TICK = WORLD_MS };
+
+enum app_kind { APP_PRODUCER = 1, APP_CONSUMER };
+enum workload_phase { PHASE_FAULTS = 1, PHASE_HEALED, PHASE_END };
+
+/* What a consumer application expects of a partition that it has assigned. */
+struct cursor {
+    int32_t topic;
+    int32_t partition;
+    int32_t life;
+    bool is_known; /* the next record must be the one at `next` */
+    bool is_paused;
+    bool is_latest; /* not known: it begins at the end, else at the beginning */
+    int64_t next;
+    int64_t from; /* not known: start, or end, of the log when that was asked for */
+};
+struct workload;
+struct app {
+    struct workload *workload;
+    enum app_kind kind;
+    int32_t id;
+    struct host *host;
+    bool owns_host;
+    sluice_client *client; /* NULL: not open at the moment */
+    int64_t next_at;
+    int64_t call_at;    /* a call that waits began … */
+    int64_t call_until; /* … and must be over by */
+    bool is_done;       /* closed for good */
+    int64_t steps;
+
+    const struct plan_producer *producer;
+    int32_t truth; /* index of the present producer in the truth */
+    int64_t sent;
+    bool reports_failed;
+    sluice_op *op; /* a ticket under way, or NULL */
+
+    const struct plan_consumer *consumer;
+    struct cursor cursors[WORKLOAD_CURSORS];
+    int32_t cursor_count;
+    sluice_batch *held;
+    bool sought; /* since `held` was taken: it may be stale */
+    bool poll_ends;
+    int64_t records; /* read */
+};
+struct workload {
+    struct plan plan;
+    struct world *world;
+    struct truth truth;
+    struct tap tap;
+    struct chaos chaos;
+    struct sl_rng rng; /* of the applications */
+    struct app apps[WORKLOAD_APPS];
+    int32_t app_count;
+    enum workload_phase phase;
+    int64_t heal_at;
+};
+
+struct workload_result {
+    uint64_t hash;
+    int64_t simulated; /* ns */
+    int64_t written, not_written, maybe, consumed, retries, requests;
+    bool is_broken;
+};
+
+/* Runs the whole plan. Prints what there is to say about a violation. */
+void workload_run(const struct plan *plan, bool is_verbose, struct workload_result *out);
+/* The run under way, for whoever is told of a crash; NULL: none. */
+struct workload *workload_current(void);
+
+/* ---- between the files of the workload ---- */
+
+/* A call that may wait is about to be made; afterwards app_after checks that it kept its timeout
+ * (I20). */
+void app_before(struct app *app, int32_t timeout_ms);
+void app_after(struct app *app, const char *call);
+/* True: a call may say NOMEM, for allocations do fail in this plan. */
+bool app_may_lack_memory(const struct app *app);
+/* What plan and cluster demand of every client. */
+void app_configure(struct app *app, sluice_config *config);
+bool app_draw(struct app *app, uint32_t percent);
+/* Violates, naming application and call. */
+void app_complain(struct app *app, const char *call, int rv);
+
+int producer_open(struct app *app);
+void producer_step(struct app *app);
+/* Every record has its outcome, and they have been read. */
+bool producer_is_settled(struct app *app);
+/* Closes and frees. */
+void producer_end(struct app *app, int32_t timeout_ms);
+/* The client goes without close; what it had is abandoned. */
+void producer_drop(struct app *app);
+
+int consumer_open(struct app *app);
+void consumer_step(struct app *app);
+bool consumer_is_settled(struct app *app);
+void consumer_end(struct app *app, int32_t timeout_ms);
+void consumer_drop(struct app *app);
+
+#endif

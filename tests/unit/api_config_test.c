@@ -1,0 +1,207 @@
+/* Goal: every property ends up in its own field of the settings, and a config that cannot be
+ * resolved leaves nothing behind.
+ * Method: settings are resolved from values that are all different and compared field by field;
+ * every allocation fails once. */
+#include "api/config.h"
+
+#include "api/properties.h"
+#include "core/command.h"
+#include "record/compress.h"
+#include "record/record.h"
+#include "sluice/config.h"
+#include "unit/support.h"
+
+static sluice_config *config_of(const char *const *settings) {
+    sluice_config *config = sluice_config_create();
+    assert_non_null(config);
+    for (; *settings != NULL; settings += 2)
+        assert_int_equal(sluice_config_set(config, settings[0], settings[1]), 0);
+    return config;
+}
+
+static struct sl_settings resolve(const char *const *settings, int32_t role) {
+    struct sl_settings s;
+    sluice_config *config = config_of(settings);
+    if (sl_config_resolve(config, role, sl_alloc_default(), &s) != 0)
+        fail_msg("%s", sluice_config_message(config));
+    sluice_config_free(config);
+    return s;
+}
+
+/* clang-format off */
+static const char *const common[] = {
+    "bootstrap.servers", "one:1, [::1]:2",
+    "client.id", "me",
+    "request.timeout.ms", "101",
+    "default.api.timeout.ms", "102",
+    "socket.connection.setup.timeout.ms", "103",
+    "socket.connection.setup.timeout.max.ms", "104",
+    "reconnect.backoff.ms", "105",
+    "reconnect.backoff.max.ms", "106",
+    "retry.backoff.ms", "107",
+    "retry.backoff.max.ms", "108",
+    "connections.max.idle.ms", "109",
+    "metadata.max.age.ms", "110",
+    "metadata.recovery.rebootstrap.trigger.ms", "111",
+    "send.buffer.bytes", "112",
+    "receive.buffer.bytes", "113",
+    "receive.message.max.bytes", "1140",
+    "allow.auto.create.topics", "false",
+    "log.to", "events",
+    "log.level", "debug",
+    "fd.events", "true",
+    NULL};
+/* clang-format on */
+
+static void common_properties_have_their_fields(void **unused) {
+    struct sl_settings s = resolve(common, SL_ROLE_ADMIN);
+    (void)unused;
+    assert_int_equal(s.role, SL_ROLE_ADMIN);
+    assert_int_equal(s.bootstrap_count, 2);
+    assert_string_equal(s.bootstrap[0].host, "one");
+    assert_int_equal(s.bootstrap[0].port, 1);
+    assert_string_equal(s.bootstrap[1].host, "::1");
+    assert_int_equal(s.bootstrap[1].port, 2);
+    assert_string_equal(s.client_id, "me");
+    const int32_t numbers[] = {
+        s.request_timeout_ms,   s.default_api_timeout_ms, s.setup_timeout_ms,
+        s.setup_timeout_max_ms, s.reconnect_backoff_ms,   s.reconnect_backoff_max_ms,
+        s.retry_backoff_ms,     s.retry_backoff_max_ms,   s.connections_max_idle_ms,
+        s.metadata_max_age_ms,  s.rebootstrap_trigger_ms, s.send_buffer_bytes,
+        s.receive_buffer_bytes};
+    for (int i = 0; i < 13; i++) assert_int_equal(numbers[i], 101 + i);
+    assert_int_equal(s.receive_frame_max, 1140);
+    assert_false(s.auto_create_topics);
+    assert_int_equal(s.log_to, SL_LOG_TO_EVENTS);
+    assert_int_equal(s.log_level, SL_LOG_DEBUG);
+    assert_true(s.fd_events);
+    sl_properties_free_texts(&s, sl_alloc_default());
+}
+
+static void producer_properties_have_their_fields(void **unused) {
+    /* clang-format off */
+    static const char *const settings[] = {"bootstrap.servers", "a:1",
+                                           "acks", "1",
+                                           "enable.idempotence", "false",
+                                           "delivery.reports", "failed",
+                                           "linger.ms", "3",
+                                           "batch.size", "4",
+                                           "max.request.size", "5000",
+                                           "queue.buffering.max.kbytes", "100",
+                                           "delivery.timeout.ms", "60000",
+                                           "retries", "7",
+                                           "max.in.flight", "8",
+                                           "compression.type", "gzip",
+                                           "compression.gzip.level", "9",
+                                           NULL};
+    /* clang-format on */
+    struct sl_settings s = resolve(settings, SL_ROLE_PRODUCER);
+    (void)unused;
+    assert_int_equal(s.acks, 1);
+    assert_false(s.idempotence);
+    assert_int_equal(s.reports, SL_REPORTS_FAILED);
+    assert_int_equal(s.linger_ms, 3);
+    assert_int_equal(s.batch_size, 4);
+    assert_int_equal(s.max_request_size, 5000);
+    assert_int_equal(s.buffer_memory, 102400);
+    assert_int_equal(s.delivery_timeout_ms, 60000);
+    assert_int_equal(s.retries, 7);
+    assert_int_equal(s.max_in_flight, 8);
+    assert_int_equal(s.codec, SL_CODEC_GZIP);
+    assert_int_equal(s.level, 9);
+    sl_properties_free_texts(&s, sl_alloc_default());
+}
+
+static void consumer_properties_have_their_fields(void **unused) {
+    /* clang-format off */
+    static const char *const settings[] = {"bootstrap.servers", "a:1",
+                                           "auto.offset.reset", "none",
+                                           "check.crcs", "false",
+                                           "poll.partitions", "one",
+                                           "poll.ends", "true",
+                                           "fetch.min.bytes", "1",
+                                           "fetch.max.bytes", "2",
+                                           "max.partition.fetch.bytes", "3",
+                                           "fetch.max.wait.ms", "4",
+                                           "fetch.memory", "5000000",
+                                           "fetch.batch.decoded.max.bytes", "6000",
+                                           "client.rack", "r",
+                                           NULL};
+    /* clang-format on */
+    struct sl_settings s = resolve(settings, SL_ROLE_CONSUMER);
+    (void)unused;
+    assert_int_equal(s.offset_reset, SL_RESET_NONE);
+    assert_false(s.check_crcs);
+    assert_false(s.read_committed);
+    assert_true(s.poll_one_partition);
+    assert_true(s.poll_ends);
+    assert_int_equal(s.fetch_min_bytes, 1);
+    assert_int_equal(s.fetch_max_bytes, 2);
+    assert_int_equal(s.fetch_partition_bytes, 3);
+    assert_int_equal(s.fetch_max_wait_ms, 4);
+    assert_int_equal(s.fetch_memory, 5000000);
+    assert_int_equal(s.batch_decoded_max, 6000);
+    assert_string_equal(s.client_rack, "r");
+    sl_properties_free_texts(&s, sl_alloc_default());
+}
+
+static void levels_follow_their_codec(void **unused) {
+    static const struct {
+        const char *settings[9];
+        int32_t level;
+    } cases[] = {
+        {{"bootstrap.servers", "a:1", "compression.type", "zstd", NULL}, SL_COMPRESS_LEVEL_DEFAULT},
+        {{"bootstrap.servers", "a:1", "compression.type", "zstd", "compression.level", "3", NULL},
+         3},
+        {{"bootstrap.servers", "a:1", "compression.type", "zstd", "compression.level", "-1", NULL},
+         SL_COMPRESS_LEVEL_DEFAULT},
+        {{"bootstrap.servers", "a:1", "compression.type", "zstd", "compression.zstd.level", "-1",
+          NULL},
+         -1},
+        {{"bootstrap.servers", "a:1", "compression.type", "lz4", "compression.gzip.level", "5",
+          NULL},
+         SL_COMPRESS_LEVEL_DEFAULT},
+    };
+    (void)unused;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct sl_settings s = resolve(cases[i].settings, SL_ROLE_PRODUCER);
+        assert_int_equal(s.level, cases[i].level);
+        sl_properties_free_texts(&s, sl_alloc_default());
+    }
+}
+
+static void every_allocation_may_fail(void **unused) {
+    (void)unused;
+    for (long n = 1;; n++) {
+        struct test_memory memory;
+        struct sl_settings s = {0};
+        sluice_config *config = config_of(common);
+        test_memory_init(&memory);
+        test_memory_fail_at(&memory, n);
+        int rv = sl_config_resolve(config, SL_ROLE_CONSUMER, &memory.alloc, &s);
+        if (rv == SLUICE_ERR_CONFIG) /* 1140 is too small for a consumer: mend it, try again */
+            sluice_config_set(config, "receive.message.max.bytes", NULL);
+        test_memory_check(&memory);
+        if (rv == SLUICE_ERR_CONFIG)
+            rv = sl_config_resolve(config, SL_ROLE_CONSUMER, &memory.alloc, &s);
+        if (rv == 0) sl_properties_free_texts(&s, &memory.alloc);
+        test_memory_check(&memory);
+        sluice_config_free(config);
+        if (!test_memory_has_failed(&memory)) {
+            assert_int_equal(rv, 0);
+            break;
+        }
+        assert_int_equal(rv, SLUICE_ERR_NOMEM);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(common_properties_have_their_fields),
+        cmocka_unit_test(producer_properties_have_their_fields),
+        cmocka_unit_test(consumer_properties_have_their_fields),
+        cmocka_unit_test(levels_follow_their_codec),
+        cmocka_unit_test(every_allocation_may_fail),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
