@@ -127,8 +127,9 @@ SLUICE_API SLUICE_MUST int sluice_client_ready(sluice_client *client, int32_t ti
 /* How many partitions a topic has.
  * timeout_ms   0: from the cache; if it is not there it is asked for, and PENDING returned.
  * count    filled on success.
- * Returns 0 or SLUICE_ERR_PENDING, SLUICE_ERR_TIMEOUT, Kafka's code of the topic (3 unknown, 17
- * invalid name, 29 not allowed), SLUICE_ERR_CLOSED, SLUICE_ERR_INTERRUPTED, SLUICE_ERR_FORKED,
+ * Returns 0 or SLUICE_ERR_PENDING, SLUICE_ERR_TIMEOUT, SLUICE_ERR_UNREACHABLE (no broker was reached
+ * by the deadline), Kafka's code of the topic (3 unknown, 17 invalid name, 29 not allowed),
+ * SLUICE_ERR_CLOSED, SLUICE_ERR_INTERRUPTED, SLUICE_ERR_FORKED,
  * SLUICE_ERR_NOMEM, SLUICE_ERR_USAGE.
  * Thread: any.  Blocks: up to timeout_ms.  Owns: nothing.  Since: 0.1 */
 SLUICE_API SLUICE_MUST int sluice_client_partitions(sluice_client *client, const char *topic,

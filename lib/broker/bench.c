@@ -10,7 +10,7 @@
 #include "sluice/error.h"
 
 enum {
-    BENCH_BATCH = 100 * 1000,   /* bytes of a batch before compression, about */
+    BENCH_BATCH = 100 * 1000,    /* bytes of a batch before compression, about */
     BENCH_HEADER = SL_RECORD_CRC /* what is patched lies before the CRC */
 };
 #define BENCH_TIME INT64_C(1700000000000)
@@ -73,9 +73,13 @@ static int seal_bench_batch(struct sl_bench *b, const struct sl_broker_options *
     if (rv == 0) b->batch = sl_alloc_get(b->alloc, SL_RECORD_HEADER_SIZE + body.size);
     if (rv == 0 && b->batch == NULL) rv = SLUICE_ERR_NOMEM;
     if (rv == 0) {
-        struct sl_batch_summary s = {.base_timestamp = BENCH_TIME, .max_timestamp = BENCH_TIME,
-                                     .producer_id = -1, .producer_epoch = -1, .base_sequence = -1,
-                                     .count = b->count, .attributes = (uint16_t)o->bench_codec};
+        struct sl_batch_summary s = {.base_timestamp = BENCH_TIME,
+                                     .max_timestamp = BENCH_TIME,
+                                     .producer_id = -1,
+                                     .producer_epoch = -1,
+                                     .base_sequence = -1,
+                                     .count = b->count,
+                                     .attributes = (uint16_t)o->bench_codec};
         struct sl_iov piece = {b->batch + SL_RECORD_HEADER_SIZE, body.size};
         b->size = SL_RECORD_HEADER_SIZE + body.size;
         memcpy(b->batch + SL_RECORD_HEADER_SIZE, body.data, body.size);

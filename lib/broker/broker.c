@@ -236,8 +236,7 @@ const char *sl_broker_complaint(const struct sl_broker_cluster *c) { return c->c
 
 int sl_broker_log(const struct sl_broker_cluster *c, const char *topic, int32_t partition,
                   struct sl_broker_log_view *out) {
-    const struct sl_cluster_partition *p =
-        sl_cluster_find_partition(&c->cluster, topic, partition);
+    const struct sl_cluster_partition *p = sl_cluster_find_partition(&c->cluster, topic, partition);
     memset(out, 0, sizeof *out);
     if (p == NULL) return SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
     out->log_start = p->log.start;
@@ -250,8 +249,7 @@ int sl_broker_log(const struct sl_broker_cluster *c, const char *topic, int32_t 
 
 int sl_broker_log_batch(const struct sl_broker_cluster *c, const char *topic, int32_t partition,
                         int64_t offset, const uint8_t **data, size_t *size) {
-    const struct sl_cluster_partition *p =
-        sl_cluster_find_partition(&c->cluster, topic, partition);
+    const struct sl_cluster_partition *p = sl_cluster_find_partition(&c->cluster, topic, partition);
     if (p == NULL) return SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
     size_t index = sl_log_find(&p->log, offset);
     if (index >= p->log.count) return SLUICE_ERR_NO_OFFSET;
@@ -277,8 +275,7 @@ int sl_broker_log_trim(struct sl_broker_cluster *c, const char *topic, int32_t p
                        int64_t log_start) {
     struct sl_cluster_partition *p = sl_cluster_find_partition(&c->cluster, topic, partition);
     if (p == NULL) return SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
-    if (log_start < p->log.start || log_start > p->log.end)
-        return SLUICE_KAFKA_OFFSET_OUT_OF_RANGE;
+    if (log_start < p->log.start || log_start > p->log.end) return SLUICE_KAFKA_OFFSET_OUT_OF_RANGE;
     sl_log_trim(&p->log, log_start);
     c->cluster.changes++;
     return 0;
@@ -305,9 +302,8 @@ void sl_broker_dump(const struct sl_broker_cluster *c, struct sl_text *out) {
         }
     SL_LIST_EACH(node, next, (struct sl_list *)&c->links) {
         struct sl_machine_link *link = SL_LIST_OF(node, struct sl_machine_link, node);
-        sl_text_printf(out, "link %u to node %d: %zu bytes in%s%s\n", link->id,
-                       (int)link->node_id, link->in_size,
-                       link->waiting != NULL ? ", a fetch waits" : "",
+        sl_text_printf(out, "link %u to node %d: %zu bytes in%s%s\n", link->id, (int)link->node_id,
+                       link->in_size, link->waiting != NULL ? ", a fetch waits" : "",
                        sl_list_is_empty(&link->answers) ? "" : ", answers to send");
     }
     if (c->complaint[0] != 0) sl_text_printf(out, "last complaint: %s\n", c->complaint);

@@ -25,14 +25,14 @@ struct sl_broker_options {
     int32_t default_partitions; /* of auto-created topics */
     bool auto_create;
     bool bench; /* Produce answered from batch headers, Fetch serves one prebuilt log in a loop */
-    int32_t bench_record_size;  /* bytes of a value in that log */
-    bool bench_json;            /* the values are varied JSON of about that size, not filler */
-    int32_t bench_codec;        /* enum sl_codec of that log */
-    int32_t bench_level;        /* SL_COMPRESS_LEVEL_DEFAULT, or the codec's */
-    int32_t max_frame;       /* a longer request closes the connection */
-    int32_t message_max;     /* message.max.bytes of every topic */
-    int32_t session_slots;   /* fetch sessions kept per node; 0: refuse them */
-    int64_t memory_max;      /* bytes of all logs; beyond it the oldest batches go. 0: no limit */
+    int32_t bench_record_size; /* bytes of a value in that log */
+    bool bench_json;           /* the values are varied JSON of about that size, not filler */
+    int32_t bench_codec;       /* enum sl_codec of that log */
+    int32_t bench_level;       /* SL_COMPRESS_LEVEL_DEFAULT, or the codec's */
+    int32_t max_frame;         /* a longer request closes the connection */
+    int32_t message_max;       /* message.max.bytes of every topic */
+    int32_t session_slots;     /* fetch sessions kept per node; 0: refuse them */
+    int64_t memory_max;        /* bytes of all logs; beyond it the oldest batches go. 0: no limit */
     const char *cluster_id;
 };
 void sl_broker_options_init(struct sl_broker_options *o);
@@ -50,7 +50,8 @@ void sl_broker_on_time(struct sl_broker_cluster *c, int64_t now, int64_t wall_ms
 /* A connection to a node; *link names it from then on (never reused). NOMEM: the host closes it. */
 int sl_broker_on_accepted(struct sl_broker_cluster *c, int32_t node, uint32_t *link);
 /* Bytes from a client; copied into the link's frame. */
-void sl_broker_on_received(struct sl_broker_cluster *c, uint32_t link, const void *data, size_t size);
+void sl_broker_on_received(struct sl_broker_cluster *c, uint32_t link, const void *data,
+                           size_t size);
 /* In place of on_received: where the next bytes belong, then how many came. NULL when the memory
  * is missing or the link is gone: a CLOSE is among the outputs then, if the host does not know. */
 uint8_t *sl_broker_receive_room(struct sl_broker_cluster *c, uint32_t link, size_t *size);
@@ -117,15 +118,15 @@ enum sl_fault_lie {
 };
 struct sl_fault {
     enum sl_fault_kind kind;
-    int16_t api;        /* -1: any */
-    int32_t node;       /* 0: any */
-    char topic[250];    /* "": any */
-    int32_t partition;  /* -1: any */
-    int code;           /* ERROR: Kafka's; LIE: enum sl_fault_lie */
+    int16_t api;       /* -1: any */
+    int32_t node;      /* 0: any */
+    char topic[250];   /* "": any */
+    int32_t partition; /* -1: any */
+    int code;          /* ERROR: Kafka's; LIE: enum sl_fault_lie */
     int32_t delay_ms;
-    int32_t skip;       /* matching requests to leave alone first */
-    int32_t times;      /* then that many are hit; -1: until healed */
-    bool executed;      /* ERROR: the request is carried out all the same */
+    int32_t skip;  /* matching requests to leave alone first */
+    int32_t times; /* then that many are hit; -1: until healed */
+    bool executed; /* ERROR: the request is carried out all the same */
 };
 /* *id names the fault for heal. */
 int sl_broker_fault(struct sl_broker_cluster *c, const struct sl_fault *fault, int32_t *id);

@@ -173,10 +173,17 @@ bool sl_cluster_is_name(struct sl_str name) {
     return !only_dots || name.size > 2;
 }
 
+/* -1 stands for the cluster's own (KIP-464): three replicas, or as many as there are nodes. */
+static void resolve_defaults(const struct sl_cluster *c, int32_t *partitions, int32_t *replicas) {
+    if (*partitions == -1) *partitions = c->default_partitions;
+    if (*replicas == -1) *replicas = c->node_count < 3 ? c->node_count : 3;
+}
+
 int sl_cluster_judge_topic(const struct sl_cluster *c, struct sl_str name, int32_t partitions,
                            int32_t replicas) {
     if (!sl_cluster_is_name(name)) return SLUICE_KAFKA_INVALID_TOPIC_EXCEPTION;
     if (sl_cluster_find(c, name) != NULL) return SLUICE_KAFKA_TOPIC_ALREADY_EXISTS;
+    resolve_defaults(c, &partitions, &replicas);
     if (partitions < 1 || partitions > CLUSTER_PARTITIONS_MAX) {
         return SLUICE_KAFKA_INVALID_PARTITIONS;
     }
@@ -231,10 +238,8 @@ static struct sl_cluster_topic *make_topic(struct sl_cluster *c, struct sl_str n
     topic->partition_count = partitions;
     topic->replica_count = replicas;
     size_t count = (size_t)partitions;
-    topic->replicas =
-        sl_alloc_array(c->alloc, count * (size_t)replicas, sizeof *topic->replicas);
-    struct sl_cluster_partition *array =
-        sl_alloc_array(c->alloc, count, sizeof *topic->partitions);
+    topic->replicas = sl_alloc_array(c->alloc, count * (size_t)replicas, sizeof *topic->replicas);
+    struct sl_cluster_partition *array = sl_alloc_array(c->alloc, count, sizeof *topic->partitions);
     topic->partitions = array;
     if (topic->replicas == NULL || array == NULL) {
         /* Nothing in the partitions needs an end yet. */
@@ -252,6 +257,7 @@ int sl_cluster_create_topic(struct sl_cluster *c, struct sl_str name, int32_t pa
                             int32_t replicas, struct sl_cluster_topic **out) {
     int rv = sl_cluster_judge_topic(c, name, partitions, replicas);
     if (rv != 0) return rv;
+    resolve_defaults(c, &partitions, &replicas);
     struct sl_cluster_topic *topic = make_topic(c, name, partitions, replicas);
     if (topic == NULL) return SLUICE_ERR_NOMEM;
     draw_topic_id(c, &topic->id);

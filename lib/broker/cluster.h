@@ -21,7 +21,7 @@ enum { SL_CLUSTER_NODES_MAX = 100, SL_CLUSTER_HOST_CAP = 256, SL_CLUSTER_NAME_MA
 struct sl_cluster_node {
     int32_t id;
     enum sl_broker_state state;
-    bool news; /* the host must be told of the state */
+    bool news;                      /* the host must be told of the state */
     char host[SL_CLUSTER_HOST_CAP]; /* as advertised */
     uint16_t port;
     int16_t caps[SL_API_KEY_LIMIT]; /* highest version of each API; -1: not offered */

@@ -76,8 +76,10 @@ bool sl_lies_tell(struct sl_exchange *x, const struct sl_type *type, void *respo
                 (size_t)(t->array->count - entry - 1) * t->item->size);
         t->array->count--;
         return true;
-    case SL_FAULT_LIE_DUPLICATE: return append_entry(x, t, entry);
-    case SL_FAULT_LIE_SHUFFLE: return shuffle_entries(x, t);
+    case SL_FAULT_LIE_DUPLICATE:
+        return append_entry(x, t, entry);
+    case SL_FAULT_LIE_SHUFFLE:
+        return shuffle_entries(x, t);
     default:
         if (!append_entry(x, t, entry)) return false;
         renumber_entry(t->item,

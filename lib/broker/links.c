@@ -68,8 +68,7 @@ void sl_links_destroy(struct sl_machine_link *link) {
 }
 
 void sl_machine_want_output(struct sl_machine_link *link) {
-    if (!sl_list_is_linked(&link->output))
-        sl_list_push_back(&link->c->outputs, &link->output);
+    if (!sl_list_is_linked(&link->output)) sl_list_push_back(&link->c->outputs, &link->output);
 }
 
 void sl_links_close(struct sl_machine_link *link, bool abrupt) {
@@ -105,9 +104,7 @@ static bool grow_link_buffer(struct sl_machine_link *link, size_t cap) {
 
 /* The bytes of the frame at the front, prefix included; 0: not known yet. */
 static size_t front_frame(const struct sl_machine_link *link) {
-    return link->in_size < SL_FRAME_PREFIX
-               ? 0
-               : (size_t)sl_bytes_get32(link->in) + SL_FRAME_PREFIX;
+    return link->in_size < SL_FRAME_PREFIX ? 0 : (size_t)sl_bytes_get32(link->in) + SL_FRAME_PREFIX;
 }
 
 uint8_t *sl_broker_receive_room(struct sl_broker_cluster *c, uint32_t id, size_t *size) {
@@ -124,6 +121,8 @@ uint8_t *sl_broker_receive_room(struct sl_broker_cluster *c, uint32_t id, size_t
         return NULL;
     }
     *size = link->in_cap - link->in_size;
+    /* Not beyond the frame under way: what follows it would have to be moved to the front. */
+    if (need > link->in_size && need - link->in_size < *size) *size = need - link->in_size;
     return link->in + link->in_size;
 }
 

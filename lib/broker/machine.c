@@ -55,10 +55,9 @@ int sl_machine_forced(const struct sl_exchange *x, struct sl_str topic, int32_t 
 }
 
 struct sl_cluster_topic *sl_machine_topic(const struct sl_exchange *x, bool by_id,
-                                          struct sl_str name, const struct sl_uuid *id,
-                                          int *code) {
-    struct sl_cluster_topic *topic = by_id ? sl_cluster_find_id(&x->c->cluster, id)
-                                           : sl_cluster_find(&x->c->cluster, name);
+                                          struct sl_str name, const struct sl_uuid *id, int *code) {
+    struct sl_cluster_topic *topic =
+        by_id ? sl_cluster_find_id(&x->c->cluster, id) : sl_cluster_find(&x->c->cluster, name);
     *code = topic != NULL ? 0
             : by_id       ? SLUICE_KAFKA_UNKNOWN_TOPIC_ID
                           : SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
@@ -187,8 +186,8 @@ static int encode_answer(struct sl_exchange *x) {
         e.splices = a->splices;
         e.splice_cap = wanted;
     }
-    int rv = sl_frame_encode_response(&e, x->api, x->header.version, x->header.correlation,
-                                      x->response);
+    int rv =
+        sl_frame_encode_response(&e, x->api, x->header.version, x->header.correlation, x->response);
     a->splice_count = e.splice_count;
     if (rv != 0) return rv;
     if (corrupt) corrupt_answer(x);
@@ -228,10 +227,17 @@ static void send_answer(struct sl_exchange *x) {
 void sl_machine_resume(struct sl_exchange *x) {
     struct sl_machine_link *link = x->link;
     switch (call_handler(x)) {
-    case SL_HANDLED: send_answer(x); return;
-    case SL_HANDLED_NOTHING: sl_machine_drop(x); return;
-    case SL_HANDLED_CLOSE: close_exchange(x, true); return;
-    case SL_HANDLED_LATER: break;
+    case SL_HANDLED:
+        send_answer(x);
+        return;
+    case SL_HANDLED_NOTHING:
+        sl_machine_drop(x);
+        return;
+    case SL_HANDLED_CLOSE:
+        close_exchange(x, true);
+        return;
+    case SL_HANDLED_LATER:
+        break;
     }
     link->waiting = x;
     if (!sl_list_is_linked(&x->node)) sl_list_push_back(&x->c->waiting, &x->node);
@@ -254,8 +260,8 @@ static void refuse_version(struct sl_exchange *x) {
         close_exchange(x, true);
         return;
     }
-    *(struct sl_api_versions_range *)m->api_keys.items = (struct sl_api_versions_range){
-        SL_API_API_VERSIONS, 0, x->self->caps[SL_API_API_VERSIONS]};
+    *(struct sl_api_versions_range *)m->api_keys.items =
+        (struct sl_api_versions_range){SL_API_API_VERSIONS, 0, x->self->caps[SL_API_API_VERSIONS]};
     x->header.version = 0;
     send_answer(x);
 }

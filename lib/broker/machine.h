@@ -23,15 +23,15 @@ struct sl_exchange;
 
 /* An answer on its way: encoded bytes, and stored batches that belong between them. */
 struct sl_answer {
-    struct sl_list node;         /* in its link's answers */
-    struct sl_writer head;       /* all bytes but those of splices */
-    struct sl_splice *splices;   /* owned */
+    struct sl_list node;       /* in its link's answers */
+    struct sl_writer head;     /* all bytes but those of splices */
+    struct sl_splice *splices; /* owned */
     size_t splice_count, splice_cap;
-    struct sl_log_batch **held;  /* owned: batches that are referred to until it is sent */
-    struct sl_iov *pieces;       /* owned; held_cap of them */
+    struct sl_log_batch **held; /* owned: batches that are referred to until it is sent */
+    struct sl_iov *pieces;      /* owned; held_cap of them */
     size_t held_count, held_cap;
-    size_t size, sent;           /* bytes in all, and those gone */
-    int64_t due;                 /* not before that time; 0: at once */
+    size_t size, sent;      /* bytes in all, and those gone */
+    int64_t due;            /* not before that time; 0: at once */
     struct sl_arena memory; /* of the exchange: what pieces may point to */
 };
 
@@ -46,10 +46,10 @@ struct sl_machine_link {
     size_t in_size, in_cap;
     uint32_t id;
     int32_t node_id;
-    bool silent;                 /* a fault: nothing is handled any more */
+    bool silent; /* a fault: nothing is handled any more */
     bool wants_send;
     bool wants_close;
-    bool abrupt;                 /* the close is one with a reset */
+    bool abrupt; /* the close is one with a reset */
 };
 
 struct sl_broker_cluster {
@@ -88,7 +88,7 @@ struct sl_exchange {
     struct sl_answer *answer; /* owned until it is sent */
     struct sl_fault fault;    /* kind 0: none hit it */
     int32_t fault_id;
-    int64_t until; /* of a Fetch that waits */
+    int64_t until;      /* of a Fetch that waits */
     int32_t session_id; /* of a Fetch; 0: no session */
     bool full;          /* its answer lists every partition of the session */
 };

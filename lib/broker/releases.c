@@ -37,8 +37,8 @@ int sl_broker_cap_node_release(struct sl_broker_cluster *c, int32_t node, const 
     for (int r = 0; r < RELEASES_COUNT; r++) {
         if (strcmp(release, release_names[r]) != 0) continue;
         for (int i = 0; i < RELEASES_APIS; i++) {
-            int rv = sl_broker_cap_version(c, node, release_versions[i].key,
-                                           release_versions[i].max[r]);
+            int rv =
+                sl_broker_cap_version(c, node, release_versions[i].key, release_versions[i].max[r]);
             if (rv != 0) return rv;
         }
         return 0;

@@ -16,8 +16,8 @@
 struct sl_session_partition {
     struct sl_list order; /* in the session; partitions that gave data go to the back */
     struct sl_fetch_partition asked;
-    struct sl_uuid topic_id; /* of sessions by id */
-    struct sl_str name;      /* of sessions by name; owned */
+    struct sl_uuid topic_id;     /* of sessions by id */
+    struct sl_str name;          /* of sessions by name; owned */
     int64_t told_high_watermark; /* -1: nothing was told yet */
     int64_t told_log_start;
     bool told_error; /* the last answer had an error for it */
@@ -32,9 +32,9 @@ struct sl_session {
 };
 struct sl_sessions {
     const struct sl_alloc *alloc;
-    struct sl_rng *rng; /* of the machine: session ids */
+    struct sl_rng *rng;  /* of the machine: session ids */
     struct sl_map by_id; /* of struct sl_session, owned */
-    int32_t slots;      /* most sessions at a time */
+    int32_t slots;       /* most sessions at a time */
 };
 void sl_sessions_init(struct sl_sessions *s, const struct sl_alloc *alloc, struct sl_rng *rng,
                       int32_t slots);

@@ -83,13 +83,28 @@ static inline void cons_advance(struct cons *c, int64_t ms) {
     c->h->now = end;
     cons_turn(c);
 }
-/* Requests that were answered are forgotten, when all are: the host has room for so many only. */
+/* Requests that were answered are forgotten: the host has room for so many only. The copy of one
+ * that waits is told its new place by cons_find. */
 static inline void cons_compact(struct cons *c) {
     struct host *h = c->h;
-    for (int i = 0; i < h->request_count; i++)
-        if (!h->requests[i].replied && h->requests[i].conn->open) return;
-    for (int i = 0; i < h->request_count; i++) free(h->requests[i].body);
-    h->request_count = 0;
+    int kept = 0;
+    for (int i = 0; i < h->request_count; i++) {
+        struct host_request *r = &h->requests[i];
+        if (r->replied || !r->conn->open) {
+            free(r->body);
+            continue;
+        }
+        r->index = kept;
+        h->requests[kept++] = *r;
+    }
+    h->request_count = kept;
+}
+static inline void cons_find(const struct cons *c, struct host_request *r) {
+    for (int i = 0; i < c->h->request_count; i++) {
+        const struct host_request *other = &c->h->requests[i];
+        if (other->conn == r->conn && other->header.correlation == r->header.correlation)
+            r->index = i;
+    }
 }
 
 /* ---- what the application does ---- */
@@ -192,7 +207,8 @@ static inline size_t cons_batch(uint8_t *out, int64_t base, int32_t count, int32
     enum { TIME = 1700000000 };
     uint8_t *at = out + SL_RECORD_HEADER_SIZE;
     for (int32_t i = 0; i < count; i++) {
-        struct sl_record_in r = {.value = (const uint8_t *)"value", .key_size = -1, .value_size = 5};
+        struct sl_record_in r = {
+            .value = (const uint8_t *)"value", .key_size = -1, .value_size = 5};
         at += sl_batch_write_record(at, &r, 0, i);
     }
     struct sl_batch_summary s = {.base_timestamp = TIME,
@@ -209,7 +225,8 @@ static inline size_t cons_batch(uint8_t *out, int64_t base, int32_t count, int32
     sl_bytes_put32(out + SL_RECORD_LEADER_EPOCH, 5);
     sl_bytes_put32(out + SL_RECORD_LAST_DELTA, (uint32_t)last_delta);
     sl_bytes_put32(out + SL_RECORD_COUNT, (uint32_t)count);
-    uint32_t crc = sl_crc32c(0, out + SL_RECORD_ATTRIBUTES, (size_t)(at - out) - SL_RECORD_ATTRIBUTES);
+    uint32_t crc =
+        sl_crc32c(0, out + SL_RECORD_ATTRIBUTES, (size_t)(at - out) - SL_RECORD_ATTRIBUTES);
     sl_bytes_put32(out + SL_RECORD_CRC, crc);
     return (size_t)(at - out);
 }
@@ -430,21 +447,21 @@ struct cons_found {
     bool omit;
 };
 /* The i-th partition asked for is answered with found[i], in another order than asked. */
-static inline struct sl_array cons_lookup_entries(const struct cons_lookup *lookup,
-                                                  const struct cons_found *found,
-                                                  struct sl_list_offsets_topic_response *topics,
-                                                  struct sl_list_offsets_partition_response *parts) {
+static inline struct sl_array
+cons_lookup_entries(const struct cons_lookup *lookup, const struct cons_found *found,
+                    struct sl_list_offsets_topic_response *topics,
+                    struct sl_list_offsets_partition_response *parts) {
     int32_t count = 0;
     for (int i = lookup->count - 1; i >= 0; i--) {
         if (found[i].omit) continue;
         topics[count].name = sl_bytes_str(lookup->parts[i].topic);
         topics[count].partitions = (struct sl_array){&parts[count], 1};
-        parts[count] = (struct sl_list_offsets_partition_response){
-            .partition = lookup->parts[i].partition,
-            .error_code = found[i].code,
-            .timestamp = -1,
-            .offset = found[i].offset,
-            .leader_epoch = -1};
+        parts[count] =
+            (struct sl_list_offsets_partition_response){.partition = lookup->parts[i].partition,
+                                                        .error_code = found[i].code,
+                                                        .timestamp = -1,
+                                                        .offset = found[i].offset,
+                                                        .leader_epoch = -1};
         count++;
     }
     return (struct sl_array){topics, count};

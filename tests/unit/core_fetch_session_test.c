@@ -14,7 +14,8 @@ static void open_with(struct cons *c, int32_t count) {
 }
 static bool has_part(const struct cons_part *parts, int count, int32_t partition, int64_t offset) {
     for (int i = 0; i < count; i++)
-        if (parts[i].partition == partition && (offset < 0 || parts[i].offset == offset)) return true;
+        if (parts[i].partition == partition && (offset < 0 || parts[i].offset == offset))
+            return true;
     return false;
 }
 

@@ -420,7 +420,7 @@ static void for_want_of_room_a_cut_batch_waits(void **state) {
         while (cons_waiting(&c) > 0) {
             struct cons_fetch fetch = cons_next(&c);
             struct cons_answer *a = cons_answer(77);
-            if (fetch.count > 0) cons_add_batch(a, 0, 0)->size -= 1;
+            cons_add_batch(a, 0, 0)->size -= 1;
             asked++;
             cons_reply(&c, &fetch, a);
         }
@@ -465,8 +465,8 @@ static void what_passes_is_tried_again_at_a_bounded_pace(void **state) {
 static void what_does_not_pass_is_told_once(void **state) {
     (void)state;
     static const int16_t codes[] = {SLUICE_KAFKA_TOPIC_AUTHORIZATION_FAILED,
-                                    SLUICE_KAFKA_CORRUPT_MESSAGE,
-                                    SLUICE_KAFKA_UNSUPPORTED_VERSION, 999};
+                                    SLUICE_KAFKA_CORRUPT_MESSAGE, SLUICE_KAFKA_UNSUPPORTED_VERSION,
+                                    999};
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
         struct cons c;
         open_with(&c, 2);
@@ -494,8 +494,7 @@ static void hints_are_followed_at_once(void **state) {
     open_with(&c, 2);
     struct cons_fetch fetch = cons_next(&c);
     struct cons_answer *a = cons_answer(77);
-    cons_add(a, 0, SLUICE_KAFKA_NOT_LEADER_OR_FOLLOWER, -1)->hint =
-        (struct sl_leader_hint){2, 6};
+    cons_add(a, 0, SLUICE_KAFKA_NOT_LEADER_OR_FOLLOWER, -1)->hint = (struct sl_leader_hint){2, 6};
     cons_reply(&c, &fetch, a);
     struct cons_fetch other = cons_next(&c);
     assert_string_equal(other.r.conn->host, "b2");
@@ -541,11 +540,9 @@ static void hints_in_a_circle_are_not_hot(void **state) {
         while (cons_waiting(&c) > 0) {
             struct cons_fetch fetch = cons_next(&c);
             struct cons_answer *a = cons_answer(77);
-            if (fetch.count > 0) {
-                bool is_first = strcmp(fetch.r.conn->host, "b1") == 0;
-                cons_add(a, 0, SLUICE_KAFKA_NOT_LEADER_OR_FOLLOWER, -1)->hint =
-                    (struct sl_leader_hint){is_first ? 2 : 1, epoch++};
-            }
+            bool is_first = strcmp(fetch.r.conn->host, "b1") == 0;
+            cons_add(a, 0, SLUICE_KAFKA_NOT_LEADER_OR_FOLLOWER, -1)->hint =
+                (struct sl_leader_hint){is_first ? 2 : 1, epoch++};
             asked++;
             cons_reply(&c, &fetch, a);
         }
@@ -634,8 +631,10 @@ static void a_refused_topic_is_told_and_can_be_tried_again(void **state) {
     cons_create(&c);
     const int64_t offsets[] = {0, SL_OFFSET_LATEST};
     for (int i = 0; i < 2; i++) {
-        if (i == 0) cons_assign(&c, 1, 0);
-        else assert_int_equal(cons_seek(&c, 0, offsets[i]), 0);
+        if (i == 0)
+            cons_assign(&c, 1, 0);
+        else
+            assert_int_equal(cons_seek(&c, 0, offsets[i]), 0);
         cons_advance(&c, 1300);
         cons_expect_error(&c, SLUICE_KAFKA_TOPIC_AUTHORIZATION_FAILED);
         int frames = c.h->frames;

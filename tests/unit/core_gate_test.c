@@ -789,7 +789,7 @@ struct model {
     int64_t base;     /* where the last seek went */
     int64_t position; /* next to come */
     bool paused;
-    bool exact; /* false once a slice went back with marks while others were in hand */
+    bool exact;    /* false once a slice went back with marks while others were in hand */
     uint32_t turn; /* rises with each seek: slices of before are stale */
     bool done[MODEL_OFFSETS];
 };
@@ -840,8 +840,8 @@ static void step_take(struct program *p) {
     assert_false(m->paused);
     assert_int_equal(slice->from, m->position);
     m->position = slice->next_offset;
-    p->hand[p->hand_count++] = (struct model_hand){slice, slice->partition, m->turn, slice->from,
-                                                   slice->next_offset};
+    p->hand[p->hand_count++] =
+        (struct model_hand){slice, slice->partition, m->turn, slice->from, slice->next_offset};
 }
 static void step_seek(struct program *p) {
     int32_t partition = (int32_t)sl_rng_below(&p->rng, PARTS);
@@ -855,7 +855,8 @@ static void step_pause(struct program *p) {
 }
 static void step_mark(struct program *p, struct model_hand *hand) {
     struct model *m = &p->parts[hand->partition];
-    int64_t to = hand->from + (int64_t)sl_rng_below(&p->rng, (uint64_t)(hand->next - hand->from) + 1);
+    int64_t to =
+        hand->from + (int64_t)sl_rng_below(&p->rng, (uint64_t)(hand->next - hand->from) + 1);
     int rv = sl_gate_mark(p->f.gate, hand->slice, to);
     assert_int_equal(rv, hand->turn == m->turn ? 0 : SLUICE_ERR_STALE);
     if (rv != 0) return;
@@ -931,15 +932,24 @@ static void run_program(uint64_t seed, bool with_failures) {
         struct model_hand *hand =
             p.hand_count == 0 ? NULL : &p.hand[sl_rng_below(&p.rng, (uint64_t)p.hand_count)];
         uint64_t dice = sl_rng_below(&p.rng, 100);
-        if (dice < 35) step_feed(&p);
-        else if (dice < 65) step_take(&p);
-        else if (dice < 67) step_seek(&p);
-        else if (dice < 70) step_pause(&p);
-        else if (hand == NULL) continue;
-        else if (dice < 82) step_mark(&p, hand);
-        else if (dice < 93) step_give(&p, hand);
-        else if (dice < 95) step_rewind(&p, hand);
-        else step_untake(&p, hand);
+        if (dice < 35)
+            step_feed(&p);
+        else if (dice < 65)
+            step_take(&p);
+        else if (dice < 67)
+            step_seek(&p);
+        else if (dice < 70)
+            step_pause(&p);
+        else if (hand == NULL)
+            continue;
+        else if (dice < 82)
+            step_mark(&p, hand);
+        else if (dice < 93)
+            step_give(&p, hand);
+        else if (dice < 95)
+            step_rewind(&p, hand);
+        else
+            step_untake(&p, hand);
         check_program(&p);
     }
     test_memory_fail_at(&p.f.memory, 0);

@@ -26,7 +26,8 @@ static const char *judge_records(struct sl_exchange *x, const uint8_t *data,
     } else {
         sl_batch_read_start(&walk, info, records, size);
         while ((rv = sl_batch_read_next(&walk, &record)) == 1)
-            if (record.offset != info->base_offset + count++) wrong = "offset deltas are not 0 … n-1";
+            if (record.offset != info->base_offset + count++)
+                wrong = "offset deltas are not 0 … n-1";
         if (rv != 0) wrong = "a record is malformed, or the record count is wrong";
     }
     sl_writer_deinit(&scratch);
@@ -110,7 +111,8 @@ static bool produce_partition(struct sl_exchange *x, struct sl_cluster_topic *to
         code = sl_cluster_judge_leader(&x->c->cluster, p, x->self, -1);
         const char *wrong = code != 0 ? NULL : judge_batch(x, &asked->records, &info, &code);
         if (wrong != NULL) {
-            sl_machine_complain(x->c, "Produce %s-%d: %s", topic->name, (int)asked->partition, wrong);
+            sl_machine_complain(x->c, "Produce %s-%d: %s", topic->name, (int)asked->partition,
+                                wrong);
             out->error_message = sl_bytes_str(wrong);
         }
         if (code == 0) code = append_batch(x, p, &asked->records, &info, &out->base_offset);

@@ -105,11 +105,9 @@ static bool gather_list(struct fetch_gather *g, struct sl_fetch_response *m) {
     for (int32_t t = 0; t < g->request->topics.count; t++) {
         const struct sl_fetch_topic *asked =
             (const struct sl_fetch_topic *)g->request->topics.items + t;
-        struct sl_fetch_topic_response *out =
-            (struct sl_fetch_topic_response *)m->topics.items + t;
+        struct sl_fetch_topic_response *out = (struct sl_fetch_topic_response *)m->topics.items + t;
         int code;
-        struct sl_cluster_topic *topic =
-            find_fetch_topic(g, asked->name, &asked->topic_id, &code);
+        struct sl_cluster_topic *topic = find_fetch_topic(g, asked->name, &asked->topic_id, &code);
         out->name = asked->name;
         out->topic_id = asked->topic_id;
         if (!sl_machine_array(x, &out->partitions, asked->partitions.count,
@@ -211,9 +209,9 @@ static int update_session(struct sl_exchange *x, struct sl_session **out, bool *
                                      &change);
             if (rv != 0) return rv;
             if (!*full && change == SL_SESSION_SAME)
-                sl_machine_complain(x->c, "Fetch: partition %d is listed without a change",
-                                    (int)((const struct sl_fetch_partition *)
-                                              topic->partitions.items)[i].partition);
+                sl_machine_complain(
+                    x->c, "Fetch: partition %d is listed without a change",
+                    (int)((const struct sl_fetch_partition *)topic->partitions.items)[i].partition);
         }
     }
     for (int32_t t = 0; t < request->forgotten_topics.count; t++) {
@@ -234,7 +232,8 @@ static void point_records(struct sl_exchange *x, struct sl_fetch_response *m) {
     for (size_t i = 0; i < a->held_count; i++)
         a->pieces[i] = (struct sl_iov){a->held[i]->data, (size_t)a->held[i]->size};
     for (int32_t t = 0; t < m->topics.count; t++) {
-        struct sl_fetch_topic_response *topic = (struct sl_fetch_topic_response *)m->topics.items + t;
+        struct sl_fetch_topic_response *topic =
+            (struct sl_fetch_topic_response *)m->topics.items + t;
         for (int32_t i = 0; i < topic->partitions.count; i++) {
             struct sl_records *r =
                 &((struct sl_fetch_partition_response *)topic->partitions.items + i)->records;
@@ -286,7 +285,8 @@ enum sl_handled sl_handle_fetch(struct sl_exchange *x) {
             return SL_HANDLED;
         }
         x->session_id = session == NULL ? 0 : session->id;
-        x->until = x->c->now + (int64_t)(request->max_wait_ms > 0 ? request->max_wait_ms : 0) * 1000000;
+        x->until =
+            x->c->now + (int64_t)(request->max_wait_ms > 0 ? request->max_wait_ms : 0) * 1000000;
         if (x->until == 0) x->until = 1;
     }
     return gather_answer(x);

@@ -63,16 +63,17 @@ static void look_offset_up(struct sl_exchange *x, const struct sl_cluster_partit
         out->offset = log->start;
         out->leader_epoch = sl_log_epoch_of(log, log->start);
         return;
-    case SL_LIST_OFFSETS_MAX_TIMESTAMP: find_max_time(x, log, out); break;
+    case SL_LIST_OFFSETS_MAX_TIMESTAMP:
+        find_max_time(x, log, out);
+        break;
     default:
         if (timestamp >= 0) find_time(x, log, timestamp, out);
     }
     if (out->offset >= 0) out->leader_epoch = sl_log_epoch_of(log, out->offset);
 }
 
-static void answer_offset(struct sl_exchange *x, struct sl_cluster_topic *topic,
-                          struct sl_str name, int code,
-                          const struct sl_list_offsets_partition *asked,
+static void answer_offset(struct sl_exchange *x, struct sl_cluster_topic *topic, struct sl_str name,
+                          int code, const struct sl_list_offsets_partition *asked,
                           struct sl_list_offsets_partition_response *out) {
     bool execute;
     int forced = sl_machine_forced(x, name, asked->partition, &execute);

@@ -101,9 +101,9 @@ enum sl_handled sl_handle_metadata(struct sl_exchange *x) {
     uint32_t at = 0;
     for (int32_t i = 0; i < count; i++) {
         out[i].authorized_operations = INT32_MIN;
-        bool ok = all ? fill_metadata_topic(x, sl_map_next(&cluster->by_name, &at, NULL), &out[i])
-                      : answer_metadata_topic(x, &asked[i], request->allow_auto_topic_creation,
-                                              &out[i]);
+        bool ok =
+            all ? fill_metadata_topic(x, sl_map_next(&cluster->by_name, &at, NULL), &out[i])
+                : answer_metadata_topic(x, &asked[i], request->allow_auto_topic_creation, &out[i]);
         if (!ok) return SL_HANDLED_CLOSE;
     }
     return SL_HANDLED;

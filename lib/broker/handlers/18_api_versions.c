@@ -34,8 +34,8 @@ enum sl_handled sl_handle_api_versions(struct sl_exchange *x) {
     const struct sl_api *api;
     for (int i = 0; (api = sl_api_at(i)) != NULL; i++)
         if (x->self->caps[api->key] >= api->broker_min)
-            ranges[count++] = (struct sl_api_versions_range){api->key, api->broker_min,
-                                                             x->self->caps[api->key]};
+            ranges[count++] =
+                (struct sl_api_versions_range){api->key, api->broker_min, x->self->caps[api->key]};
     m->api_keys.count = count;
     return SL_HANDLED;
 }

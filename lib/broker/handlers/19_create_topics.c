@@ -7,12 +7,16 @@
 
 static const char *explain_refusal(int code) {
     switch (code) {
-    case SLUICE_KAFKA_TOPIC_ALREADY_EXISTS: return "the topic exists already";
-    case SLUICE_KAFKA_INVALID_TOPIC_EXCEPTION: return "the name is not a legal topic name";
-    case SLUICE_KAFKA_INVALID_PARTITIONS: return "the number of partitions must be above 0";
+    case SLUICE_KAFKA_TOPIC_ALREADY_EXISTS:
+        return "the topic exists already";
+    case SLUICE_KAFKA_INVALID_TOPIC_EXCEPTION:
+        return "the name is not a legal topic name";
+    case SLUICE_KAFKA_INVALID_PARTITIONS:
+        return "the number of partitions must be above 0";
     case SLUICE_KAFKA_INVALID_REPLICATION_FACTOR:
         return "the replication factor must be above 0 and at most the number of brokers";
-    default: return "the topic was not created";
+    default:
+        return "the topic was not created";
     }
 }
 
