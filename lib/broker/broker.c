@@ -133,7 +133,7 @@ void sl_broker_run(struct sl_broker_cluster *c) {
         if (a->due == 0 || a->due > c->now) continue;
         a->due = 0;
         link->wants_send = true;
-        sl_machine_want_output(link);
+        sl_links_want_output(link);
     }
 }
 
@@ -205,7 +205,7 @@ void sl_broker_set_state(struct sl_broker_cluster *c, int32_t id, enum sl_broker
         if (state == SL_BROKER_DOWN) sl_links_close(link, true);
         if (state != SL_BROKER_UP) continue;
         sl_links_process(link);
-        if (!sl_list_is_empty(&link->answers)) sl_machine_want_output(link);
+        if (!sl_list_is_empty(&link->answers)) sl_links_want_output(link);
     }
     if (state == SL_BROKER_UP) c->cluster.changes++; /* what waited at a frozen node is looked at */
 }

@@ -67,7 +67,7 @@ void sl_links_destroy(struct sl_machine_link *link) {
     sl_alloc_free(c->alloc, link, sizeof *link);
 }
 
-void sl_machine_want_output(struct sl_machine_link *link) {
+void sl_links_want_output(struct sl_machine_link *link) {
     if (!sl_list_is_linked(&link->output)) sl_list_push_back(&link->c->outputs, &link->output);
 }
 
@@ -78,7 +78,7 @@ void sl_links_close(struct sl_machine_link *link, bool abrupt) {
     link->abrupt = abrupt;
     link->wants_send = false;
     link->in_size = 0;
-    sl_machine_want_output(link);
+    sl_links_want_output(link);
 }
 
 static struct sl_machine_link *find_link(const struct sl_broker_cluster *c, uint32_t id) {

@@ -220,7 +220,7 @@ static void send_answer(struct sl_exchange *x) {
     a->due = x->fault.kind == SL_FAULT_DELAY ? c->now + (int64_t)x->fault.delay_ms * 1000000 : 0;
     sl_list_push_back(&link->answers, &a->node);
     link->wants_send = true;
-    sl_machine_want_output(link);
+    sl_links_want_output(link);
     sl_machine_drop(x);
 }
 

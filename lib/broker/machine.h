@@ -143,7 +143,7 @@ void sl_machine_request(struct sl_machine_link *link, const uint8_t *frame, size
 /* Looks again at one that waits. */
 void sl_machine_resume(struct sl_exchange *x);
 void sl_machine_drop(struct sl_exchange *x);
-void sl_machine_want_output(struct sl_machine_link *link);
+void sl_links_want_output(struct sl_machine_link *link);
 
 /* ---- lies and the bench mode ---- */
 

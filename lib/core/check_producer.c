@@ -8,7 +8,10 @@ static void check_batch(const struct sl_core *core, const struct sl_batch *batch
     const struct sl_partition_produce *pp = &batch->partition->produce;
     SL_ASSERT(!batch->reported && batch->count > 0);
     SL_ASSERT(batch->size > 0 && batch->charged > 0);
-    SL_ASSERT((batch->delivery != NULL) == (core->settings->reports != SL_REPORTS_NONE));
+    /* A record that a call waits for has a report in any case. */
+    bool is_watched = batch->delivery != NULL && batch->delivery->watch != NULL;
+    SL_ASSERT(is_watched ||
+              (batch->delivery != NULL) == (core->settings->reports != SL_REPORTS_NONE));
     SL_ASSERT(batch->delivery == NULL || batch->delivery->tag_cap >= batch->count);
     SL_ASSERT((batch->state == SL_BATCH_OPEN) == (pp->open == batch));
     SL_ASSERT((batch->state == SL_BATCH_IN_FLIGHT) == (batch->entry != NULL));

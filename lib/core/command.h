@@ -107,12 +107,12 @@ struct sl_delivery {
     int code;
     int32_t partition; /* -1: never chosen */
     int32_t count;
-    int64_t base_offset;  /* -1: not told */
-    int64_t timestamp_ms; /* of the first record, or the append time; -1: not told */
-    const char *topic;    /* interned, lives as long as the client's shell */
+    int64_t base_offset;    /* -1: not told */
+    int64_t timestamp_ms;   /* of the first record, or the append time; -1: not told */
+    const char *topic;      /* interned, lives as long as the client's shell */
     struct sl_watch *watch; /* owned: of the call that waits for it; NULL: it is for all */
-    uint64_t *tags;       /* owned, `count` of tag_cap, in offset order; NULL without reports */
-    int32_t tag_cap;      /* 0 with chunk */
+    uint64_t *tags;         /* owned, `count` of tag_cap, in offset order; NULL without reports */
+    int32_t tag_cap;        /* 0 with chunk */
 };
 
 struct sl_fetched;
@@ -126,9 +126,9 @@ struct sl_slice {
     uint32_t epoch;
     const char *topic; /* gate, once handed out: interned, lives as long as the gate … */
     int32_t partition; /* … whatever the slot is used for meanwhile */
-    bool moved; /* `from` need not be where the slice before ends: auto.offset.reset led there, or
+    bool moved;   /* `from` need not be where the slice before ends: auto.offset.reset led there, or
                  * what lies between is processed (sl_gate_untake) */
-    int64_t from;           /* offset asked for: records before it are skipped */
+    int64_t from; /* offset asked for: records before it are skipped */
     int64_t next_offset;    /* position after this slice */
     int64_t high_watermark; /* -1: unknown */
     int64_t last_stable;    /* -1: unknown */

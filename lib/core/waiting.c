@@ -59,8 +59,8 @@ bool sl_waiting_put(struct sl_core *core, struct sl_batching *t, const struct sl
     uint32_t size = (sl_staging_run_min(core->settings) + 7) & ~7U;
     if (size < r->size) size = r->size;
     int64_t since = from->since != 0 ? from->since : core->now;
-    struct sl_chunk *chunk = open_waiting(core, t->topic, from, since, size,
-                                          (r->flags & SL_STAGED_WATCHED) != 0);
+    struct sl_chunk *chunk =
+        open_waiting(core, t->topic, from, since, size, (r->flags & SL_STAGED_WATCHED) != 0);
     if (chunk == NULL) return false;
     if (chunk->size > 0) size = r->size;
     struct sl_staged_record *copy = sl_staging_record(chunk, chunk->size);

@@ -183,7 +183,6 @@ static void run_produce(const struct bench_setup *setup) {
 static sluice_client *open_consumer(const struct bench_setup *setup) {
     struct settings settings = {.count = 0};
     sluice_offsets *start = sluice_offsets_create();
-    add_setting(&settings, "enable.auto.commit", "false");
     add_setting(&settings, "auto.offset.reset", "earliest");
     add_setting(&settings, "check.crcs", "true");
     sluice_client *client = open_client(SLUICE_CONSUMER, &settings, setup);

@@ -228,8 +228,8 @@ static void commands_of_other_roles_are_refused(void **state) {
         enum sl_role role;
         enum sl_command_kind kind;
     } cases[] = {
-        {SL_ROLE_ADMIN, SL_COMMAND_FLUSH},      {SL_ROLE_ADMIN, SL_COMMAND_SEEK},
-        {SL_ROLE_ADMIN, SL_COMMAND_ASSIGN},     {SL_ROLE_CONSUMER, SL_COMMAND_FLUSH},
+        {SL_ROLE_ADMIN, SL_COMMAND_FLUSH},    {SL_ROLE_ADMIN, SL_COMMAND_SEEK},
+        {SL_ROLE_ADMIN, SL_COMMAND_ASSIGN},   {SL_ROLE_CONSUMER, SL_COMMAND_FLUSH},
         {SL_ROLE_PRODUCER, SL_COMMAND_PAUSE}, {SL_ROLE_PRODUCER, SL_COMMAND_SEEK},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
