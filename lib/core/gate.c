@@ -215,12 +215,18 @@ int sl_gate_mark(struct sl_gate *g, struct sl_slice *slice, int64_t offset) {
     return 0;
 }
 
+/* What lies behind the slice waits in the queue, or has still to come: it was not handed out, or
+ * was untaken too. */
+static bool is_next_behind(struct sl_gate_slot *slot, const struct sl_slice *slice) {
+    struct sl_list *node = sl_list_peek(&slot->queue);
+    if (slot->position == slice->next_offset) return true;
+    return node != NULL && SL_LIST_OF(node, struct sl_slice, node)->moved;
+}
+
 int sl_gate_untake(struct sl_gate *g, struct sl_slice *slice, int64_t from) {
     struct sl_gate_slot *slot = sl_gate_current(g, slice);
     if (slot == NULL) return SLUICE_ERR_STALE;
-    /* What lies behind it may be in hand, or processed and given back already. */
-    if (slot->hand.prev != &slice->node || slot->position != slice->next_offset)
-        return SLUICE_ERR_BUSY;
+    if (slot->hand.prev != &slice->node || !is_next_behind(slot, slice)) return SLUICE_ERR_BUSY;
     SL_ASSERT(!slice->given && from <= slice->next_offset);
     if (from > slice->marked) slice->marked = from;
     advance_finished(g, slot);

@@ -139,7 +139,7 @@ void sl_sender_on_recreated(struct sl_core *core, struct sl_topic *topic) {
     for (int32_t i = 0; i < topic->partition_count; i++) {
         struct sl_partition *p = topic->partitions[i];
         if (!p->produce.is_set_up) continue;
-        sl_sequences_reset(core, p, SLUICE_ERR_MAYBE_WRITTEN);
+        sl_sequences_restart(core, p, SLUICE_ERR_MAYBE_WRITTEN);
         sl_sender_place(core, p);
     }
 }

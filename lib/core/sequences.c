@@ -147,7 +147,7 @@ void sl_sequences_reset(struct sl_core *core, struct sl_partition *p, int code) 
 }
 
 void sl_sequences_restart(struct sl_core *core, struct sl_partition *p, int code) {
-    if (is_identity_current(core, p)) sl_producer_id_bump(core, "the broker refused a sequence");
+    if (is_identity_current(core, p)) sl_producer_id_bump(core, "a partition's sequences start over");
     sl_sequences_reset(core, p, code);
 }
 

@@ -91,7 +91,7 @@ static void poll_for(sluice_client *consumer, int64_t ms, bool until_read) {
 }
 
 static sluice_client *open_consumer(const struct verify_options *options) {
-    static const char *const settings[] = {"enable.auto.commit", "false", NULL};
+    static const char *const settings[] = {NULL};
     sluice_client *consumer = verify_open(options, SLUICE_CONSUMER, settings);
     int rv = verify_assign_all(consumer, &options->plan);
     if (rv != 0) verify_complain("assign: %s", sluice_error_text(rv));

@@ -85,7 +85,7 @@ static void read_all(sluice_client *consumer, struct verify_checker *checker) {
 }
 
 int verify_consume(const struct verify_options *options) {
-    static const char *const settings[] = {"enable.auto.commit", "false", NULL};
+    static const char *const settings[] = {NULL};
     static struct verify_ledger ledger;
     static struct verify_checker checker;
     if (verify_ledger_read(&ledger, options->ledger_path) != 0) return 1;

@@ -381,8 +381,8 @@ static inline void cons_fill_entry(const struct cons *c, const struct cons_entry
     p->records = (struct sl_records){.data = entry->data, .size = (int32_t)entry->size};
 }
 /* Frees the answer. */
-static inline void cons_reply(struct cons *c, const struct cons_fetch *fetch,
-                              struct cons_answer *a) {
+static inline void cons_send(struct cons *c, const struct cons_fetch *fetch,
+                             struct cons_answer *a) {
     static struct sl_fetch_topic_response topics[CONS_PARTS];
     static struct sl_fetch_partition_response parts[CONS_PARTS];
     struct sl_fetch_response m;
@@ -395,6 +395,10 @@ static inline void cons_reply(struct cons *c, const struct cons_fetch *fetch,
     m.node_endpoints = (struct sl_array){a->endpoints, a->endpoint_count};
     host_reply(c->h, &fetch->r, &m);
     free(a);
+}
+static inline void cons_reply(struct cons *c, const struct cons_fetch *fetch,
+                              struct cons_answer *a) {
+    cons_send(c, fetch, a);
     cons_turn(c);
 }
 

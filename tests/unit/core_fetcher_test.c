@@ -187,15 +187,7 @@ static void data_before_an_error_is_not_lost(void **state) {
     struct cons_fetch fetch = cons_next(&c);
     struct cons_answer *a = cons_answer(77);
     cons_add_batch(a, 0, 0);
-    static struct sl_fetch_topic_response topic;
-    static struct sl_fetch_partition_response part;
-    cons_fill_entry(&c, &a->entries[0], &topic, &part);
-    struct sl_fetch_response m;
-    sl_codec_defaults(&sl_fetch_response_type, &m);
-    m.session_id = 77;
-    m.topics = (struct sl_array){&topic, 1};
-    host_reply(c.h, &fetch.r, &m); /* data; then, within the same turn, the topic is refused */
-    free(a);
+    cons_send(&c, &fetch, a); /* data; then, within the same turn, the topic is refused */
     sl_fetcher_on_refused(c.h->core, cons_core(&c, 0)->topic,
                           SLUICE_KAFKA_TOPIC_AUTHORIZATION_FAILED);
     cons_turn(&c);
@@ -225,6 +217,19 @@ static void an_answer_of_before_a_seek_is_dropped(void **state) {
     cons_expect(&c, 0, 0, 10);
     cons_expect_nothing(&c);
     cons_expect_whole_account(&c);
+    /* Nor what has arrived and is not checked yet. */
+    fetch = cons_next(&c);
+    a = cons_answer(77);
+    cons_add_batch(a, 0, 10);
+    cons_add_batch(a, 1, 10);
+    cons_send(&c, &fetch, a);
+    cons_seek(&c, 0, 3);
+    cons_seek(&c, 1, 10);
+    cons_turn(&c);
+    cons_expect_nothing(&c);
+    cons_expect_whole_account(&c);
+    reply_batch(&c, 1, 10);
+    cons_expect(&c, 1, 10, 20);
     /* An error of before does not count either. */
     fetch = cons_next(&c);
     cons_seek(&c, 0, 500);

@@ -206,6 +206,25 @@ static void what_passes_is_asked_again(void **state) {
     }
 }
 
+/* A broker and metadata that disagree for as long as it takes. */
+static void asking_again_is_not_hot(void **state) {
+    (void)state;
+    struct cons c;
+    start_as(&c, SL_ROLE_ADMIN);
+    struct sl_op *op = ask_latest(&c, 10000);
+    int asked = 0;
+    for (int i = 0; i < 990; i++) {
+        while (cons_waiting_lookups(&c) > 0) {
+            reply_one(&c, SLUICE_KAFKA_NOT_LEADER_OR_FOLLOWER, -1);
+            asked++;
+        }
+        host_advance(c.h, 10);
+    }
+    assert_int_equal(op->state, SL_OP_PENDING);
+    assert_in_range(asked, 8, 16); /* 100 ms doubled up to 1 s */
+    end_core(&c);
+}
+
 static void what_does_not_pass_is_told_for_each(void **state) {
     (void)state;
     struct cons c;
@@ -454,6 +473,7 @@ int main(void) {
         cmocka_unit_test(each_leader_is_asked_once),
         cmocka_unit_test(a_time_beyond_the_end_is_the_end),
         cmocka_unit_test(what_passes_is_asked_again),
+        cmocka_unit_test(asking_again_is_not_hot),
         cmocka_unit_test(what_does_not_pass_is_told_for_each),
         cmocka_unit_test(odd_entries_are_ignored),
         cmocka_unit_test(leaders_are_waited_for),
