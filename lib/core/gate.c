@@ -269,25 +269,22 @@ void sl_gate_leave_code(struct sl_gate *g, int code) { g->left_code = code; }
 
 /* ---- I/O side ---- */
 
-/* True: it can be handed out. */
-static bool queue_slice(struct sl_gate *g, struct sl_slice *slice) {
+static void queue_slice(struct sl_gate *g, struct sl_slice *slice) {
     struct sl_gate_slot *slot = slice->slot < g->slot_count ? sl_gate_current(g, slice) : NULL;
     if (slot == NULL || slot->stopped) {
         sl_gate_slots_release_bytes(g, slice);
         sl_gate_slots_release_node(g, slice);
-        return false;
+        return;
     }
     if (slice->high_watermark >= 0) slot->high_watermark = slice->high_watermark;
     if (slice->last_stable >= 0) slot->last_stable = slice->last_stable;
     if (slot->position < 0 && slice->from >= 0) move_slot(g, slot, slice->from);
     sl_list_push_back(&slot->queue, &slice->node);
     sl_gate_slots_update(g, slot);
-    return !slot->paused;
 }
 
 bool sl_gate_on_fetched(struct sl_gate *g, struct sl_list *fetched) {
     struct sl_list *node;
-    bool news = false;
     while ((node = sl_list_pop_front(fetched)) != NULL) {
         struct sl_fetched *f = SL_LIST_OF(node, struct sl_fetched, node);
         int32_t count = f->slice_count; /* f goes with its last slice */
@@ -295,11 +292,11 @@ bool sl_gate_on_fetched(struct sl_gate *g, struct sl_list *fetched) {
         f->slices_left = f->nodes_left = count;
         for (int32_t i = 0; i < count; i++) {
             f->slices[i].owner = f;
-            if (queue_slice(g, &f->slices[i])) news = true;
+            queue_slice(g, &f->slices[i]);
         }
     }
     shed_paused(g);
-    return news || is_held(g);
+    return g->freed != 0 || !sl_list_is_empty(&g->orders);
 }
 
 void sl_gate_on_news(struct sl_gate *g, struct sl_list *news) {

@@ -84,9 +84,9 @@ int64_t sl_gate_finished(const struct sl_gate *g, const char *topic, int32_t par
 
 /* ---- I/O side ---- */
 
-/* Takes fetched answers; stale slices are dropped here. True: a poll may return something new. What
- * is dropped comes back by take_orders and take_returned at once: they follow this call before the
- * I/O thread sleeps. News are taken before the answers of the same turn. */
+/* Takes fetched answers; stale slices are dropped here. News are taken before the answers of the same
+ * turn. True: core has something to take at once (take_orders, take_returned), and must not sleep
+ * before: what was dropped may be all the room there is. */
 bool sl_gate_on_fetched(struct sl_gate *g, struct sl_list *fetched);
 void sl_gate_on_news(struct sl_gate *g, struct sl_list *news);
 /* Orders for core, struct sl_command. */

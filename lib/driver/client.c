@@ -339,6 +339,8 @@ void sl_client_free(struct sluice_client *c) {
     sl_client_counts(c, &before);
     sl_outbox_lock(&c->outbox);
     bool first = note_close(c);
+    c->freeing = true;
+    while (c->pokers > 0) (void)sl_inbox_mail_wait(&c->outbox.mail, SL_NEVER);
     sl_outbox_unlock(&c->outbox);
     if (first) start_close(c, 0);
     c->magic = CLIENT_GONE;

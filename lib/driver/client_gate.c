@@ -12,21 +12,29 @@ static bool is_gate_forked(const struct sluice_client *c) {
     return c->fork_generation != sl_forked_generation;
 }
 
-/* After a change of the gate. The core is NULL only once free has begun its last steps, and then
- * for good. */
-static void poke_after_gate(struct sluice_client *c, int rv, bool alive) {
-    if (rv == 0 && alive) sl_client_poke(c);
-    sl_outbox_signal(&c->outbox);
+/* Held. True: there is a loop to be poked, and free waits until poke_after_gate has. Batches may
+ * be given back by any thread while another one frees the client. */
+static bool claim_poke(struct sluice_client *c) {
+    bool alive = c->outbox.state != SL_OUTBOX_CLOSED && !c->freeing;
+    c->pokers += alive;
+    return alive;
 }
 
-/* Held. */
-static bool is_client_alive(const struct sluice_client *c) {
-    return c->outbox.state != SL_OUTBOX_CLOSED;
+/* After a change of the gate. */
+static void poke_after_gate(struct sluice_client *c, int rv, bool claimed) {
+    if (claimed) {
+        if (rv == 0) sl_client_poke(c);
+        sl_outbox_lock(&c->outbox);
+        bool last = --c->pokers == 0 && c->freeing;
+        if (last) sl_inbox_mail_tell(&c->outbox.mail);
+        sl_outbox_unlock(&c->outbox);
+    }
+    sl_outbox_signal(&c->outbox);
 }
 
 int sl_client_assign(struct sluice_client *c, const struct sl_offsets *list) {
     sl_outbox_lock(&c->outbox);
-    bool alive = is_client_alive(c);
+    bool alive = claim_poke(c);
     int rv = alive ? sl_gate_assign(c->outbox.gate, list) : SLUICE_ERR_CLOSED;
     sl_outbox_unlock(&c->outbox);
     poke_after_gate(c, rv, alive);
@@ -35,7 +43,7 @@ int sl_client_assign(struct sluice_client *c, const struct sl_offsets *list) {
 
 int sl_client_seek(struct sluice_client *c, const struct sl_offsets *list) {
     sl_outbox_lock(&c->outbox);
-    bool alive = is_client_alive(c);
+    bool alive = claim_poke(c);
     int rv = alive ? sl_gate_seek(c->outbox.gate, list) : SLUICE_ERR_CLOSED;
     sl_outbox_unlock(&c->outbox);
     poke_after_gate(c, rv, alive);
@@ -44,7 +52,7 @@ int sl_client_seek(struct sluice_client *c, const struct sl_offsets *list) {
 
 int sl_client_pause(struct sluice_client *c, const struct sl_offsets *list, bool paused) {
     sl_outbox_lock(&c->outbox);
-    bool alive = is_client_alive(c);
+    bool alive = claim_poke(c);
     int rv = alive ? sl_gate_pause(c->outbox.gate, list, paused) : SLUICE_ERR_CLOSED;
     sl_outbox_unlock(&c->outbox);
     poke_after_gate(c, rv, alive);
@@ -142,9 +150,10 @@ int sl_client_rewind(struct sluice_client *c, struct sl_slice *slice, int64_t of
     if (is_gate_forked(c)) return SLUICE_ERR_FORKED;
     sl_outbox_lock(&c->outbox);
     int rv = check_open_hand(c);
+    bool claimed = rv == 0 && claim_poke(c);
     if (rv == 0) rv = sl_gate_rewind(c->outbox.gate, slice, offset, epoch);
     sl_outbox_unlock(&c->outbox);
-    poke_after_gate(c, rv, rv == 0);
+    poke_after_gate(c, rv, claimed);
     return rv;
 }
 
@@ -152,9 +161,10 @@ int sl_client_untake(struct sluice_client *c, struct sl_slice *slice, int64_t fr
     if (is_gate_forked(c)) return SLUICE_ERR_FORKED;
     sl_outbox_lock(&c->outbox);
     int rv = check_open_hand(c);
+    bool claimed = rv == 0 && claim_poke(c);
     if (rv == 0) rv = sl_gate_untake(c->outbox.gate, slice, from);
     sl_outbox_unlock(&c->outbox);
-    poke_after_gate(c, rv, rv == 0);
+    poke_after_gate(c, rv, claimed);
     sl_inbox_mail_tell(&c->outbox.mail);
     return rv;
 }
@@ -163,9 +173,10 @@ int sl_client_stop(struct sluice_client *c, struct sl_slice *slice, int64_t offs
     if (is_gate_forked(c)) return SLUICE_ERR_FORKED;
     sl_outbox_lock(&c->outbox);
     int rv = check_open_hand(c);
+    bool claimed = rv == 0 && claim_poke(c);
     if (rv == 0) rv = sl_gate_stop(c->outbox.gate, slice, offset);
     sl_outbox_unlock(&c->outbox);
-    poke_after_gate(c, rv, rv == 0);
+    poke_after_gate(c, rv, claimed);
     return rv;
 }
 
@@ -182,7 +193,7 @@ void sl_client_give(struct sluice_client *c, struct sl_slice *const *slices, int
     }
     sl_list_init(&buffers);
     sl_outbox_lock(&c->outbox);
-    bool alive = is_client_alive(c);
+    bool alive = claim_poke(c);
     give_to_gate(c, slices, count);
     if (!alive) sl_gate_take_returned(c->outbox.gate, &buffers, &freed);
     sl_outbox_unlock(&c->outbox);
@@ -194,10 +205,10 @@ void sl_client_give(struct sluice_client *c, struct sl_slice *const *slices, int
 void sl_client_charge(struct sluice_client *c, int64_t bytes) {
     if (is_gate_forked(c)) return;
     sl_outbox_lock(&c->outbox);
-    bool alive = is_client_alive(c);
+    bool claimed = bytes < 0 && claim_poke(c);
     sl_gate_charge(c->outbox.gate, bytes);
     sl_outbox_unlock(&c->outbox);
-    poke_after_gate(c, 0, alive && bytes < 0);
+    poke_after_gate(c, 0, claimed);
 }
 
 void sl_client_leave_code(struct sluice_client *c, int code) {

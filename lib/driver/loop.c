@@ -285,6 +285,7 @@ static void post_client_events(struct sluice_client *c) {
                                   .closed = closed,
                                   .late = closed && is_close_late(c, &events)};
     sl_outbox_post(&c->outbox, &post);
+    c->again |= post.again;
     c->room = false;
     c->closed_posted |= closed;
     sl_events_deinit(&events, &c->alloc);

@@ -86,6 +86,7 @@ struct sl_outbox_post {
     bool room;
     bool closed; /* nothing will follow */
     bool late;   /* with closed: the deadline passed first */
+    bool again;  /* out: the gate has something for core, which must not sleep before */
 };
 void sl_outbox_post(struct sl_outbox *out, struct sl_outbox_post *post);
 /* Orders of the gate, and what came back to it. */

@@ -40,6 +40,8 @@ struct sluice_client {
     struct sl_command *close_command; /* owned until it is posted; reserved for the first close */
     struct sl_op *close_op;           /* owned; travels with it, and comes back when posted */
     struct sl_shell_dump dump;
+    uint32_t pokers; /* outbox mutex: threads on their way to wake the runtime */
+    bool freeing;    /* outbox mutex: nobody may begin to */
 
     /* the loop's */
     struct sl_member member;

@@ -417,6 +417,29 @@ static inline void cons_open_session(struct cons *c, int32_t count, int64_t offs
     cons_reply(c, &fetch, a);
 }
 
+/* ---- common scenes ---- */
+
+/* Partitions 0 … count-1 of "t" assigned at 0, with the session 77 open; the next Fetch waits. */
+static inline void cons_open(struct cons *c, int32_t count) {
+    cons_start(c);
+    cons_assign(c, count, 0);
+    cons_turn(c);
+    cons_open_session(c, count, 0, 77);
+}
+/* The Fetch that waits is answered with one batch, or one code. */
+static inline void cons_reply_batch(struct cons *c, int32_t partition, int64_t base) {
+    struct cons_fetch fetch = cons_next(c);
+    struct cons_answer *a = cons_answer(77);
+    cons_add_batch(a, partition, base);
+    cons_reply(c, &fetch, a);
+}
+static inline void cons_reply_code(struct cons *c, int32_t partition, int16_t code) {
+    struct cons_fetch fetch = cons_next(c);
+    struct cons_answer *a = cons_answer(77);
+    cons_add(a, partition, code, -1);
+    cons_reply(c, &fetch, a);
+}
+
 /* ---- ListOffsets ---- */
 
 struct cons_lookup {
@@ -479,6 +502,12 @@ static inline void cons_reply_lookup(struct cons *c, const struct cons_lookup *l
     m.topics = cons_lookup_entries(lookup, found, topics, parts);
     host_reply(c->h, &lookup->r, &m);
     cons_turn(c);
+}
+/* The look-up that waits, of one partition, is answered so. */
+static inline void cons_found_one(struct cons *c, int16_t code, int64_t offset) {
+    struct cons_lookup lookup = cons_next_lookup(c);
+    assert_int_equal(lookup.count, 1);
+    cons_reply_lookup(c, &lookup, &(struct cons_found){code, offset, false});
 }
 static inline int cons_waiting_lookups(const struct cons *c) {
     return host_count_requests(c->h, SL_API_LIST_OFFSETS);

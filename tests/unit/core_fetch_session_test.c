@@ -1,17 +1,9 @@
 /* Goal: fetch sessions follow KIP-227 to the letter, whatever a broker does with them: full, then
  * only what changed and what is to be forgotten; none at all; lost; refused; answers that leave
- * partitions out or name others. And no Fetch leaves without room, none has to wait for a timer
- * once there is, and no broker is asked more than twenty times a second for nothing.
+ * partitions out or name others; and no broker is asked more than twenty times a second for nothing.
  * Method: Fetch requests are taken apart and answered one by one (core_consumer.h). */
 #include "core_consumer.h"
 
-/* Assigned at 0 with the session 77 open; the next Fetch waits. */
-static void open_with(struct cons *c, int32_t count) {
-    cons_start(c);
-    cons_assign(c, count, 0);
-    cons_turn(c);
-    cons_open_session(c, count, 0, 77);
-}
 static bool has_part(const struct cons_part *parts, int count, int32_t partition, int64_t offset) {
     for (int i = 0; i < count; i++)
         if (parts[i].partition == partition && (offset < 0 || parts[i].offset == offset))
@@ -76,7 +68,7 @@ static void full_then_only_what_changed(void **state) {
 static void what_is_not_wanted_is_forgotten_once(void **state) {
     (void)state;
     struct cons c;
-    open_with(&c, 3);
+    cons_open(&c, 3);
     struct cons_fetch fetch = cons_next(&c);
     cons_pause(&c, 1, true);
     cons_turn(&c);
@@ -105,10 +97,27 @@ static void what_is_not_wanted_is_forgotten_once(void **state) {
     cons_end(&c);
 }
 
+static void without_memory_to_forget_the_session_starts_over(void **state) {
+    (void)state;
+    struct cons c;
+    cons_open(&c, 2);
+    struct cons_fetch fetch = cons_next(&c);
+    cons_pause(&c, 1, true);
+    test_memory_fail_next(&c.h->memory);
+    cons_turn(&c);
+    assert_true(test_memory_has_failed(&c.h->memory));
+    cons_advance(&c, 500);
+    cons_reply(&c, &fetch, cons_answer(77));
+    fetch = cons_next(&c);
+    assert_int_equal(fetch.epoch, 0);
+    assert_int_equal(fetch.count, 1);
+    cons_end(&c);
+}
+
 static void forgotten_and_wanted_again_is_only_listed(void **state) {
     (void)state;
     struct cons c;
-    open_with(&c, 2);
+    cons_open(&c, 2);
     struct cons_fetch fetch = cons_next(&c);
     cons_seek(&c, 0, 40);
     cons_turn(&c);
@@ -150,7 +159,7 @@ static void what_the_first_request_listed_is_forgotten_too(void **state) {
 static void a_session_without_partitions_asks_nothing(void **state) {
     (void)state;
     struct cons c;
-    open_with(&c, 2);
+    cons_open(&c, 2);
     struct cons_fetch fetch = cons_next(&c);
     cons_assign(&c, 0, 0);
     cons_advance(&c, 500);
@@ -172,7 +181,7 @@ static void a_session_without_partitions_asks_nothing(void **state) {
 static void epochs_wrap_to_one(void **state) {
     (void)state;
     struct cons c;
-    open_with(&c, 1);
+    cons_open(&c, 1);
     struct sl_fetch_session *session = cons_core(&c, 0)->session;
     struct cons_fetch fetch = cons_next(&c);
     session->epoch = INT32_MAX;
@@ -231,7 +240,7 @@ static void a_lost_session_starts_over(void **state) {
     };
     for (int i = 0; i < 2; i++) {
         struct cons c;
-        open_with(&c, 2);
+        cons_open(&c, 2);
         struct cons_fetch fetch = cons_next(&c);
         struct cons_answer *a = cons_answer(0);
         a->code = cases[i].code;
@@ -271,7 +280,7 @@ static void errors_of_a_whole_answer_back_off(void **state) {
                                     SLUICE_KAFKA_UNKNOWN_TOPIC_ID, -300};
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
         struct cons c;
-        open_with(&c, 1);
+        cons_open(&c, 1);
         int asked = 0;
         for (int64_t until = c.h->now + 10000 * SL_MS; c.h->now < until; cons_advance(&c, 10)) {
             while (cons_waiting(&c) > 0) {
@@ -292,7 +301,7 @@ static void errors_of_a_whole_answer_back_off(void **state) {
 static void another_session_id_is_not_followed(void **state) {
     (void)state;
     struct cons c;
-    open_with(&c, 1);
+    cons_open(&c, 1);
     struct cons_fetch fetch = cons_next(&c);
     struct cons_answer *a = cons_answer(99);
     cons_add_batch(a, 0, 0);
@@ -312,7 +321,7 @@ static void another_session_id_is_not_followed(void **state) {
 static void a_lost_connection_loses_nothing(void **state) {
     (void)state;
     struct cons c;
-    open_with(&c, 2);
+    cons_open(&c, 2);
     struct cons_fetch fetch = cons_next(&c);
     struct cons_answer *a = cons_answer(77);
     cons_add_batch(a, 0, 0);
@@ -389,7 +398,7 @@ static void an_empty_full_answer_with_a_throttle_is_no_omission(void **state) {
 static void entries_that_nobody_asked_for_are_ignored(void **state) {
     (void)state;
     struct cons c;
-    open_with(&c, 1);
+    cons_open(&c, 1);
     struct cons_fetch fetch = cons_next(&c);
     struct cons_answer *a = cons_answer(77);
     cons_add_batch(a, 2, 0);  /* not assigned */
@@ -407,7 +416,7 @@ static void entries_that_nobody_asked_for_are_ignored(void **state) {
 static void a_malformed_answer_ends_the_connection(void **state) {
     (void)state;
     struct cons c;
-    open_with(&c, 1);
+    cons_open(&c, 1);
     struct cons_fetch fetch = cons_next(&c);
     uint8_t frame[16] = {0, 0, 0, 12};
     sl_bytes_put32(frame + 4, (uint32_t)fetch.r.header.correlation);
@@ -508,13 +517,45 @@ static void a_topic_without_an_id_ends_a_session_by_id(void **state) {
     cons_end(&c);
 }
 
+/* By name it is the same to the broker: forgetting the old would forget the new. */
+static void by_name_a_topic_created_anew_is_listed_alone(void **state) {
+    (void)state;
+    struct cons c;
+    cons_prepare(&c);
+    c.h->topics[1].id = 0; /* so that the session goes by name */
+    cons_create(&c);
+    struct sl_offsets *list = cons_list(&c, "t", 0, 0);
+    sl_offset_list_put(list, "u", 1)->offset = 0;
+    assert_int_equal(sl_gate_assign(c.gate, list), 0);
+    sl_offset_list_destroy(list);
+    cons_turn(&c);
+    struct cons_fetch fetch = cons_next(&c);
+    struct cons_answer *a = cons_answer(77);
+    cons_add(a, 0, 0, 0);
+    cons_add(a, 1, 0, 0)->topic = "u";
+    cons_advance(&c, 6000);
+    cons_reply(&c, &fetch, a);
+    c.h->topics[0] = (struct host_topic){"t", 9, 0, 3, 1, 0};
+    sl_metadata_refresh(c.h->core, cons_core(&c, 0)->topic);
+    cons_turn(&c);
+    cons_found_one(&c, 0, 3);
+    fetch = cons_next(&c);
+    cons_advance(&c, 500);
+    cons_reply(&c, &fetch, cons_answer(77));
+    fetch = cons_next(&c);
+    assert_int_equal(fetch.epoch, 2);
+    assert_int_equal(fetch.forgotten_count, 0);
+    assert_true(has_part(fetch.parts, fetch.count, 0, 3));
+    cons_end(&c);
+}
+
 /* The re-creation is noticed by an error of the broker, or by metadata while a request is under
  * way. */
 static void a_topic_created_anew_is_another_topic(void **state) {
     (void)state;
     for (int by_metadata = 0; by_metadata < 2; by_metadata++) {
         struct cons c;
-        open_with(&c, 2);
+        cons_open(&c, 2);
         c.h->topics[0] = (struct host_topic){"t", 9, 0, 3, 1, 0};
         cons_advance(&c, 6000);
         struct cons_fetch fetch = cons_next(&c);
@@ -549,146 +590,11 @@ static void a_topic_created_anew_is_another_topic(void **state) {
     }
 }
 
-/* ---- room ---- */
-
-static void fetching_stops_when_memory_is_full_and_goes_on_when_it_is_not(void **state) {
-    (void)state;
-    struct cons c;
-    struct sl_slice *slices[64];
-    int count = 0;
-    cons_prepare(&c);
-    c.h->settings.fetch_memory = 256 * 1024;
-    cons_create(&c);
-    cons_assign(&c, 1, 0);
-    cons_turn(&c);
-    int64_t at = 0;
-    while (cons_waiting(&c) > 0) {
-        struct cons_fetch fetch = cons_next(&c);
-        assert_true(fetch.max_bytes <= c.h->core->fetcher.free_bytes);
-        assert_true(fetch.max_bytes >= SL_GATE_ROOM_MIN);
-        struct cons_answer *a = cons_answer(77);
-        cons_add_batch(a, 0, at);
-        at += 10;
-        cons_reply(&c, &fetch, a);
-        slices[count] = cons_take(&c);
-        assert_non_null(slices[count++]);
-    }
-    assert_true(count > 10);
-    int code;
-    assert_null(cons_take_code(&c, &code));
-    assert_int_equal(code, SLUICE_ERR_HELD);
-    int turns = c.h->turns;
-    cons_advance(&c, 60000);
-    assert_true(c.h->turns - turns < 6); /* nothing is polled for */
-    cons_finish(&c, slices[--count]);
-    cons_turn(&c); /* no timer between */
-    assert_int_equal(cons_waiting(&c), 1);
-    while (count > 0) cons_finish(&c, slices[--count]);
-    cons_expect_whole_account(&c);
-    cons_end(&c);
-}
-
-static void brokers_share_the_room(void **state) {
-    (void)state;
-    struct cons c;
-    cons_prepare(&c);
-    c.h->topics[1].leader = 2;
-    cons_create(&c);
-    struct sl_offsets *list = cons_list(&c, "t", 0, 0);
-    sl_offset_list_put(list, "u", 0)->offset = 0;
-    assert_int_equal(sl_gate_assign(c.gate, list), 0);
-    sl_offset_list_destroy(list);
-    cons_turn(&c);
-    assert_int_equal(cons_waiting(&c), 2);
-    struct cons_fetch first = cons_next(&c);
-    struct cons_fetch second = cons_next(&c);
-    assert_int_equal(first.max_bytes, c.h->settings.fetch_memory / 2);
-    assert_int_equal(second.max_bytes, c.h->settings.fetch_memory / 2);
-    assert_int_equal(c.h->core->fetcher.reserved, c.h->settings.fetch_memory);
-    cons_end(&c);
-}
-
-/* ---- the end of a partition (poll.ends) ---- */
-
-static void ends_are_told_once_each_time(void **state) {
-    (void)state;
-    struct cons c;
-    cons_prepare(&c);
-    c.h->settings.poll_ends = true;
-    cons_create(&c);
-    cons_assign(&c, 2, 0);
-    cons_turn(&c);
-    struct cons_fetch fetch = cons_next(&c);
-    struct cons_answer *a = cons_answer(77);
-    cons_add(a, 0, 0, 0);
-    cons_add_batch(a, 1, 0)->high_watermark = 10;
-    cons_reply(&c, &fetch, a);
-    cons_expect(&c, 0, 0, 0); /* without records: the end */
-    struct sl_slice *slice = cons_take(&c);
-    assert_int_equal(slice->next_offset, slice->high_watermark);
-    cons_finish(&c, slice);
-    for (int i = 0; i < 2; i++) {
-        fetch = cons_next(&c);
-        cons_advance(&c, 500);
-        a = cons_answer(77);
-        cons_add(a, 0, 0, 0);
-        cons_add(a, 1, 0, 10);
-        cons_reply(&c, &fetch, a);
-        cons_expect_nothing(&c);
-    }
-    /* After a seek there is an end to tell again, and the broker has to be made to speak of it. */
-    fetch = cons_next(&c);
-    cons_seek(&c, 1, 10);
-    cons_advance(&c, 500);
-    cons_reply(&c, &fetch, cons_answer(77));
-    fetch = cons_next(&c);
-    assert_int_equal(fetch.epoch, 0);
-    assert_int_equal(fetch.count, 2);
-    a = cons_answer(78);
-    cons_add(a, 0, 0, 0);
-    cons_add(a, 1, 0, 10);
-    cons_advance(&c, 100);
-    cons_reply(&c, &fetch, a);
-    cons_expect(&c, 1, 10, 10);
-    cons_expect_nothing(&c);
-    cons_expect_whole_account(&c);
-    cons_end(&c);
-}
-
-static void of_committed_data_the_end_is_the_last_stable_offset(void **state) {
-    (void)state;
-    struct cons c;
-    cons_prepare(&c);
-    c.h->settings.poll_ends = true;
-    c.h->settings.read_committed = true;
-    cons_create(&c);
-    cons_assign(&c, 1, 0);
-    cons_turn(&c);
-    struct cons_fetch fetch = cons_next(&c);
-    assert_int_equal(fetch.isolation, 1);
-    struct cons_answer *a = cons_answer(77);
-    cons_add(a, 0, 0, 50)->last_stable = 7;
-    cons_reply(&c, &fetch, a);
-    cons_expect_nothing(&c);
-    cons_advance(&c, 100);
-    fetch = cons_next(&c);
-    a = cons_answer(77);
-    cons_add(a, 0, 0, 50)->last_stable = 0;
-    cons_reply(&c, &fetch, a);
-    cons_expect(&c, 0, 0, 0);
-    cons_advance(&c, 100);
-    fetch = cons_next(&c); /* unknown (-1) is no number */
-    a = cons_answer(77);
-    cons_add(a, 0, 0, -1);
-    cons_reply(&c, &fetch, a);
-    cons_expect_nothing(&c);
-    cons_end(&c);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(full_then_only_what_changed),
         cmocka_unit_test(what_is_not_wanted_is_forgotten_once),
+        cmocka_unit_test(without_memory_to_forget_the_session_starts_over),
         cmocka_unit_test(forgotten_and_wanted_again_is_only_listed),
         cmocka_unit_test(what_the_first_request_listed_is_forgotten_too),
         cmocka_unit_test(a_session_without_partitions_asks_nothing),
@@ -706,10 +612,7 @@ int main(void) {
         cmocka_unit_test(names_where_there_are_no_ids),
         cmocka_unit_test(a_topic_without_an_id_ends_a_session_by_id),
         cmocka_unit_test(a_topic_created_anew_is_another_topic),
-        cmocka_unit_test(fetching_stops_when_memory_is_full_and_goes_on_when_it_is_not),
-        cmocka_unit_test(brokers_share_the_room),
-        cmocka_unit_test(ends_are_told_once_each_time),
-        cmocka_unit_test(of_committed_data_the_end_is_the_last_stable_offset),
+        cmocka_unit_test(by_name_a_topic_created_anew_is_listed_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
