@@ -38,11 +38,11 @@ tsan: ## the tests that have threads under ThreadSanitizer
 	@$(SANITIZED) BUILD=$(BUILD)/tsan SANITIZE=thread run-threaded
 
 run-sanitized:
-	$(call build_and_run,$(TEST_PROGRAMS),$(UNIT_RUN) $(FUZZ_RUN) $(API_RUN) $(SMOKE_RUN) \
+	$(call build_and_run,$(TEST_PROGRAMS) $(TOOLS),$(UNIT_RUN) $(FUZZ_RUN) $(API_RUN) $(SMOKE_RUN) \
 	    $(SCENARIO_RUN) $(HOST_RUN))
 THREADED_UNIT := $(filter $(BUILD)/unit/driver_% $(BUILD)/unit/api_%,$(UNIT_TESTS))
 run-threaded:
-	$(call build_and_run,$(THREADED_UNIT) $(API_TESTS) $(HOST_TESTS),\
+	$(call build_and_run,$(THREADED_UNIT) $(API_TESTS) $(HOST_TESTS) $(TOOLS),\
 	    --group unit --timeout 120 $(THREADED_UNIT) $(API_RUN) --group host --timeout 120 $(HOST_TESTS))
 
 # libFuzzer is clang's. Each target runs TIME seconds (or RUNS inputs) on its corpus; what it finds
