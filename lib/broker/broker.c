@@ -265,6 +265,12 @@ int sl_broker_log_append(struct sl_broker_cluster *c, const char *topic, int32_t
     struct sl_batch_info info;
     if (p == NULL) return SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
     int rv = sl_batch_read_info(batch, size, &info);
+    if (rv == SLUICE_ERR_UNSUPPORTED) { /* an old message: one record to this log, as it is */
+        info.last_offset = info.base_offset;
+        info.max_timestamp = -1;
+        info.record_count = 1;
+        rv = 0;
+    }
     if (rv != 0 || (size_t)info.size != size) return SLUICE_ERR_MALFORMED;
     rv = sl_log_append(&p->log, batch, &info, p->leader_epoch, base_offset);
     if (rv == 0) c->cluster.changes++;

@@ -28,7 +28,7 @@ struct sl_partition_produce {
     int32_t queued;            /* batches in sealed and in_flight */
     int32_t in_flight_count;   /* batches in in_flight */
     int16_t epoch;             /* producer epoch that next_sequence counts under */
-    bool one_at_a_time;        /* after a retry or a leader change, until the first success */
+    bool one_at_a_time;        /* after a retry, a leader or identity change: until a success */
     bool unresolved; /* a sequence may be missing at the broker: no new one until that is known */
     bool is_set_up;  /* the lists above are */
 };

@@ -14,8 +14,9 @@
  * One Produce request carries the first batch of each ready partition of a broker, up to
  * max.request.size and what one writev takes; partitions that did not fit stay at the front for
  * the next. Up to max.in.flight requests are under way per connection, so several batches of a
- * partition are too, in different requests. After a retry or a change of leader a partition sends
- * one batch at a time until one succeeds: batches that arrive out of order would only be refused.
+ * partition are too, in different requests. After a retry, a change of leader and under a new
+ * identity a partition sends one batch at a time until one succeeds: batches that arrive out of
+ * order would only be refused.
  * A batch that goes back keeps its place, by serial, and its bytes.
  *
  * The outcome of a batch without an answer: NOT_WRITTEN when no attempt left it open whether the

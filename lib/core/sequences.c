@@ -11,7 +11,7 @@
  *
  *   counting ──sent batch expires──▶ unresolved ──a later sequence is acked──▶ counting
  *      │                                 └──nothing is out any more──▶ epoch bump, from 0
- *      └──first batch out is refused (45, 47, 59)──▶ epoch bump, from 0
+ *      └──first batch out is refused (45, 47, 59), or the topic is a new one──▶ epoch bump, from 0
  *
  * While unresolved, nothing gets a new sequence; what has one goes on being sent. A batch that was
  * certainly not written leaves a hole too, unless nothing behind it is out: then the count goes
@@ -53,6 +53,9 @@ bool sl_sequences_may_assign(struct sl_core *core, struct sl_partition *p) {
     pp->producer_id = core->producer_id.id;
     pp->epoch = core->producer_id.epoch;
     pp->next_sequence = 0;
+    /* A broker that has nothing of an identity yet takes any first sequence: were the first batch
+     * refused and the second taken, the first could never be written behind it. */
+    pp->one_at_a_time = true;
     return true;
 }
 
@@ -129,8 +132,10 @@ void sl_sequences_settle(struct sl_core *core, struct sl_partition *p) {
     pp->epoch = -1;
 }
 
-void sl_sequences_reset(struct sl_core *core, struct sl_partition *p, int code) {
+void sl_sequences_restart(struct sl_core *core, struct sl_partition *p, int code) {
     struct sl_partition_produce *pp = &p->produce;
+    if (is_identity_current(core, p))
+        sl_producer_id_bump(core, "the sequences of a partition start over");
     pp->unresolved = false;
     pp->producer_id = -1;
     pp->epoch = -1;
@@ -144,11 +149,6 @@ void sl_sequences_reset(struct sl_core *core, struct sl_partition *p, int code) 
         else
             batch->sequence = -1;
     }
-}
-
-void sl_sequences_restart(struct sl_core *core, struct sl_partition *p, int code) {
-    if (is_identity_current(core, p)) sl_producer_id_bump(core, "a partition's sequences start over");
-    sl_sequences_reset(core, p, code);
 }
 
 bool sl_sequences_is_first(const struct sl_partition *p, const struct sl_batch *batch) {

@@ -23,11 +23,11 @@ void sl_sequences_on_lost(struct sl_core *core, struct sl_partition *p,
 /* Once nothing with a sequence is out any more, an unresolved partition goes on under a new
  * epoch. */
 void sl_sequences_settle(struct sl_core *core, struct sl_partition *p);
-/* The broker refused the sequence of the first batch that is out: the epoch rises, and what is
- * certainly unwritten is numbered anew. */
+/* The broker refused the sequence of the first batch that is out, or the log is a new one: the
+ * epoch rises, and what is certainly unwritten is numbered anew. (Without a new epoch a batch that
+ * is still under way to the old topic could pass for the first one of the new: requests before
+ * version 13 name topics, not ids.) */
 void sl_sequences_restart(struct sl_core *core, struct sl_partition *p, int code);
-/* The log is a new one, without memory of sequences. */
-void sl_sequences_reset(struct sl_core *core, struct sl_partition *p, int code);
 /* The batch has a sequence of an identity that the partition has left behind. */
 bool sl_sequences_is_stale(const struct sl_partition *p, const struct sl_batch *batch);
 /* No batch before this one is undecided. */

@@ -487,7 +487,15 @@ static void test_a_port_that_is_taken(void **state) {
     assert_null(second);
     /* Once it is free the same options do. */
     sl_host_free(first);
-    assert_int_equal(sl_host_create(&options, &second), 0);
+    int rv = sl_host_create(&options, &second);
+    /* Another process may have been given the port meanwhile: then a port of its own will do. */
+    for (int i = 0; i < 5 && rv == SLUICE_ERR_SYSTEM; i++) {
+        first = start_host(NULL);
+        ports[2] = port_of(first, 1);
+        sl_host_free(first);
+        rv = sl_host_create(&options, &second);
+    }
+    assert_int_equal(rv, 0);
     assert_int_equal(port_of(second, 3), ports[2]);
     sl_host_free(second);
 }
