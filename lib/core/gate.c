@@ -180,6 +180,8 @@ int sl_gate_take(struct sl_gate *g, size_t max_bytes, struct sl_slice **out, int
             if (*count > 0) break;
             return take_error(g, slot, slice, text, text_cap);
         }
+        /* It would make stale what this batch has of its slot, before anybody has seen it. */
+        if (*count > 0 && slice->from < slot->position) break;
         hand_out(g, slot, slice);
         bytes += slice->size;
         out[(*count)++] = slice;

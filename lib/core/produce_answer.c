@@ -6,7 +6,8 @@
  *   not now, not here (leader, replicas)         again, in its place
  *   the broker may or may not have acted         again, and from then on open: REQUEST_TIMED_OUT,
  *                                                NOT_ENOUGH_REPLICAS_AFTER_APPEND, a storage error,
- *                                                a lost connection, no word in the answer
+ *                                                NOT_LEADER with acks=all, a lost connection, no
+ *                                                word in the answer
  *   an error without a meaning (-1, unknown)     MAYBE_WRITTEN: nobody says that it is not there
  *   sequence refused (45, 47, 59)                again if an earlier batch is still out, else the
  *                                                partition starts over (sequences.c)
@@ -46,6 +47,9 @@ static enum answer_meaning interpret_answer(const struct sl_core *core, int code
     case SLUICE_KAFKA_NOT_ENOUGH_REPLICAS_AFTER_APPEND:
     case SLUICE_KAFKA_KAFKA_STORAGE_ERROR:
         return ANSWER_OPEN;
+    case SLUICE_KAFKA_NOT_LEADER_OR_FOLLOWER:
+        /* A leader that waits for its followers when it is deposed has appended already. */
+        return core->settings->acks == -1 ? ANSWER_OPEN : ANSWER_AGAIN;
     case SLUICE_KAFKA_UNKNOWN_SERVER_ERROR:
         return ANSWER_UNCLEAR;
     case SLUICE_KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER:
@@ -134,10 +138,8 @@ static void take_partition_answer(struct sl_core *core, struct sl_batch *batch,
         end_refused_batch(core, batch, code, meaning == ANSWER_REFUSED);
         break;
     case ANSWER_AGAIN:
-        sl_sender_retry(core, batch, code, false, !has_hint);
-        break;
     case ANSWER_OPEN:
-        sl_sender_retry(core, batch, code, true, true);
+        sl_sender_retry(core, batch, code, meaning == ANSWER_OPEN, !has_hint);
         break;
     case ANSWER_SEQUENCE:
         retry_refused_sequence(core, batch, answer);

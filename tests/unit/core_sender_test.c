@@ -310,7 +310,7 @@ static void test_meaning_of_codes(void **state) {
         {SLUICE_KAFKA_CORRUPT_MESSAGE, 0, false},
         {SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION, 0, false},
         {SLUICE_KAFKA_LEADER_NOT_AVAILABLE, 0, false},
-        {SLUICE_KAFKA_NOT_LEADER_OR_FOLLOWER, 0, false},
+        {SLUICE_KAFKA_NOT_LEADER_OR_FOLLOWER, 0, true},
         {SLUICE_KAFKA_REQUEST_TIMED_OUT, 0, true},
         {SLUICE_KAFKA_MESSAGE_TOO_LARGE, SL_OUTCOME_NOT_WRITTEN, false},
         {SLUICE_KAFKA_NOT_ENOUGH_REPLICAS, 0, false},
