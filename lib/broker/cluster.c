@@ -13,7 +13,7 @@
  * Invariants: a topic is in both maps; leader is -1 or a replica whose node is not down; told is
  * never ahead of the truth; nodes do not come or go.
  *
- * Not done here: who is connected (conn.c), what requests mean (handlers/). */
+ * Not done here: who is connected (links.c), what requests mean (handlers/). */
 #include "broker/cluster.h"
 
 #include <stdio.h>
@@ -146,7 +146,8 @@ int sl_cluster_move(struct sl_cluster *c, struct sl_cluster_partition *p, int32_
 int sl_cluster_judge_leader(struct sl_cluster *c, struct sl_cluster_partition *p,
                             const struct sl_cluster_node *node, int32_t client_epoch) {
     bool is_leader = p->leader == node->id;
-    if (!is_leader && p->told_leader == node->id && p->told_epoch != p->leader_epoch) {
+    /* Also one that was deposed and leads again by now. */
+    if (p->told_leader == node->id && p->told_epoch != p->leader_epoch) {
         p->told_leader = p->leader;
         p->told_epoch = p->leader_epoch;
         c->changes++;

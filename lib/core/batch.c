@@ -62,9 +62,12 @@ void sl_batch_pool_deinit(struct sl_batch_pool *pool, const struct sl_alloc *all
         sl_alloc_free(alloc, SL_LIST_OF(node, struct sl_batch, node), sizeof(struct sl_batch));
 }
 
-/* The class for segments of a batch when so many are open. */
+/* The class for segments of a batch when so many are open. Where batch.size is small there are many
+ * batches, and none may take more than it needs. */
 static int choose_segment_class(const struct sl_core *core, uint32_t open_count) {
     size_t share = (size_t)core->settings->buffer_memory / SEGMENT_SHARE / (open_count + 1);
+    size_t most = sizeof(struct sl_segment) + (size_t)core->settings->batch_size;
+    if (share > most) share = most;
     int index = 0;
     while (index < SL_BATCH_CLASSES - 1 && segment_class_bytes(index) > share) index++;
     return index;

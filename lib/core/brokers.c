@@ -418,6 +418,22 @@ void sl_brokers_rebootstrap(struct sl_core *core, const char *why) {
     }
 }
 
+/* Brokers that have not failed yet, but are being waited for: a peer that says nothing. */
+static void tell_silent_brokers(const struct sl_core *core, struct sl_text *out) {
+    const char *separator = "";
+    SL_LIST_EACH(node, tmp, &core->brokers.all) {
+        const struct sl_broker *broker = SL_LIST_OF(node, const struct sl_broker, node);
+        for (int purpose = 0; purpose < SL_PURPOSE_COUNT; purpose++) {
+            const struct sl_link *link = broker->links[purpose];
+            if (link == NULL || !sl_link_is_opening(link)) continue;
+            sl_text_printf(out, "%s%s:%u has not answered yet", separator, broker->host,
+                           broker->port);
+            separator = ", ";
+            break;
+        }
+    }
+}
+
 void sl_brokers_tell(const struct sl_core *core, struct sl_text *out) {
     const char *separator = "";
     SL_LIST_EACH(node, tmp, &core->brokers.all) {
@@ -427,6 +443,7 @@ void sl_brokers_tell(const struct sl_core *core, struct sl_text *out) {
         if (broker->failures > 1) sl_text_printf(out, " (%" PRIu32 " times)", broker->failures);
         separator = ", ";
     }
+    if (separator[0] == '\0') tell_silent_brokers(core, out);
 }
 
 /* ---- the end of a turn ---- */

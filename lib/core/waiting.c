@@ -1,8 +1,8 @@
 /* Records whose topic has no known partitions yet.
  *
  * They are copied out of the staging chunk, so that a chunk full of other records is not held by
- * one of an unknown topic, into chunks of their topic: small at first and doubling, because a
- * program may name thousands of topics. Order within the topic is the order of taking. When the
+ * one of an unknown topic, into chunks of their topic: small at first, doubling as they fill up,
+ * because a program may name thousands of topics. Order within the topic is the order of taking. When the
  * partitions are known the chunks go back to the front of the backlog, before anything taken
  * later; when the topic is refused, or delivery.timeout.ms passes, they become reports where they
  * lie, which needs no memory.
@@ -36,7 +36,9 @@ static struct sl_chunk *open_waiting(struct sl_core *core, struct sl_topic *topi
         bool is_recent = since - last->since < WAITING_SPAN_MS * SL_MS;
         if (is_recent && last->generation == from->generation && last->cap - last->size >= size)
             return last;
-        cap = last->cap < SL_STAGING_CHUNK / 2 ? last->cap * 2 : SL_STAGING_CHUNK / 2;
+        /* Doubled when the last one is full; for a trickle as much as the last one needed. */
+        bool is_full = last->cap - last->size < size;
+        while (cap < SL_STAGING_CHUNK / 2 && cap < (is_full ? last->cap * 2 : last->size)) cap *= 2;
     }
     struct sl_chunk *chunk = sl_staging_chunk_create(core->alloc, cap < size ? size : cap);
     if (chunk == NULL) return NULL;

@@ -9,8 +9,8 @@
 static void play(int32_t size, const char *codec, bool ends) {
     struct story s;
     const char *const settings[] = {
-        "linger.ms",  "0",    "request.timeout.ms", "20000", "delivery.timeout.ms", "3000",
-        "batch.size", "4000", "compression.type",   codec,   "buffer.memory",       "200000",
+        "linger.ms",  "0",    "request.timeout.ms", "3000", "delivery.timeout.ms", "3000",
+        "batch.size", "4000", "compression.type",   codec,  "buffer.memory",       "200000",
         NULL};
     story_begin(&s, 1, 1);
     sluice_client *p = story_open(&s, SLUICE_PRODUCER, settings);

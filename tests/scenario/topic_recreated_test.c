@@ -6,6 +6,7 @@
 
 static void recreate(struct story *s, int32_t partitions) {
     world_broker_begin(s->world);
+    assert_int_equal(sl_broker_set(s->world->broker, "auto.create.topics.enable", "false"), 0);
     assert_int_equal(sl_broker_delete_topic(s->world->broker, "t"), 0);
     world_broker_end(s->world);
     truth_scan(&s->truth, true);

@@ -85,6 +85,7 @@ static void restore_node(struct world *w, struct world_timer *t) {
     struct chaos_end *end = SL_LIST_OF(t, struct chaos_end, timer);
     w->doors[end->index] = WORLD_DOOR_OPEN;
     if (w->states[end->index] != SL_BROKER_UP) world_set_node(w, end->index, SL_BROKER_UP);
+    link_knock_again(w, end->index);
 }
 
 static void harm_names(struct chaos *c) {
@@ -96,6 +97,7 @@ static void harm_names(struct chaos *c) {
 static void restore_names(struct world *w, struct world_timer *t) {
     (void)t;
     w->names = WORLD_NAMES_FINE;
+    host_answer_lookups(w);
 }
 
 /* ---- the cluster ---- */

@@ -41,9 +41,15 @@ static void forget_position(struct app *app, struct cursor *c, bool is_latest) {
     c->from = log == NULL ? 0 : is_latest ? log->end : log->start;
 }
 
-static void know_position(struct app *app, struct cursor *c, int64_t offset) {
+/* life: of the topic that the offset is in; LIFE_UNSEEN: whichever, if there was more than one. */
+enum { LIFE_UNSEEN = -1 };
+
+static void know_position(struct app *app, struct cursor *c, int32_t life, int64_t offset) {
     c->is_known = true;
-    c->life = life_of(app, c);
+    if (life != LIFE_UNSEEN)
+        c->life = life;
+    else if (life_of(app, c) > 0)
+        c->life = LIFE_UNSEEN; /* nothing is expected of it then */
     c->next = offset;
 }
 
@@ -60,7 +66,7 @@ static int64_t draw_position(struct app *app, struct cursor *c) {
         return SLUICE_OFFSET_LATEST;
     }
     int64_t offset = sl_rng_range(&app->workload->rng, log->start, log->end);
-    know_position(app, c, offset);
+    know_position(app, c, life_of(app, c), offset);
     return offset;
 }
 
@@ -142,17 +148,17 @@ static void check_place(struct app *app, struct cursor *c, const sluice_view *v)
     }
 }
 
-static void check_content(struct app *app, struct cursor *c, const sluice_view *v) {
+/* Returns the life of the topic that the record is from. */
+static int32_t check_content(struct app *app, struct cursor *c, const sluice_view *v) {
     struct truth *truth = &app->workload->truth;
     int32_t size = v->value == NULL ? -1 : (int32_t)v->value_size;
     uint64_t id = content_id(v->value, size, v->headers, v->headers_size, v->header_count);
-    bool is_there = false;
-    for (int32_t life = 0; life < truth->topics[c->topic].life_count; life++)
-        is_there |= id != 0 && truth_at(truth, c->topic, life, c->partition, v->offset) == id;
-    if (!is_there) {
+    int32_t life = truth->topics[c->topic].life_count - 1;
+    while (life >= 0 && truth_at(truth, c->topic, life, c->partition, v->offset) != id) life--;
+    if (life < 0 || id == 0) {
         world_violate(truth->world, "%s-%d@%" PRId64 " is not what consumer %d got (%" PRIx64 ")",
                       v->topic, v->partition, v->offset, app->id, id);
-        return;
+        return 0;
     }
     const char *wrong = content_compare(
         truth_content(truth, id), v->key, v->key == NULL ? -1 : (int32_t)v->key_size, v->value,
@@ -160,6 +166,7 @@ static void check_content(struct app *app, struct cursor *c, const sluice_view *
     if (wrong != NULL)
         world_violate(truth->world, "%s-%d@%" PRId64 " came with %s", v->topic, v->partition,
                       v->offset, wrong);
+    return life;
 }
 
 static void take_record(struct app *app, const sluice_view *v) {
@@ -170,8 +177,8 @@ static void take_record(struct app *app, const sluice_view *v) {
         return;
     }
     check_place(app, c, v);
-    check_content(app, c, v);
-    know_position(app, c, v->offset + 1);
+    int32_t life = check_content(app, c, v);
+    know_position(app, c, life, v->offset + 1);
     world_note(app->workload->world, WORLD_READ, app->id, v->partition, v->offset);
     app->records++;
 }
@@ -181,7 +188,9 @@ static void skip_slices(struct app *app, sluice_batch *batch) {
     sluice_slice s;
     for (int32_t i = 0; sluice_batch_slice(batch, i, &s, sizeof s) == 1; i++) {
         struct cursor *c = find_cursor(app, s.topic, s.partition);
-        if (c != NULL && (s.count > 0 || c->is_known)) know_position(app, c, s.next_offset);
+        if (c == NULL || (s.count == 0 && !c->is_known)) continue;
+        if (!c->is_known || c->next != s.next_offset)
+            know_position(app, c, LIFE_UNSEEN, s.next_offset);
     }
 }
 
@@ -199,27 +208,44 @@ static bool walk(struct app *app, sluice_batch *batch, int64_t most) {
     return true;
 }
 
-/* Says that the first part of each slice is processed; the rest comes again. */
+enum { GIVE_FINISH = 1, GIVE_RETRY, GIVE_FREE, GIVE_LATER };
+
+static void note_give(struct app *app, int how, int64_t count) {
+    world_note(app->workload->world, WORLD_GIVE, app->id, how, count);
+}
+
+/* Says that the first part of each slice is processed; the rest comes again. A partition may have
+ * several slices: those behind one that is not marked whole stay unmarked, so that what comes next
+ * is one record, not several pieces. */
 static int retry_batch(struct app *app, sluice_batch *batch) {
     sluice_slice s;
     struct sl_rng *rng = &app->workload->rng;
+    bool is_cut[WORKLOAD_CURSORS] = {false};
     for (int32_t i = 0; sluice_batch_slice(batch, i, &s, sizeof s) == 1; i++) {
         struct cursor *c = find_cursor(app, s.topic, s.partition);
-        if (s.count == 0 || c == NULL) continue;
+        if (s.count == 0 || c == NULL || is_cut[c - app->cursors]) continue;
         int32_t count = (int32_t)sl_rng_below(rng, (uint64_t)s.count + 1);
         int rv = sluice_batch_mark(batch, i, count == s.count ? -1 : count);
         if (rv != 0) app_complain(app, "mark", rv);
         /* Offsets in these logs have no gaps. */
-        know_position(app, c, count == s.count ? s.next_offset : s.first_offset + count);
+        int64_t next = count == s.count ? s.next_offset : s.first_offset + count;
+        know_position(app, c, LIFE_UNSEEN, next);
+        is_cut[c - app->cursors] = count < s.count;
     }
     return sluice_batch_retry(batch);
 }
 
 static void give_held(struct app *app) {
     if (app->held == NULL) return;
+    note_give(app, GIVE_FINISH, -1);
     int rv = sluice_batch_finish(app->held);
     app->held = NULL;
-    if (rv != 0 && !(rv == SLUICE_ERR_STALE && app->sought)) app_complain(app, "finish", rv);
+    /* Positions move by themselves when a log's start or a topic does. */
+    const int64_t *mean = app->workload->plan.mean;
+    if (rv == SLUICE_ERR_STALE && (app->sought || mean[PLAN_TRIM] != 0 || mean[PLAN_TOPIC] != 0))
+        app->is_stale_due = true; /* a poll says so too, for those who do not look */
+    else if (rv != 0)
+        app_complain(app, "finish", rv);
 }
 
 /* After an error of a partition, which waits for a seek then: nobody tells which one it was. */
@@ -255,21 +281,27 @@ static void take_batch(struct app *app, sluice_batch *batch) {
         }
         skip_slices(app, batch);
         if (app->held == NULL && !is_calm && app_draw(app, (uint32_t)app->consumer->holds)) {
+            note_give(app, GIVE_LATER, count);
             app->held = batch;
             app->sought = false;
             return;
         }
+        note_give(app, GIVE_FINISH, count);
         rv = sluice_batch_finish(batch);
     } else if (app_draw(app, 40)) {
-        if (!walk(app, batch, sl_rng_range(&load->rng, 0, count))) {
+        int64_t part = sl_rng_range(&load->rng, 0, count);
+        note_give(app, GIVE_FINISH, part);
+        if (!walk(app, batch, part)) {
             sluice_batch_free(batch);
             seek_all(app);
             return;
         }
         rv = sluice_batch_finish(batch);
     } else if (app_draw(app, 50)) {
+        note_give(app, GIVE_RETRY, count);
         rv = retry_batch(app, batch);
     } else {
+        note_give(app, GIVE_FREE, count);
         skip_slices(app, batch);
         sluice_batch_free(batch);
     }
@@ -288,14 +320,19 @@ static void poll_once(struct app *app, int32_t timeout_ms) {
     if (rv == 0) {
         if (batch == NULL) return;
         tap_progress(&load->tap, app->host->id);
+        world_note(load->world, WORLD_POLL, app->id, 0, sluice_batch_count(batch));
         take_batch(app, batch);
         return;
     }
     char text[300];
-    world_note(load->world, WORLD_APP, app->id, 3, rv);
+    world_note(load->world, WORLD_POLL, app->id, rv, 0);
     (void)sluice_client_explain(app->client, rv, text, sizeof text);
     if (rv == SLUICE_ERR_NOMEM && app_may_lack_memory(app)) return;
     if (rv == SLUICE_ERR_HELD && app->held != NULL) return;
+    if (rv == SLUICE_ERR_STALE && app->is_stale_due) {
+        app->is_stale_due = false;
+        return;
+    }
     if (rv == SLUICE_ERR_CLOSED || rv == SLUICE_ERR_USAGE || rv == SLUICE_ERR_BUSY ||
         rv == SLUICE_ERR_INTERRUPTED || rv == SLUICE_ERR_HELD || rv == SLUICE_ERR_NOMEM ||
         rv == SLUICE_ERR_STALE || rv == SLUICE_ERR_TOO_BIG || !plan_has_faults(&load->plan))
@@ -360,23 +397,33 @@ void consumer_step(struct app *app) {
         consumer_drop(app);
 }
 
-bool consumer_is_settled(struct app *app) {
+/* What is between this position and the end; false: nothing. */
+static bool describe_gap(struct app *app, const sluice_offset *o, char *why, size_t cap) {
+    const struct cursor *c = find_cursor(app, o->topic, o->partition);
+    const struct truth_log *log = c == NULL ? NULL : log_of(app, c);
+    if (log == NULL) return false;
+    /* In a topic made again that is empty there is nothing to read: the position may be an old one
+     * until there is. */
+    if (c->life != life_of(app, c) && log->start == log->end) return false;
+    /* What it says of its position must be what was read. */
+    bool is_other =
+        c->is_known && c->life == life_of(app, c) && c->next >= log->start && o->offset != c->next;
+    if (o->offset == log->end && !is_other) return false;
+    snprintf(why, cap, "%s-%d is at %" PRId64 ", read up to %" PRId64 ", log %" PRId64 "..%" PRId64,
+             o->topic, o->partition, o->offset, c->is_known ? c->next : -1, log->start, log->end);
+    return true;
+}
+
+bool consumer_is_settled(struct app *app, char *why, size_t cap) {
     sluice_offsets *list;
     sluice_offset o;
     bool is_settled = true;
+    why[0] = '\0';
     if (app->client == NULL) return true;
     if (app->cursor_count == 0 || app->held != NULL) return false;
     if (sluice_consumer_positions(app->client, &list) != 0) return false;
-    for (int32_t i = 0; sluice_offsets_at(list, i, &o, sizeof o) == 1; i++) {
-        const struct cursor *c = find_cursor(app, o.topic, o.partition);
-        const struct truth_log *log = c == NULL ? NULL : log_of(app, c);
-        if (log == NULL) continue;
-        if (o.offset != log->end) is_settled = false;
-        /* What it says of its position must be what was read. */
-        if (c->is_known && c->life == life_of(app, c) && c->next >= log->start &&
-            o.offset != c->next)
-            is_settled = false;
-    }
+    for (int32_t i = 0; is_settled && sluice_offsets_at(list, i, &o, sizeof o) == 1; i++)
+        is_settled = !describe_gap(app, &o, why, cap);
     sluice_offsets_free(list);
     return is_settled;
 }

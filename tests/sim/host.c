@@ -41,6 +41,7 @@ static int host_connect(void *self, const struct sl_address *address, uint64_t t
                         size_t cap) {
     (void)send_buffer;
     (void)receive_buffer;
+    ((struct host *)self)->acted = true;
     return link_connect(self, address, token, socket, text, cap);
 }
 
@@ -64,8 +65,11 @@ static int64_t host_recv(void *self, int socket, void *buf, size_t size, char *t
 
 static int64_t host_send(void *self, int socket, const struct sl_iov *pieces, size_t count,
                          char *text, size_t cap) {
-    struct link *l = need_link(self, socket);
-    return l == NULL ? SL_IO_FAILED : link_send(l, pieces, count, text, cap);
+    struct host *h = self;
+    struct link *l = need_link(h, socket);
+    int64_t sent = l == NULL ? SL_IO_FAILED : link_send(l, pieces, count, text, cap);
+    if (sent > 0) h->acted = true;
+    return sent;
 }
 
 static void host_want_write(void *self, int socket, bool wanted) {
@@ -140,6 +144,17 @@ static int host_resolve(void *self, uint64_t client, uint64_t serial, const char
     int64_t delay = sl_rng_range(&w->rng, w->weather.resolve_min, w->weather.resolve_max);
     world_set_timer(w, &k->timer, w->now + delay);
     return 0;
+}
+
+void host_answer_lookups(struct world *w) {
+    SL_LIST_EACH(it, tmp, &w->hosts) {
+        struct host *h = SL_LIST_OF(it, struct host, node);
+        SL_LIST_EACH(at, next, &h->lookups) {
+            struct lookup *k = SL_LIST_OF(at, struct lookup, node);
+            if (!k->is_done && k->timer.node.index == SL_HEAP_IDLE)
+                world_set_timer(w, &k->timer, w->now + sl_rng_range(&w->rng, 0, WORLD_SECOND));
+        }
+    }
 }
 
 static struct sl_resolved *host_take_resolved(void *self) {
@@ -227,7 +242,9 @@ static int host_wait(void *self, int64_t until, struct sl_ready *ready, int cap)
     bool was_asked = h->is_woken || has_answer(h) || is_any_ready(h);
     h->turns++;
     /* A call that does not wait may look as often as the application likes. */
-    if (!was_asked && (is_scheduled || may_sleep) && !world_is_broken(w)) count_idle_turn(h);
+    bool is_idle = !was_asked && !h->acted && (is_scheduled || may_sleep);
+    h->acted = false;
+    if (is_idle && !world_is_broken(w)) count_idle_turn(h);
     h->is_woken = false;
     h->knows_deadline = false;
     int count = collect_ready(h, ready, cap);

@@ -32,6 +32,7 @@ struct host {
     int64_t memory_limit; /* I17: the most that may be live; 0: not looked at */
     /* I18: turns that nothing but the clock had asked for. */
     int64_t turns;
+    bool acted;             /* the turn before sent something, or began to connect */
     int64_t idle_turns_now; /* … at this very time */
     int64_t idle_turns_at;
     int64_t idle_turns_second;
@@ -48,6 +49,8 @@ int64_t host_due_at(struct host *h);
 void host_run(struct host *h);
 /* Looks at what must hold after every turn. */
 void host_check(struct host *h);
+/* The name service works again: what hung is answered after all. */
+void host_answer_lookups(struct world *w);
 /* Its I/O stands still for so long. */
 void host_stall(struct host *h, int64_t ns);
 

@@ -507,6 +507,15 @@ void link_cut_after(struct link *l, enum link_direction direction, int64_t bytes
     p->cut_mark = mark;
 }
 
+void link_knock_again(struct world *w, int32_t node) {
+    SL_LIST_EACH(it, tmp, &w->links) {
+        struct link *l = SL_LIST_OF(it, struct link, node);
+        bool is_lost = l->state == LINK_CONNECTING && l->opening.node.index == SL_HEAP_IDLE;
+        if (l->to == node && node != 0 && is_lost)
+            world_set_timer(w, &l->opening, w->now + sl_rng_range(&w->rng, 0, WORLD_SECOND));
+    }
+}
+
 void link_heal_all(struct world *w) {
     SL_LIST_EACH(it, tmp, &w->links) {
         struct link *l = SL_LIST_OF(it, struct link, node);

@@ -96,6 +96,8 @@ void link_dribble(struct link *l);
 /* The direction ends after so many more bytes. */
 void link_cut_after(struct link *l, enum link_direction direction, int64_t bytes,
                     enum link_mark mark);
+/* A node can be reached again: connects that were swallowed are tried once more, as TCP does. */
+void link_knock_again(struct world *w, int32_t node);
 /* Opens the gates that would open some day, and ends dribbling. */
 void link_heal_all(struct world *w);
 /* The link of a host to a node, in order of age, from index 0; NULL past the last. host, node 0:

@@ -62,7 +62,7 @@ static void draw_weather(struct plan *plan, struct sl_rng *rng) {
 static void draw_cluster(struct plan *plan, struct sl_rng *rng) {
     static const int32_t partitions[] = {1, 1, 2, 3, 3, 6, 12, 64};
     static const int32_t slots[] = {1000, 1000, 1000, 1, 0};
-    static const char *const releases[] = {NULL, NULL, NULL, "2.1", "2.8", "3.3", "3.9", "4.0"};
+    static const char *const releases[] = {NULL, NULL, NULL, "2.1", "2.8", "3.5", "3.9", "4.0"};
     plan->nodes = (int32_t)sl_rng_range(rng, 1, WORLD_NODES_MAX);
     plan->topics = (int32_t)sl_rng_range(rng, 1, PLAN_TOPICS);
     for (int32_t i = 0; i < plan->topics; i++) plan->partitions[i] = PICK(rng, partitions);
@@ -131,6 +131,8 @@ static void draw_consumer(struct plan_consumer *c, struct sl_rng *rng) {
     c->partition_bytes = PICK(rng, sizes);
     c->wait_ms = PICK(rng, waits);
     c->min_bytes = draw_percent(rng, 20) ? 4000 : 1;
+    /* More than an answer may carry would make every Fetch wait to its end. */
+    if (c->min_bytes > c->max_bytes || c->min_bytes > c->partition_bytes) c->min_bytes = 1;
     c->memory = draw_percent(rng, 30) ? 1 << 20 : 1 << 24;
     c->pace_ms = PICK(rng, paces);
     c->seeks = PICK(rng, shares);
@@ -173,8 +175,8 @@ bool plan_has_faults(const struct plan *plan) {
 }
 
 int64_t plan_longest(const struct plan *plan) {
-    int64_t longest = plan->request_timeout_ms;
-    if (plan->setup_timeout_ms > longest) longest = plan->setup_timeout_ms;
+    int64_t longest = 30000; /* socket.connection.setup.timeout.max.ms, its default */
+    if (plan->request_timeout_ms > longest) longest = plan->request_timeout_ms;
     for (int32_t i = 0; i < plan->producers; i++)
         if (plan->producer[i].delivery_timeout_ms > longest)
             longest = plan->producer[i].delivery_timeout_ms;

@@ -19,14 +19,14 @@ void story_begin_with(struct story *s, const struct sl_broker_options *options,
                       int32_t partitions) {
     *s = (struct story){0};
     if (world_create(options, 1, WORLD_SECOND, &s->world) != 0) abort();
-    truth_init(&s->truth, s->world);
+    truth_init(&s->truth, s->world, &s->tap);
     tap_init(&s->tap, s->world);
     s->world->observer = (struct world_observer){
         .user = s, .on_wire = on_wire, .on_gone = on_gone, .on_broker = on_broker};
     (void)truth_add_topic(&s->truth, "t", partitions);
     if (partitions > 0) {
         world_broker_begin(s->world);
-        if (sl_broker_create_topic(s->world->broker, "t", partitions, 1) != 0) abort();
+        if (sl_broker_create_topic(s->world->broker, "t", partitions, options->nodes) != 0) abort();
         world_broker_end(s->world);
     }
     truth_scan(&s->truth, true);
@@ -83,7 +83,7 @@ sluice_client *story_open(struct story *s, int32_t role, const char *const *sett
     if (rv != 0) return NULL;
     c->truth = -1;
     if (role == SLUICE_PRODUCER)
-        c->truth = truth_add_producer(&s->truth, &profile, acks, idempotent, 5);
+        c->truth = truth_add_producer(&s->truth, &profile, s->host->id, acks, idempotent);
     s->client_count++;
     return c->client;
 }
@@ -113,7 +113,7 @@ int story_send_large(struct story *s, sluice_client *producer, int32_t partition
         p->profile.large = 100;
         p->profile.value_max = size;
     }
-    const struct content *content = truth_content(&s->truth, id);
+    const struct content *content = truth_to_send(&s->truth, id);
     sluice_record r = {.topic = "t", .tag = id};
     r.value = content->value_size < 0 ? NULL : content->value;
     r.value_size = content->value_size < 0 ? 0 : (size_t)content->value_size;
@@ -153,7 +153,8 @@ bool story_await_reports(struct story *s, sluice_client *producer, int64_t count
                          int32_t timeout_ms) {
     int64_t until = s->world->now + timeout_ms * WORLD_MS;
     do {
-        int64_t left = (until - s->world->now) / WORLD_MS;
+        int64_t left =
+            (until - s->world->now + WORLD_MS - 1) / WORLD_MS; /* never 0 before its time */
         if (take_reports(s, producer, left > 0 ? (int32_t)left : 0) != 0) break;
     } while (s->reports < count && s->world->now < until && !world_is_broken(s->world));
     return s->reports >= count;
@@ -208,7 +209,8 @@ int story_read(struct story *s, sluice_client *consumer, int64_t *next, int64_t 
     do {
         sluice_batch *batch;
         sluice_view v;
-        int64_t left = (until - s->world->now) / WORLD_MS;
+        int64_t left =
+            (until - s->world->now + WORLD_MS - 1) / WORLD_MS; /* never 0 before its time */
         rv = sluice_consumer_poll(consumer, left > 0 ? (int32_t)left : 0, &batch);
         if (rv != 0) break;
         while (sluice_batch_next(batch, &v, sizeof v) == 1) take_record(s, &v, next);

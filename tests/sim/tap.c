@@ -11,6 +11,8 @@
 #include "wire/frame.h"
 #include "wire/messages/00_produce.h"
 
+enum { TAP_FETCHED = 128 }; /* a longer answer to a Fetch has records, or is very large */
+
 /* What distinguishes batches: never the same with other bytes. */
 struct tap_key {
     struct sl_uuid topic_id;
@@ -23,23 +25,35 @@ struct tap_key {
 struct tap_batch {
     uint64_t hash;
 };
+/* What a log shows of a batch: no topic, but the bytes. */
+struct tap_written {
+    int64_t producer_id;
+    uint64_t hash;
+    int32_t partition;
+    int32_t sequence;
+    int32_t epoch;
+    int32_t unused;
+};
 /* A frame being put together. */
 struct tap_frame {
     uint8_t *data;
     size_t size;
     size_t cap;
-    int32_t host; /* whose link it was, also after it closed */
+    int32_t host;     /* whose link it was, also after it closed */
+    int64_t answered; /* bytes that had gone to the client at the last Fetch */
 };
 
 void tap_init(struct tap *t, struct world *w) {
     *t = (struct tap){.world = w};
     sl_map_init(&t->batches, sl_alloc_default());
+    sl_map_init(&t->written, sl_alloc_default());
 }
 
 void tap_deinit(struct tap *t) {
     uint32_t at = 0;
     for (void *batch; (batch = sl_map_next(&t->batches, &at, NULL)) != NULL;) free(batch);
     sl_map_deinit(&t->batches);
+    sl_map_deinit(&t->written);
 }
 
 void tap_on_gone(struct tap *t, struct link *link) {
@@ -51,11 +65,28 @@ void tap_on_gone(struct tap *t, struct link *link) {
     link->tap = NULL;
 }
 
-void tap_progress(struct tap *t, int32_t host) {
-    if (host < TAP_HOSTS) t->progress[host]++;
+/* ---- batches ---- */
+
+static uint64_t hash_batch(const uint8_t *data, int32_t size) {
+    /* What comes before the checksum is the broker's. */
+    return world_hash_bytes(0, data + SL_RECORD_CRC, (size_t)size - SL_RECORD_CRC);
 }
 
-/* ---- batches ---- */
+static struct tap_written written_key(const struct sl_batch_info *info, int32_t partition,
+                                      uint64_t hash) {
+    return (struct tap_written){.producer_id = info->producer_id,
+                                .hash = hash,
+                                .partition = partition,
+                                .sequence = info->base_sequence,
+                                .epoch = info->producer_epoch};
+}
+
+void tap_written(struct tap *t, int32_t partition, const struct sl_batch_info *info,
+                 const uint8_t *data) {
+    if (info->producer_id < 0) return;
+    struct tap_written key = written_key(info, partition, hash_batch(data, info->size));
+    if (sl_map_put(&t->written, &key, sizeof key, t) != 0) abort();
+}
 
 static void look_at_batch(struct tap *t, const struct sl_produce_topic *topic,
                           const struct sl_produce_partition *p) {
@@ -78,16 +109,18 @@ static void look_at_batch(struct tap *t, const struct sl_produce_topic *topic,
     key.partition = p->partition;
     key.sequence = info.base_sequence;
     key.epoch = info.producer_epoch;
-    uint64_t hash = world_hash_bytes(0, p->records.data + SL_RECORD_CRC,
-                                     (size_t)p->records.size - SL_RECORD_CRC);
+    uint64_t hash = hash_batch(p->records.data, p->records.size);
     struct tap_batch *known = sl_map_get(&t->batches, &key, sizeof key);
     if (known != NULL) {
-        t->retries++;
-        if (known->hash != hash)
+        t->retries += known->hash == hash;
+        struct tap_written before = written_key(&info, p->partition, known->hash);
+        if (known->hash != hash && sl_map_get(&t->written, &before, sizeof before) != NULL)
             world_violate(w,
-                          "I7: producer %" PRId64 " epoch %d sequence %d of partition %d was sent "
-                          "before with other bytes",
+                          "I7: producer %" PRId64
+                          " epoch %d sequence %d of partition %d is written, "
+                          "and was sent again with other bytes",
                           info.producer_id, info.producer_epoch, info.base_sequence, p->partition);
+        known->hash = hash;
         return;
     }
     struct tap_batch *batch = malloc(sizeof *batch);
@@ -115,6 +148,10 @@ static void look_at_produce(struct tap *t, struct sl_reader *r, int16_t version)
 
 /* ---- frames ---- */
 
+void tap_progress(struct tap *t, int32_t host) {
+    if (host < TAP_HOSTS) t->progress[host]++;
+}
+
 static void count_request(struct tap *t, int32_t host, int32_t node, int16_t key) {
     if (host >= TAP_HOSTS) return;
     struct tap_rate *rate = &t->rates[host][node];
@@ -131,7 +168,7 @@ static void count_request(struct tap *t, int32_t host, int32_t node, int16_t key
                       host, rate->count, node, key);
 }
 
-static void look_at_frame(struct tap *t, struct link *link, const struct tap_frame *f,
+static void look_at_frame(struct tap *t, struct link *link, struct tap_frame *f,
                           const uint8_t *data, size_t size) {
     struct sl_reader r;
     struct sl_request_header header;
@@ -139,6 +176,12 @@ static void look_at_frame(struct tap *t, struct link *link, const struct tap_fra
     if (sl_frame_decode_request_header(&r, &header) != 0) {
         world_violate(t->world, "host %d has sent a request that cannot be read", f->host);
         return;
+    }
+    int64_t answered = link->pipes[LINK_TO_CLIENT].pushed;
+    if (header.key == SL_API_FETCH) {
+        /* An answer with records is progress, whenever they are read. */
+        if (answered - f->answered >= TAP_FETCHED) tap_progress(t, f->host);
+        f->answered = answered;
     }
     count_request(t, f->host, link->to, header.key);
     if (header.key == SL_API_PRODUCE) look_at_produce(t, &r, header.version);

@@ -37,11 +37,12 @@ static const char *outcome_name(int outcome) {
 
 /* ---- life ---- */
 
-void truth_init(struct truth *t, struct world *w) {
-    *t = (struct truth){.world = w};
+void truth_init(struct truth *t, struct world *w, struct tap *tap) {
+    *t = (struct truth){.world = w, .tap = tap};
     if (sl_compress_create(sl_alloc_default(), &t->codecs) != 0) abort();
     t->content = malloc(sizeof *t->content);
-    if (t->content == NULL) abort();
+    t->sending = malloc(sizeof *t->sending);
+    if (t->content == NULL || t->sending == NULL) abort();
 }
 
 static void free_life(struct truth_life *life) {
@@ -59,6 +60,7 @@ void truth_deinit(struct truth *t) {
     for (int32_t i = 0; i < t->producer_count; i++) free(t->producers[i].records);
     sl_compress_destroy(t->codecs);
     free(t->content);
+    free(t->sending);
 }
 
 int32_t truth_add_topic(struct truth *t, const char *name, int32_t partitions) {
@@ -75,13 +77,12 @@ int32_t truth_find_topic(const struct truth *t, const char *name) {
     return -1;
 }
 
-int32_t truth_add_producer(struct truth *t, const struct content_profile *profile, int16_t acks,
-                           bool idempotent, int32_t in_flight) {
+int32_t truth_add_producer(struct truth *t, const struct content_profile *profile, int32_t host,
+                           int16_t acks, bool idempotent) {
     if (t->producer_count == TRUTH_PRODUCERS) return -1;
     struct truth_producer *p = &t->producers[t->producer_count];
-    *p = (struct truth_producer){.profile = *profile, .acks = acks, .idempotent = idempotent};
-    p->keeps_order = idempotent;
-    (void)in_flight; /* without idempotence a late delivery may overtake even then */
+    *p = (struct truth_producer){
+        .profile = *profile, .host = host, .acks = acks, .idempotent = idempotent};
     return t->producer_count++;
 }
 
@@ -127,6 +128,12 @@ const struct content *truth_content(struct truth *t, uint64_t id) {
     struct truth_producer *p = find_producer(t, id);
     content_make(&p->profile, id, t->content);
     return t->content;
+}
+
+const struct content *truth_to_send(struct truth *t, uint64_t id) {
+    struct truth_producer *p = find_producer(t, id);
+    content_make(&p->profile, id, t->sending);
+    return t->sending;
 }
 
 void truth_reported(struct truth *t, int32_t producer, uint64_t id, int outcome, int code,
@@ -193,8 +200,12 @@ static void check_record(struct truth *t, const struct truth_place *at, struct t
         content_compare(truth_content(t, id), out->key, out->key_size, out->value, out->value_size,
                         out->headers, out->headers_size, out->header_count, out->timestamp);
     if (wrong != NULL)
-        world_violate(w, "%s-%d@%" PRId64 ": %" PRIx64 " has %s than it was sent with", topic,
-                      at->partition, at->offset, id, wrong);
+        world_violate(w,
+                      "%s-%d@%" PRId64 ": %" PRIx64 " has %s than it was sent with (key %d of %d, "
+                      "value %d of %d, headers %d of %d)",
+                      topic, at->partition, at->offset, id, wrong, out->key_size,
+                      t->content->key_size, out->value_size, t->content->value_size,
+                      out->header_count, t->content->header_count);
     if (r->topic != at->topic || (r->partition != -1 && r->partition != at->partition))
         world_violate(w, "%" PRIx64 " was sent to %s-%d and is in %s-%d", id,
                       t->topics[r->topic].name, r->partition, topic, at->partition);
@@ -203,19 +214,21 @@ static void check_record(struct truth *t, const struct truth_place *at, struct t
         r->place = *at;
     else
         t->duplicates++;
-    if (p->idempotent && r->copies > 1)
+    /* A topic made again knows nothing of what the one before it had. */
+    if (p->idempotent && r->copies > 1 && r->place.life == at->life)
         world_violate(w, "I3: %" PRIx64 " is twice: %s-%d@%" PRId64 " and @%" PRId64, id, topic,
                       at->partition, r->place.offset, at->offset);
     int64_t *last = &log->last[p - t->producers];
     int64_t n = (int64_t)(id & UINT32_MAX);
-    if (p->keeps_order && n <= *last)
+    /* Without idempotence a late delivery may overtake, even with one request at a time. */
+    if (p->idempotent && n <= *last)
         world_violate(w,
                       "I6: %s-%d@%" PRId64 " has record %" PRId64 " of a producer after %" PRId64,
                       topic, at->partition, at->offset, n, *last);
     *last = n;
     log->ids[at->offset] = id;
     t->records_in_logs++;
-    t->progress++;
+    tap_progress(t->tap, p->host);
 }
 
 /* I7, as far as logs show it: a new epoch begins at 0, and what follows has no gap. */
@@ -285,7 +298,10 @@ static void read_batch(struct truth *t, struct truth_place *at, struct truth_log
         return;
     }
     reserve_log(t, log, info.last_offset + 1);
+    world_note(t->world, WORLD_LOGGED, at->partition, info.base_offset, info.base_sequence);
+    world_note(t->world, WORLD_EPOCH, info.producer_id, info.producer_epoch, info.record_count);
     check_sequence(t, at, log, &info);
+    tap_written(t->tap, at->partition, &info, data);
     sl_batch_read_start(&walk, &info, records, records_size);
     while ((rv = sl_batch_read_next(&walk, &out)) == 1) {
         at->offset = out.offset;

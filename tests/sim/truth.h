@@ -13,6 +13,7 @@
 
 #include "record/compress.h"
 #include "sim/content.h"
+#include "sim/tap.h"
 #include "sim/world.h"
 
 enum { TRUTH_TOPICS = 6, TRUTH_LIVES = 8, TRUTH_PRODUCERS = 12, TRUTH_SEQUENCES = 24 };
@@ -44,9 +45,9 @@ struct truth_producer {
     int64_t accepted;
     int64_t undecided;
     int64_t outcomes[3]; /* written, not written, maybe */
+    int32_t host;        /* for the tap */
     int16_t acks;
     bool idempotent;
-    bool keeps_order; /* idempotent, or one request at a time */
 };
 /* What a log shows of one producer id: its batches follow each other without a gap. */
 struct truth_sequence {
@@ -76,24 +77,25 @@ struct truth_topic {
 };
 struct truth {
     struct world *world;
+    struct tap *tap; /* is told of every batch */
     struct truth_topic topics[TRUTH_TOPICS];
     int32_t topic_count;
     struct truth_producer producers[TRUTH_PRODUCERS];
     int32_t producer_count;
     struct sl_compress *codecs;
-    struct content *content; /* scratch */
+    struct content *content; /* scratch of whoever reads */
+    struct content *sending; /* scratch of whoever sends: it lives through a call that waits */
     int64_t produces_seen, deletes_seen, creates_seen, metadata_seen;
-    uint64_t progress; /* moves with every record that is found */
     int64_t records_in_logs;
     int64_t duplicates; /* copies beyond the first, where they are allowed */
 };
 
-void truth_init(struct truth *t, struct world *w);
+void truth_init(struct truth *t, struct world *w, struct tap *tap);
 void truth_deinit(struct truth *t);
 int32_t truth_add_topic(struct truth *t, const char *name, int32_t partitions);
 int32_t truth_find_topic(const struct truth *t, const char *name);
-int32_t truth_add_producer(struct truth *t, const struct content_profile *profile, int16_t acks,
-                           bool idempotent, int32_t in_flight);
+int32_t truth_add_producer(struct truth *t, const struct content_profile *profile, int32_t host,
+                           int16_t acks, bool idempotent);
 
 /* A record is about to be sent: its number. The call's result is told afterwards. */
 uint64_t truth_new_record(struct truth *t, int32_t producer, int32_t topic, int32_t partition);
@@ -111,7 +113,8 @@ uint64_t truth_at(const struct truth *t, int32_t topic, int32_t life, int32_t pa
                   int64_t offset);
 /* The living life's log, or NULL. */
 struct truth_log *truth_log(const struct truth *t, int32_t topic, int32_t partition);
-/* The records' content, in the scratch. */
+/* The record's content, in a scratch of their own for readers and for senders. */
 const struct content *truth_content(struct truth *t, uint64_t id);
+const struct content *truth_to_send(struct truth *t, uint64_t id);
 
 #endif

@@ -183,9 +183,11 @@ static struct app *find_first_app(struct workload *load) {
 }
 
 static bool is_settled(struct workload *load) {
+    char why[200];
     for (int32_t i = 0; i < load->app_count; i++) {
         struct app *app = &load->apps[i];
-        if (app->kind == APP_PRODUCER ? !producer_is_settled(app) : !consumer_is_settled(app))
+        if (app->kind == APP_PRODUCER ? !producer_is_settled(app)
+                                      : !consumer_is_settled(app, why, sizeof why))
             return false;
     }
     return true;
@@ -211,13 +213,15 @@ static void run_until(struct workload *load, int64_t until, bool stops_settled) 
 }
 
 static void complain_of_unsettled(struct workload *load) {
+    char why[200];
     for (int32_t i = 0; i < load->app_count; i++) {
         struct app *app = &load->apps[i];
         if (app->kind == APP_PRODUCER && !producer_is_settled(app))
             world_violate(load->world, "I15: producer %d still has %" PRId64 " records undecided",
                           app->id, load->truth.producers[app->truth].undecided);
-        if (app->kind == APP_CONSUMER && !consumer_is_settled(app))
-            world_violate(load->world, "I15: consumer %d has not come to the end", app->id);
+        if (app->kind == APP_CONSUMER && !consumer_is_settled(app, why, sizeof why))
+            world_violate(load->world, "I15: consumer %d has not come to the end: %s", app->id,
+                          why);
     }
 }
 
@@ -244,7 +248,7 @@ static void print_dumps(struct workload *load) {
         if (app->client == NULL) continue;
         printf("---- application %d (%s on host %d) ----\n", app->id,
                app->kind == APP_PRODUCER ? "producer" : "consumer", app->host->id);
-        if (sluice_client_dump(app->client, buf, sizeof buf, 0) > 0) puts(buf);
+        if (sluice_client_dump(app->client, buf, sizeof buf, 50) > 0) puts(buf);
     }
     sl_text_init(&text, buf, sizeof buf);
     sl_broker_dump(load->world->broker, &text);
@@ -293,7 +297,7 @@ void workload_run(const struct plan *plan, bool is_verbose, struct workload_resu
     sl_rng_init(&load->rng, plan->seed ^ 0x617070);
     if (make_world(load) != 0) abort();
     current_workload = load;
-    truth_init(&load->truth, load->world);
+    truth_init(&load->truth, load->world, &load->tap);
     tap_init(&load->tap, load->world);
     load->world->observer = (struct world_observer){
         .user = load, .on_wire = on_wire, .on_gone = on_gone, .on_broker = on_broker};

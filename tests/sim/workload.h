@@ -55,9 +55,9 @@ struct app {
     struct cursor cursors[WORKLOAD_CURSORS];
     int32_t cursor_count;
     sluice_batch *held;
-    bool sought; /* since `held` was taken: it may be stale */
-    bool poll_ends;
-    int64_t records; /* read */
+    bool sought;       /* since `held` was taken: it may be stale */
+    bool is_stale_due; /* a finish was too late */
+    int64_t records;   /* read */
 };
 struct workload {
     struct plan plan;
@@ -109,7 +109,8 @@ void producer_drop(struct app *app);
 
 int consumer_open(struct app *app);
 void consumer_step(struct app *app);
-bool consumer_is_settled(struct app *app);
+/* Everything was read; why: what was not. */
+bool consumer_is_settled(struct app *app, char *why, size_t cap);
 void consumer_end(struct app *app, int32_t timeout_ms);
 void consumer_drop(struct app *app);
 

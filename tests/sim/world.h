@@ -63,29 +63,33 @@ struct world_peer {
 };
 
 /* Events of the world for the ring and the hash; each has up to three numbers. */
-#define WORLD_EVENTS(X)                    \
-    X(RUN, "host", "ready", "")            \
-    X(CONNECT, "link", "host", "node")     \
-    X(CONNECTED, "link", "host", "code")   \
-    X(SENT, "link", "bytes", "hash")       \
-    X(GOT, "link", "bytes", "hash")        \
-    X(ARRIVED, "link", "bytes", "hash")    \
-    X(CLOSED, "link", "by", "")            \
-    X(BREAK, "link", "how", "at")          \
-    X(GATE, "link", "direction", "ms")     \
-    X(NODE, "node", "state", "")           \
-    X(LEADER, "partition", "node", "told") \
-    X(FAULT, "api", "kind", "code")        \
-    X(DOOR, "node", "state", "")           \
-    X(NAMES, "state", "", "")              \
-    X(STALL, "host", "ms", "")             \
-    X(STARVE, "host", "calls", "")         \
-    X(HEAL, "", "", "")                    \
-    X(APP, "app", "what", "code")          \
-    X(REPORT, "app", "outcome", "count")   \
-    X(READ, "app", "partition", "offset")  \
-    X(TRIM, "partition", "offset", "")     \
-    X(TOPIC, "topic", "what", "")          \
+#define WORLD_EVENTS(X)                          \
+    X(RUN, "host", "ready", "")                  \
+    X(CONNECT, "link", "host", "node")           \
+    X(CONNECTED, "link", "host", "code")         \
+    X(SENT, "link", "bytes", "hash")             \
+    X(GOT, "link", "bytes", "hash")              \
+    X(ARRIVED, "link", "bytes", "hash")          \
+    X(CLOSED, "link", "by", "")                  \
+    X(BREAK, "link", "how", "at")                \
+    X(GATE, "link", "direction", "ms")           \
+    X(NODE, "node", "state", "")                 \
+    X(LEADER, "partition", "node", "told")       \
+    X(FAULT, "api", "kind", "code")              \
+    X(DOOR, "node", "state", "")                 \
+    X(NAMES, "state", "", "")                    \
+    X(STALL, "host", "ms", "")                   \
+    X(STARVE, "host", "calls", "")               \
+    X(HEAL, "", "", "")                          \
+    X(APP, "app", "what", "code")                \
+    X(REPORT, "app", "outcome", "count")         \
+    X(GIVE, "app", "how", "count")               \
+    X(POLL, "app", "code", "records")            \
+    X(LOGGED, "partition", "offset", "sequence") \
+    X(EPOCH, "producer", "epoch", "records")     \
+    X(READ, "app", "partition", "offset")        \
+    X(TRIM, "partition", "offset", "")           \
+    X(TOPIC, "topic", "what", "")                \
     X(PHASE, "phase", "", "")
 enum world_event {
 #define WORLD_EVENT_ENUM(name, a, b, c) WORLD_##name,

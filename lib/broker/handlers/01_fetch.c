@@ -260,7 +260,9 @@ static enum sl_handled gather_answer(struct sl_exchange *x) {
     }
     bool ok = g.session != NULL ? gather_session(&g, m) : gather_list(&g, m);
     if (!ok) return SL_HANDLED_CLOSE;
-    bool enough = g.bytes >= g.request->min_bytes || g.errors || x->until <= x->c->now;
+    int32_t least =
+        g.request->min_bytes < g.request->max_bytes ? g.request->min_bytes : g.request->max_bytes;
+    bool enough = g.bytes >= least || g.errors || x->until <= x->c->now;
     if (!enough) {
         release_gathered(x);
         return SL_HANDLED_LATER;
