@@ -121,8 +121,8 @@ bool sl_bench_fetch(struct sl_exchange *x, int64_t offset, int32_t leader_epoch,
     if (batches < 1) batches = 1;
     /* The log is one batch again and again: batch k has the offsets [k * count, (k + 1) * count). */
     int64_t base = offset - offset % b->count;
-    struct sl_iov *pieces = sl_arena_array(&x->arena, (size_t)batches * 2, sizeof *pieces);
-    uint8_t *headers = sl_arena_get(&x->arena, (size_t)batches * BENCH_HEADER);
+    struct sl_iov *pieces = sl_arena_array(&x->answer->memory, (size_t)batches * 2, sizeof *pieces);
+    uint8_t *headers = sl_arena_get(&x->answer->memory, (size_t)batches * BENCH_HEADER);
     if (pieces == NULL || headers == NULL) return false;
     for (int32_t i = 0; i < batches; i++) {
         uint8_t *h = headers + (size_t)i * BENCH_HEADER;

@@ -105,20 +105,17 @@ static void resume_waiting(struct sl_broker_cluster *c) {
         if (x->self->state != SL_BROKER_UP) continue;
         if (!changed && x->until > c->now) continue;
         sl_machine_resume(x);
-        if (link->waiting == NULL && !link->wants_close) sl_links_process(link);
-        next = c->waiting.next == &c->waiting ? &c->waiting : next;
+        if (link->waiting == NULL) sl_links_process(link);
     }
 }
 
-/* The node of the first answer that becomes due. */
+/* When the first of the answers that are held back becomes due. */
 static int64_t next_answer_due(const struct sl_broker_cluster *c) {
     int64_t due = INT64_MAX;
     SL_LIST_EACH(node, next, (struct sl_list *)&c->links) {
-        struct sl_machine_link *link = SL_LIST_OF(node, struct sl_machine_link, node);
-        struct sl_list *first = sl_list_peek(&link->answers);
-        if (first == NULL) continue;
-        const struct sl_answer *a = SL_LIST_OF(first, struct sl_answer, node);
-        if (a->due > c->now && a->due < due) due = a->due;
+        const struct sl_answer *a =
+            sl_links_delayed(SL_LIST_OF(node, struct sl_machine_link, node));
+        if (a != NULL && a->due < due) due = a->due;
     }
     return due;
 }
@@ -127,13 +124,11 @@ void sl_broker_run(struct sl_broker_cluster *c) {
     resume_waiting(c);
     SL_LIST_EACH(node, next, &c->links) {
         struct sl_machine_link *link = SL_LIST_OF(node, struct sl_machine_link, node);
-        struct sl_list *first = sl_list_peek(&link->answers);
-        if (first == NULL) continue;
-        struct sl_answer *a = SL_LIST_OF(first, struct sl_answer, node);
-        if (a->due == 0 || a->due > c->now) continue;
+        struct sl_answer *a = sl_links_delayed(link);
+        if (a == NULL || a->due > c->now) continue;
         a->due = 0;
-        link->wants_send = true;
         sl_links_want_output(link);
+        sl_links_process(link); /* what came behind it had to wait */
     }
 }
 
@@ -176,7 +171,6 @@ bool sl_broker_next_output(struct sl_broker_cluster *c, struct sl_broker_output 
         return true;
     }
     out->kind = SL_BROKER_SEND;
-    link->wants_send = false;
     return true;
 }
 
@@ -316,6 +310,21 @@ void sl_broker_dump(const struct sl_broker_cluster *c, struct sl_text *out) {
     sl_trace_dump(&c->trace, out);
 }
 
+static void check_link_answers(struct sl_machine_link *link) {
+    int32_t count = 0;
+    SL_LIST_EACH(node, next, &link->answers) {
+        const struct sl_answer *a = SL_LIST_OF(node, struct sl_answer, node);
+        size_t size = a->head.size;
+        for (size_t i = 0; i < a->splice_count; i++) size += (size_t)a->splices[i].size;
+        SL_ASSERT(a->size == size && a->sent < a->size);
+        SL_ASSERT(a->due == 0 || next == &link->answers);
+        for (size_t i = 0; i < a->held_count; i++) SL_ASSERT(a->held[i]->holds > 0);
+        count++;
+    }
+    SL_ASSERT(count == link->answer_count);
+    SL_ASSERT(!link->wants_close || (count == 0 && link->waiting == NULL));
+}
+
 void sl_broker_check(const struct sl_broker_cluster *c) {
     uint32_t count = 0;
     sl_cluster_check(&c->cluster);
@@ -325,6 +334,7 @@ void sl_broker_check(const struct sl_broker_cluster *c) {
         SL_ASSERT(sl_map_get(&c->by_id, &link->id, sizeof link->id) == link);
         SL_ASSERT(link->in_size <= link->in_cap);
         SL_ASSERT(link->waiting == NULL || link->waiting->link == link);
+        check_link_answers(link);
     }
     SL_ASSERT(count == c->by_id.count);
 }

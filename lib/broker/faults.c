@@ -3,8 +3,8 @@
  * most one fault. A rule whose times are used up stays, matching nothing, until it is healed: it
  * may get a hit back (spare).
  *
- * What a fault does is in exchange.c (cuts, delays, silence), the handlers (errors) and damage.c
- * (lies, corruption).
+ * What a fault does is in machine.c (cuts, delays, silence), the handlers (errors), lies.c and
+ * damage.c; which requests it is about in touches.c.
  *
  * Not done here: no time; a fault holds until healed or used up. */
 #include "broker/faults.h"

@@ -1,15 +1,19 @@
 /* Connections of the test broker: bytes into frames, answers into bytes.
  *
  * A link handles one request at a time and answers in order, as Kafka does. Frames lie in one
- * buffer, which grows with the bytes that came and never beyond max_frame; while a Fetch waits for
- * data, or the node is frozen, what comes stays there. */
+ * buffer, which grows with the bytes that came and never beyond the largest frame. What comes stays
+ * there while a Fetch waits for data, an answer is held back, many answers are unsent, or the node
+ * is frozen; a client that goes on sending until the buffer is full is cut off. */
 #include <string.h>
 
 #include "base/assert.h"
 #include "broker/machine.h"
 #include "sluice/error.h"
 
-enum { LINK_ROOM = 64 * 1024 };
+enum {
+    LINK_ROOM = 64 * 1024, /* the first buffer; arbitrary */
+    LINK_ANSWERS = 64      /* unsent ones, beyond which requests wait; arbitrary */
+};
 
 struct sl_answer *sl_links_answer_create(const struct sl_alloc *alloc) {
     struct sl_answer *answer = sl_alloc_zero(alloc, sizeof *answer);
@@ -24,16 +28,28 @@ void sl_links_answer_destroy(const struct sl_alloc *alloc, struct sl_answer *ans
     sl_list_remove(&answer->node);
     for (size_t i = 0; i < answer->held_count; i++) sl_log_release(alloc, answer->held[i]);
     sl_alloc_free(alloc, answer->held, answer->held_cap * sizeof *answer->held);
-    sl_alloc_free(alloc, answer->pieces, answer->held_cap * sizeof *answer->pieces);
     sl_alloc_free(alloc, answer->splices, answer->splice_cap * sizeof *answer->splices);
     sl_writer_deinit(&answer->head);
     sl_arena_deinit(&answer->memory);
     sl_alloc_free(alloc, answer, sizeof *answer);
 }
 
+void sl_links_put_answer(struct sl_machine_link *link, struct sl_answer *answer) {
+    sl_list_push_back(&link->answers, &answer->node);
+    link->answer_count++;
+    sl_links_want_output(link);
+}
+
+struct sl_answer *sl_links_delayed(const struct sl_machine_link *link) {
+    if (sl_list_is_empty(&link->answers)) return NULL;
+    struct sl_answer *last = SL_LIST_OF(link->answers.prev, struct sl_answer, node);
+    return last->due != 0 ? last : NULL;
+}
+
 /* ---- life ---- */
 
 int sl_broker_on_accepted(struct sl_broker_cluster *c, int32_t node, uint32_t *out) {
+    if (sl_cluster_node(&c->cluster, node) == NULL) return SLUICE_ERR_USAGE;
     struct sl_machine_link *link = sl_alloc_zero(c->alloc, sizeof *link);
     if (link == NULL) return SLUICE_ERR_NOMEM;
     link->c = c;
@@ -54,6 +70,7 @@ static void drop_answers(struct sl_machine_link *link) {
     struct sl_broker_cluster *c = link->c;
     SL_LIST_EACH(node, next, &link->answers)
         sl_links_answer_destroy(c->alloc, SL_LIST_OF(node, struct sl_answer, node));
+    link->answer_count = 0;
     if (link->waiting != NULL) sl_machine_drop(link->waiting);
 }
 
@@ -76,7 +93,6 @@ void sl_links_close(struct sl_machine_link *link, bool abrupt) {
     drop_answers(link);
     link->wants_close = true;
     link->abrupt = abrupt;
-    link->wants_send = false;
     link->in_size = 0;
     sl_links_want_output(link);
 }
@@ -107,15 +123,29 @@ static size_t front_frame(const struct sl_machine_link *link) {
     return link->in_size < SL_FRAME_PREFIX ? 0 : (size_t)sl_bytes_get32(link->in) + SL_FRAME_PREFIX;
 }
 
+/* The size that the buffer should have for more to come: it grows by doubling with what came, not
+ * at once to what was claimed. 0: it may not grow any more. */
+static size_t next_link_cap(const struct sl_machine_link *link, size_t need) {
+    size_t most = (size_t)link->c->options.max_frame + SL_FRAME_PREFIX;
+    size_t cap = link->in_cap * 2;
+    if (cap == 0) return LINK_ROOM;
+    if (link->in_size < link->in_cap) return link->in_cap;
+    if (link->in_cap >= most) return 0;
+    if (need > link->in_cap && need < cap) cap = need;
+    return cap < most ? cap : most;
+}
+
 uint8_t *sl_broker_receive_room(struct sl_broker_cluster *c, uint32_t id, size_t *size) {
     struct sl_machine_link *link = find_link(c, id);
     *size = 0;
     if (link == NULL || link->wants_close) return NULL;
     size_t need = front_frame(link);
-    size_t cap = link->in_cap == 0 ? LINK_ROOM : link->in_cap;
-    /* Grows by doubling with what came, not at once to what was claimed. */
-    if (link->in_size == link->in_cap) cap = cap * 2 < need || need == 0 ? cap * 2 : need;
-    if (link->in_size == link->in_cap && cap <= link->in_cap) cap = link->in_cap + LINK_ROOM;
+    size_t cap = next_link_cap(link, need);
+    if (cap == 0) {
+        sl_machine_complain(c, "over %d bytes of requests are waiting", (int)c->options.max_frame);
+        sl_links_close(link, false);
+        return NULL;
+    }
     if (!grow_link_buffer(link, cap)) {
         sl_links_close(link, true);
         return NULL;
@@ -131,6 +161,7 @@ void sl_broker_on_filled(struct sl_broker_cluster *c, uint32_t id, size_t size) 
     if (link == NULL) return;
     link->in_size += size;
     SL_ASSERT(link->in_size <= link->in_cap);
+    if (link->silent) link->in_size = 0;
     sl_links_process(link);
 }
 
@@ -152,7 +183,8 @@ void sl_broker_on_received(struct sl_broker_cluster *c, uint32_t id, const void 
 static bool is_at_work(struct sl_machine_link *link) {
     struct sl_cluster_node *node = sl_cluster_node(&link->c->cluster, link->node_id);
     return !link->wants_close && link->waiting == NULL && !link->silent &&
-           node->state == SL_BROKER_UP;
+           node->state == SL_BROKER_UP && link->answer_count < LINK_ANSWERS &&
+           sl_links_delayed(link) == NULL;
 }
 
 void sl_links_process(struct sl_machine_link *link) {
@@ -219,8 +251,10 @@ void sl_broker_on_sent(struct sl_broker_cluster *c, uint32_t id, size_t size) {
         size_t part = a->size - a->sent < size ? a->size - a->sent : size;
         a->sent += part;
         size -= part;
-        if (a->sent < a->size) return;
+        if (a->sent < a->size) break;
         sl_links_answer_destroy(c->alloc, a);
-        if (size == 0) return;
+        link->answer_count--;
+        if (size == 0) break;
     }
+    sl_links_process(link);
 }

@@ -14,7 +14,8 @@
  * Invariants: start <= end; batches do not overlap and rise; the last one ends at end - 1 unless
  * records are only counted (bench mode); store->bytes is the sum over all logs.
  *
- * Not done here: no validation (validate.c), no sequences (producers.c), no compaction. */
+ * Not done here: no validation (handlers/00_produce.c), no sequences (producers.c), no compaction.
+ */
 #include "broker/log.h"
 
 #include <string.h>
@@ -151,11 +152,24 @@ int64_t sl_log_advance(struct sl_log *log, int32_t count) {
     return base;
 }
 
+/* Epochs whose batches went are forgotten; the first that is left begins at the start. */
+static void trim_log_epochs(struct sl_log *log) {
+    size_t gone = log->count == 0 ? log->epoch_count : 0;
+    while (gone + 1 < log->epoch_count && log->epochs[gone + 1].start_offset <= log->start) gone++;
+    if (gone > 0) {
+        log->epoch_count -= gone;
+        memmove(log->epochs, log->epochs + gone, log->epoch_count * sizeof *log->epochs);
+    }
+    if (log->epoch_count > 0 && log->epochs[0].start_offset < log->start)
+        log->epochs[0].start_offset = log->start;
+}
+
 void sl_log_trim(struct sl_log *log, int64_t start) {
     SL_ASSERT(start <= log->end);
     if (start <= log->start) return;
     log->start = start;
     while (log->count > 0 && log->batches[log->first]->last_offset < start) drop_first_batch(log);
+    trim_log_epochs(log);
 }
 
 /* ---- reading ---- */

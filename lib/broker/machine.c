@@ -12,6 +12,15 @@
 #include "sluice/kafka_errors.h"
 #include "wire/messages.h"
 
+enum {
+    MACHINE_MILLISECOND = 1000000, /* in nanoseconds */
+    /* What a request and its response may take in memory: an entry of a few bytes on the wire
+     * becomes a struct for the request and one for the response. */
+    MACHINE_SWELLING = 16,
+    MACHINE_SLACK =
+        1024 * 1024 /* for answers that do not depend on the request, such as Metadata */
+};
+
 static const struct {
     int16_t key;
     sl_handler_fn handle;
@@ -87,22 +96,12 @@ bool sl_machine_endpoints(struct sl_exchange *x, struct sl_array *out) {
 
 bool sl_machine_hold(struct sl_exchange *x, struct sl_log_batch *batch) {
     struct sl_answer *a = x->answer;
-    const struct sl_alloc *alloc = x->c->alloc;
     if (a->held_count == a->held_cap) {
         size_t cap = a->held_cap == 0 ? 16 : a->held_cap * 2;
         struct sl_log_batch **held =
-            sl_alloc_resize(alloc, a->held, a->held_cap, cap, sizeof *held);
+            sl_alloc_resize(x->c->alloc, a->held, a->held_cap, cap, sizeof *held);
         if (held == NULL) return false;
         a->held = held;
-        struct sl_iov *pieces = sl_alloc_array(alloc, cap, sizeof *pieces);
-        if (pieces == NULL) {
-            /* The new size of held has to be remembered: give the room back. */
-            held = sl_alloc_resize(alloc, a->held, cap, a->held_cap, sizeof *held);
-            if (held != NULL) a->held = held;
-            return false;
-        }
-        sl_alloc_free(alloc, a->pieces, a->held_cap * sizeof *pieces);
-        a->pieces = pieces;
         a->held_cap = cap;
     }
     a->held[a->held_count++] = batch;
@@ -128,38 +127,6 @@ static void close_exchange(struct sl_exchange *x, bool abrupt) {
 
 /* ---- answers ---- */
 
-/* Where the bytes lie in the encoded answer, which has copied them; NULL: not there. */
-static uint8_t *find_copied_piece(struct sl_writer *w, const struct sl_iov *piece) {
-    for (size_t at = 0; at + piece->size <= w->size; at++)
-        if (memcmp(w->data + at, piece->data, piece->size) == 0) return w->data + at;
-    return NULL;
-}
-
-/* Flips a bit of the last record bytes, or takes the end of the body away. */
-static void corrupt_answer(struct sl_exchange *x) {
-    struct sl_writer *w = &x->answer->head;
-    if (x->api->key == SL_API_FETCH) {
-        const struct sl_fetch_response *m = x->response;
-        const struct sl_fetch_topic_response *t = m->topics.items;
-        for (int32_t i = 0; i < m->topics.count; i++) {
-            const struct sl_fetch_partition_response *p = t[i].partitions.items;
-            for (int32_t k = 0; k < t[i].partitions.count; k++) {
-                if (p[k].records.size <= 0) continue;
-                const struct sl_iov *piece = &p[k].records.pieces[0];
-                uint8_t *at = find_copied_piece(w, piece);
-                if (at == NULL) continue;
-                at[piece->size - 1] ^= 0x40;
-                return;
-            }
-        }
-        sl_faults_spare(&x->c->faults, x->fault_id); /* no batch in it: the next one */
-        return;
-    }
-    if (w->size < 24) return;
-    w->size -= 8;
-    sl_writer_patch32(w, 0, (int32_t)(w->size - SL_FRAME_PREFIX));
-}
-
 /* Partitions of a Fetch answer that have records: each is spliced in. */
 static size_t count_records(const struct sl_exchange *x) {
     size_t count = 0;
@@ -176,10 +143,9 @@ static size_t count_records(const struct sl_exchange *x) {
 
 static int encode_answer(struct sl_exchange *x) {
     struct sl_answer *a = x->answer;
-    bool corrupt = x->fault.kind == SL_FAULT_CORRUPT;
-    size_t wanted = corrupt ? 0 : count_records(x) + 1;
+    size_t wanted = count_records(x);
     struct sl_encoder e = {.out = &a->head};
-    if (wanted > 1) {
+    if (wanted > 0) {
         a->splices = sl_alloc_array(x->c->alloc, wanted, sizeof *a->splices);
         if (a->splices == NULL) return SLUICE_ERR_NOMEM;
         a->splice_cap = wanted;
@@ -189,38 +155,46 @@ static int encode_answer(struct sl_exchange *x) {
     int rv =
         sl_frame_encode_response(&e, x->api, x->header.version, x->header.correlation, x->response);
     a->splice_count = e.splice_count;
-    if (rv != 0) return rv;
-    if (corrupt) corrupt_answer(x);
     a->size = a->head.size + e.splice_bytes;
+    return rv;
+}
+
+/* The faults that take the answer away, whether there is one or not. */
+static bool lose_answer(struct sl_exchange *x) {
+    if (x->fault.kind == SL_FAULT_CUT_AFTER) {
+        close_exchange(x, true);
+        return true;
+    }
+    if (x->fault.kind != SL_FAULT_SILENT) return false;
+    x->link->silent = true;
+    sl_machine_drop(x);
+    return true;
+}
+
+/* Lies and damage. A fault that finds nothing to spoil in this answer waits for the next one. */
+static int encode_spoiled(struct sl_exchange *x) {
+    bool is_spoiled = true;
+    bool is_fetch = x->api->key == SL_API_FETCH;
+    if (x->fault.kind == SL_FAULT_LIE) is_spoiled = sl_lies_tell(x, x->api->response, x->response);
+    if (x->fault.kind == SL_FAULT_CORRUPT && is_fetch) is_spoiled = sl_damage_records(x);
+    int rv = x->arena.failed || x->answer->memory.failed ? SLUICE_ERR_NOMEM : encode_answer(x);
+    if (rv != 0) return rv;
+    if (x->fault.kind == SL_FAULT_CORRUPT && !is_fetch) is_spoiled = sl_damage_end(x);
+    if (!is_spoiled) sl_faults_spare(&x->c->faults, x->fault_id);
     return 0;
 }
 
 static void send_answer(struct sl_exchange *x) {
-    struct sl_machine_link *link = x->link;
-    struct sl_broker_cluster *c = x->c;
-    if (x->fault.kind == SL_FAULT_CUT_AFTER) {
-        close_exchange(x, true);
-        return;
-    }
-    if (x->fault.kind == SL_FAULT_SILENT) {
-        link->silent = true;
-        sl_machine_drop(x);
-        return;
-    }
-    if (x->fault.kind == SL_FAULT_LIE && !sl_lies_tell(x, x->api->response, x->response))
-        sl_faults_spare(&c->faults, x->fault_id);
-    if (encode_answer(x) != 0) {
+    if (lose_answer(x)) return;
+    if (encode_spoiled(x) != 0) {
         close_exchange(x, true);
         return;
     }
     struct sl_answer *a = x->answer;
     x->answer = NULL;
-    a->memory = x->arena;
-    sl_arena_init(&x->arena, c->alloc, 0);
-    a->due = x->fault.kind == SL_FAULT_DELAY ? c->now + (int64_t)x->fault.delay_ms * 1000000 : 0;
-    sl_list_push_back(&link->answers, &a->node);
-    link->wants_send = true;
-    sl_links_want_output(link);
+    if (x->fault.kind == SL_FAULT_DELAY)
+        a->due = x->c->now + (int64_t)x->fault.delay_ms * MACHINE_MILLISECOND;
+    sl_links_put_answer(x->link, a);
     sl_machine_drop(x);
 }
 
@@ -231,7 +205,7 @@ void sl_machine_resume(struct sl_exchange *x) {
         send_answer(x);
         return;
     case SL_HANDLED_NOTHING:
-        sl_machine_drop(x);
+        if (!lose_answer(x)) sl_machine_drop(x);
         return;
     case SL_HANDLED_CLOSE:
         close_exchange(x, true);
@@ -273,42 +247,12 @@ static struct sl_exchange *open_exchange(struct sl_machine_link *link,
     x->c = c;
     x->link = link;
     x->self = sl_cluster_node(&c->cluster, link->node_id);
-    sl_arena_init(&x->arena, c->alloc, 0);
+    sl_arena_init(&x->arena, c->alloc,
+                  (size_t)c->options.max_frame * MACHINE_SWELLING + MACHINE_SLACK);
     x->answer = sl_links_answer_create(c->alloc);
     if (x->answer != NULL) return x;
     sl_machine_drop(x);
     return NULL;
-}
-
-/* Whether a request has to do with the topic of a fault, by the shapes that have topics. */
-static bool request_touches(const void *exchange, const struct sl_fault *fault) {
-    const struct sl_exchange *x = exchange;
-    if (!sl_faults_is_narrow(fault)) return true;
-    if (x->api->key == SL_API_PRODUCE) {
-        const struct sl_produce_request *m = x->request;
-        const struct sl_produce_topic *t = m->topics.items;
-        for (int32_t i = 0; i < m->topics.count; i++) {
-            int code;
-            struct sl_cluster_topic *topic =
-                sl_machine_topic(x, x->header.version >= 13, t[i].name, &t[i].topic_id, &code);
-            struct sl_str name = topic == NULL ? t[i].name : sl_bytes_str(topic->name);
-            const struct sl_produce_partition *p = t[i].partitions.items;
-            for (int32_t k = 0; k < t[i].partitions.count; k++)
-                if (sl_faults_covers(fault, name, p[k].partition)) return true;
-        }
-        return false;
-    }
-    if (x->api->key == SL_API_LIST_OFFSETS) {
-        const struct sl_list_offsets_request *m = x->request;
-        const struct sl_list_offsets_topic *t = m->topics.items;
-        for (int32_t i = 0; i < m->topics.count; i++) {
-            const struct sl_list_offsets_partition *p = t[i].partitions.items;
-            for (int32_t k = 0; k < t[i].partitions.count; k++)
-                if (sl_faults_covers(fault, t[i].name, p[k].partition)) return true;
-        }
-        return false;
-    }
-    return true; /* Fetch sessions list only changes: each entry of the answer is looked at */
 }
 
 static int decode_exchange(struct sl_exchange *x, struct sl_reader *r) {
@@ -328,7 +272,7 @@ static void start_exchange(struct sl_exchange *x, struct sl_reader *r) {
     }
     c->seen[x->api->key]++;
     sl_trace_add(&c->trace, SL_TRACE_BROKER_REQUEST, c->now, x->api->key, x->header.version);
-    if (sl_faults_match(&c->faults, x->api->key, x->self->id, x, request_touches, &x->fault,
+    if (sl_faults_match(&c->faults, x->api->key, x->self->id, x, sl_touches_fault, &x->fault,
                         &x->fault_id))
         sl_trace_add(&c->trace, SL_TRACE_BROKER_FAULT, c->now, x->api->key, x->fault.kind);
     if (x->fault.kind == SL_FAULT_CUT_BEFORE)

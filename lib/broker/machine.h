@@ -28,26 +28,25 @@ struct sl_answer {
     struct sl_splice *splices; /* owned */
     size_t splice_count, splice_cap;
     struct sl_log_batch **held; /* owned: batches that are referred to until it is sent */
-    struct sl_iov *pieces;      /* owned; held_cap of them */
     size_t held_count, held_cap;
     size_t size, sent;      /* bytes in all, and those gone */
     int64_t due;            /* not before that time; 0: at once */
-    struct sl_arena memory; /* of the exchange: what pieces may point to */
+    struct sl_arena memory; /* the pieces of splices, and what they point to beside held batches */
 };
 
 /* A connection of a client to a node. */
 struct sl_machine_link {
     struct sl_broker_cluster *c;
-    struct sl_list node;         /* in the machine's links */
-    struct sl_list output;       /* in the machine's outputs while the host has to be told */
-    struct sl_list answers;      /* of struct sl_answer, owned, in order */
+    struct sl_list node;    /* in the machine's links */
+    struct sl_list output;  /* in the machine's outputs while the host has to be told */
+    struct sl_list answers; /* of struct sl_answer, owned, in order; only the last is delayed */
     struct sl_exchange *waiting; /* owned: the Fetch that waits; NULL: none */
     uint8_t *in;                 /* owned: bytes not handled yet */
     size_t in_size, in_cap;
     uint32_t id;
     int32_t node_id;
+    int32_t answer_count;
     bool silent; /* a fault: nothing is handled any more */
-    bool wants_send;
     bool wants_close;
     bool abrupt; /* the close is one with a reset */
 };
@@ -88,8 +87,9 @@ struct sl_exchange {
     struct sl_answer *answer; /* owned until it is sent */
     struct sl_fault fault;    /* kind 0: none hit it */
     int32_t fault_id;
-    int64_t until;      /* of a Fetch that waits */
+    int64_t until;      /* of a Fetch: how long it may wait */
     int32_t session_id; /* of a Fetch; 0: no session */
+    bool begun;         /* a Fetch whose session has been told of the request */
     bool full;          /* its answer lists every partition of the session */
 };
 
@@ -128,7 +128,7 @@ struct sl_cluster_topic *sl_machine_topic(const struct sl_exchange *x, bool by_i
 bool sl_machine_array(struct sl_exchange *x, struct sl_array *out, int32_t count, size_t size);
 /* Where the living nodes listen, for leader hints. False: out of memory. */
 bool sl_machine_endpoints(struct sl_exchange *x, struct sl_array *out);
-/* Keeps a batch until the answer is sent, with room for one piece. False: out of memory. */
+/* Keeps a batch until the answer is sent. False: out of memory. */
 bool sl_machine_hold(struct sl_exchange *x, struct sl_log_batch *batch);
 
 /* ---- between links.c and machine.c ---- */
@@ -139,13 +139,24 @@ void sl_links_destroy(struct sl_machine_link *link);
 void sl_links_process(struct sl_machine_link *link);
 struct sl_answer *sl_links_answer_create(const struct sl_alloc *alloc);
 void sl_links_answer_destroy(const struct sl_alloc *alloc, struct sl_answer *answer);
+/* Puts an encoded answer behind the others; takes it. */
+void sl_links_put_answer(struct sl_machine_link *link, struct sl_answer *answer);
+/* The answer that is held back by a fault, NULL: none. Nothing is handled meanwhile. */
+struct sl_answer *sl_links_delayed(const struct sl_machine_link *link);
 void sl_machine_request(struct sl_machine_link *link, const uint8_t *frame, size_t size);
 /* Looks again at one that waits. */
 void sl_machine_resume(struct sl_exchange *x);
 void sl_machine_drop(struct sl_exchange *x);
 void sl_links_want_output(struct sl_machine_link *link);
 
-/* ---- lies and the bench mode ---- */
+/* ---- faults and the bench mode ---- */
+
+/* Whether a request (struct sl_exchange) has to do with the topic and partition of a fault. */
+bool sl_touches_fault(const void *exchange, const struct sl_fault *fault);
+/* Flips a bit in a batch of a Fetch answer before it is encoded; false: it has none. */
+bool sl_damage_records(struct sl_exchange *x);
+/* Takes the end of an encoded answer away; false: it is too short. */
+bool sl_damage_end(struct sl_exchange *x);
 
 /* Makes a response wrong; false: it has no array to lie about. */
 bool sl_lies_tell(struct sl_exchange *x, const struct sl_type *type, void *message);

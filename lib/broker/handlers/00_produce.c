@@ -7,63 +7,107 @@
 #include "sluice/kafka_errors.h"
 #include "wire/messages.h"
 
-/* Counts the records of a batch and checks that their offsets are 0 … n - 1. */
-static const char *judge_records(struct sl_exchange *x, const uint8_t *data,
-                                 const struct sl_batch_info *info) {
+enum { PRODUCE_ZSTD_SINCE = 7 };
+
+/* What a real broker lets pass, and so do we; only the complaint tells. */
+static void frown_at_batch(struct sl_exchange *x, const struct sl_batch_info *info,
+                           int64_t max_timestamp) {
+    enum { ATTRIBUTES_USED = 0x7f };
+    if ((info->attributes & ~ATTRIBUTES_USED) != 0)
+        sl_machine_complain(x->c, "Produce: unused bits of attributes are set");
+    if (info->max_timestamp != max_timestamp)
+        sl_machine_complain(x->c, "Produce: maxTimestamp is not that of the records");
+    if (info->producer_id < 0 && (info->base_sequence >= 0 || info->producer_epoch >= 0))
+        sl_machine_complain(x->c, "Produce: baseSequence or producerEpoch without producerId");
+}
+
+/* Walks the records: as many as the header says, with the offsets 0 … n - 1. 0 or a code, with
+ * *wrong, or NOMEM. */
+static int judge_records(struct sl_exchange *x, const uint8_t *data,
+                         const struct sl_batch_info *info, const char **wrong) {
     struct sl_writer scratch;
     struct sl_batch_walk walk;
     struct sl_record_out record;
     const uint8_t *records;
     size_t size;
-    const char *wrong = NULL;
+    int64_t max_timestamp = INT64_MIN;
     int32_t count = 0;
-    int rv;
+    int code = 0;
     sl_writer_init(&scratch, x->c->alloc);
-    rv = sl_batch_read_records(data, info, x->c->codecs, (size_t)x->c->options.max_frame, &scratch,
-                               &records, &size);
-    if (rv != 0) {
-        wrong = "records cannot be decompressed";
+    int rv = sl_batch_read_records(data, info, x->c->codecs, (size_t)x->c->options.max_frame,
+                                   &scratch, &records, &size);
+    if (rv == SLUICE_ERR_NOMEM) {
+        code = rv;
+    } else if (rv != 0) {
+        code = SLUICE_KAFKA_CORRUPT_MESSAGE;
+        *wrong = "records cannot be decompressed";
     } else {
         sl_batch_read_start(&walk, info, records, size);
-        while ((rv = sl_batch_read_next(&walk, &record)) == 1)
-            if (record.offset != info->base_offset + count++)
-                wrong = "offset deltas are not 0 … n-1";
-        if (rv != 0) wrong = "a record is malformed, or the record count is wrong";
+        while ((rv = sl_batch_read_next(&walk, &record)) == 1) {
+            if (record.timestamp > max_timestamp) max_timestamp = record.timestamp;
+            if (record.offset != count++) *wrong = "an offsetDelta is not the record's place";
+        }
+        if (rv != 0) *wrong = "a record is malformed, or recordCount is wrong";
+        if (*wrong != NULL) code = SLUICE_KAFKA_INVALID_RECORD;
     }
     sl_writer_deinit(&scratch);
-    return wrong;
+    if (code == 0) frown_at_batch(x, info, max_timestamp);
+    return code;
 }
 
-/* What is wrong with the bytes of a partition, and with which code; NULL: nothing. */
-static const char *judge_batch(struct sl_exchange *x, const struct sl_records *records,
-                               struct sl_batch_info *info, int *code) {
-    *code = SLUICE_KAFKA_INVALID_RECORD;
-    if (records->size <= 0) return "no record batch";
+/* The rules for fields of the header. 0, or a code with *wrong. */
+static int judge_header(struct sl_exchange *x, const struct sl_batch_info *info,
+                        const char **wrong) {
+    int codec = info->attributes & SL_RECORD_CODEC_MASK;
+    *wrong = info->base_offset != 0                                ? "baseOffset is not 0"
+             : (info->attributes & SL_RECORD_CONTROL) != 0         ? "the control bit is set"
+             : (info->attributes & SL_RECORD_LOG_APPEND_TIME) != 0 ? "the timestamp type is not 0"
+             : codec >= SL_CODEC_COUNT                             ? "the codec is none of 0 to 4"
+             : info->record_count < 1 || info->last_offset != info->record_count - 1
+                 ? "lastOffsetDelta is not recordCount - 1"
+             : info->producer_id >= 0 && info->producer_epoch < 0 ? "producerEpoch is missing"
+             : info->producer_id >= 0 && info->base_sequence < 0  ? "baseSequence is missing"
+                                                                  : NULL;
+    if (*wrong != NULL) return SLUICE_KAFKA_INVALID_RECORD;
+    if (codec == SL_CODEC_ZSTD && x->header.version < PRODUCE_ZSTD_SINCE) {
+        *wrong = "zstd before version 7";
+        return SLUICE_KAFKA_UNSUPPORTED_COMPRESSION_TYPE;
+    }
+    return 0;
+}
+
+/* What is wrong with the bytes of a partition: 0, a code with *wrong, or NOMEM. */
+static int judge_batch(struct sl_exchange *x, const struct sl_records *records,
+                       struct sl_batch_info *info, const char **wrong) {
+    if (records->size <= 0) {
+        *wrong = "no record batch";
+        return SLUICE_KAFKA_INVALID_RECORD;
+    }
     int rv = sl_batch_read_info(records->data, (size_t)records->size, info);
     if (rv == SLUICE_ERR_UNSUPPORTED) {
-        *code = SLUICE_KAFKA_UNSUPPORTED_FOR_MESSAGE_FORMAT;
-        return "magic is not 2";
+        *wrong = "magic is not 2";
+        return SLUICE_KAFKA_UNSUPPORTED_FOR_MESSAGE_FORMAT;
     }
-    *code = SLUICE_KAFKA_CORRUPT_MESSAGE;
-    if (rv != 0) return "the batch length or count cannot be";
-    if (x->c->options.bench) {
-        *code = 0;
-        return NULL;
+    if (rv != 0) {
+        *wrong = rv == SL_BATCH_CUT ? "batchLength is beyond the bytes there are"
+                                    : "a length or count of the batch cannot be";
+        return SLUICE_KAFKA_CORRUPT_MESSAGE;
     }
-    if (sl_batch_read_check(records->data, info) != 0) return "the CRC is wrong";
-    *code = SLUICE_KAFKA_INVALID_RECORD;
-    if (info->size != records->size) return "more than one batch";
-    if (info->base_offset != 0) return "baseOffset is not 0";
-    if ((info->attributes & SL_RECORD_CONTROL) != 0) return "the control bit is set";
-    if ((info->attributes & SL_RECORD_LOG_APPEND_TIME) != 0) return "the timestamp type is not 0";
-    if (info->record_count < 1 || info->last_offset != info->record_count - 1)
-        return "lastOffsetDelta is not recordCount - 1";
-    const char *wrong = judge_records(x, records->data, info);
-    if (wrong != NULL) return wrong;
-    *code = SLUICE_KAFKA_MESSAGE_TOO_LARGE;
-    if (info->size > x->c->options.message_max) return "the batch is over message.max.bytes";
-    *code = 0;
-    return NULL;
+    if (x->c->options.bench) return 0;
+    if (info->size != records->size) {
+        *wrong = "more than one batch";
+        return SLUICE_KAFKA_INVALID_RECORD;
+    }
+    if (info->size > x->c->options.message_max) {
+        *wrong = "the batch is over message.max.bytes";
+        return SLUICE_KAFKA_MESSAGE_TOO_LARGE;
+    }
+    if (sl_batch_read_check(records->data, info) != 0) {
+        *wrong = "crc is wrong";
+        return SLUICE_KAFKA_CORRUPT_MESSAGE;
+    }
+    rv = judge_header(x, info, wrong);
+    return rv != 0 ? rv : judge_records(x, records->data, info, wrong);
 }
 
 /* Appends, or finds that it is there already. 0 and *base_offset, or a code. */
@@ -92,32 +136,42 @@ static int append_batch(struct sl_exchange *x, struct sl_cluster_partition *p,
     return 0;
 }
 
-/* False: out of memory. */
+/* Judges and appends. 0, a code, or NOMEM. */
+static int execute_produce(struct sl_exchange *x, struct sl_cluster_partition *p,
+                           const struct sl_produce_partition *asked,
+                           struct sl_produce_partition_response *out) {
+    const struct sl_produce_request *request = x->request;
+    struct sl_batch_info info;
+    const char *wrong = NULL;
+    if (request->acks < -1 || request->acks > 1) {
+        sl_machine_complain(x->c, "Produce: acks is %d", (int)request->acks);
+        return SLUICE_KAFKA_INVALID_REQUIRED_ACKS;
+    }
+    int code = sl_cluster_judge_leader(&x->c->cluster, p, x->self, -1);
+    if (code != 0) return code;
+    code = judge_batch(x, &asked->records, &info, &wrong);
+    if (wrong != NULL) {
+        sl_machine_complain(x->c, "Produce %s-%d: %s", p->topic->name, (int)p->index, wrong);
+        out->error_message = sl_bytes_str(wrong);
+    }
+    return code != 0 ? code : append_batch(x, p, &asked->records, &info, &out->base_offset);
+}
+
+/* topic NULL: there is none, and topic_code says how. False: out of memory. */
 static bool produce_partition(struct sl_exchange *x, struct sl_cluster_topic *topic,
-                              struct sl_str name, int code,
+                              struct sl_str name, int topic_code,
                               const struct sl_produce_partition *asked,
                               struct sl_produce_partition_response *out) {
-    struct sl_batch_info info;
     bool execute;
-    struct sl_cluster_partition *p =
-        topic == NULL ? NULL : sl_cluster_partition(topic, asked->partition);
+    struct sl_cluster_partition *p = sl_cluster_partition(topic, asked->partition);
     int forced = sl_machine_forced(x, name, asked->partition, &execute);
+    int code = topic == NULL ? topic_code : SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
     out->partition = asked->partition;
     out->base_offset = out->log_append_ms = out->log_start_offset = -1;
     out->current_leader = (struct sl_leader_hint){-1, -1};
     out->error_message = SL_STR_NULL;
-    if (p == NULL && code == 0) code = SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
-    if (p != NULL && execute) {
-        code = sl_cluster_judge_leader(&x->c->cluster, p, x->self, -1);
-        const char *wrong = code != 0 ? NULL : judge_batch(x, &asked->records, &info, &code);
-        if (wrong != NULL) {
-            sl_machine_complain(x->c, "Produce %s-%d: %s", topic->name, (int)asked->partition,
-                                wrong);
-            out->error_message = sl_bytes_str(wrong);
-        }
-        if (code == 0) code = append_batch(x, p, &asked->records, &info, &out->base_offset);
-        if (code == SLUICE_ERR_NOMEM) return false;
-    }
+    if (p != NULL && execute) code = execute_produce(x, p, asked, out);
+    if (code == SLUICE_ERR_NOMEM) return false;
     if (forced != 0) code = forced;
     out->error_code = (int16_t)code;
     if (code != 0) out->base_offset = -1;

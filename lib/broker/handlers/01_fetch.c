@@ -7,6 +7,11 @@
 #include "sluice/kafka_errors.h"
 #include "wire/messages.h"
 
+enum {
+    FETCH_MOST = 55 * 1024 * 1024, /* Kafka's fetch.max.bytes: no answer is asked to be larger */
+    FETCH_MILLISECOND = 1000000    /* in nanoseconds */
+};
+
 /* What one answer is made of. */
 struct fetch_gather {
     struct sl_exchange *x;
@@ -14,6 +19,7 @@ struct fetch_gather {
     struct sl_session *session; /* NULL: none */
     bool full;                  /* every partition is told, news or not */
     int64_t bytes;              /* gathered so far */
+    int64_t most;               /* that may be gathered */
     bool errors;
     bool hints;
 };
@@ -23,12 +29,20 @@ static struct sl_cluster_topic *find_fetch_topic(const struct fetch_gather *g, s
     return sl_machine_topic(g->x, g->x->header.version >= 13, name, id, code);
 }
 
+/* An array in the answer's memory, which is given back when the Fetch has to wait for more. */
+static bool take_fetch_array(struct sl_exchange *x, struct sl_array *out, int32_t count,
+                             size_t size) {
+    out->count = count > 0 ? count : 0;
+    out->items = sl_arena_array(&x->answer->memory, (size_t)out->count, size);
+    return out->items != NULL;
+}
+
 /* Refers to stored batches from offset on, within the limits. False: out of memory. */
 static bool gather_log(struct fetch_gather *g, const struct sl_log *log, int64_t offset,
                        int32_t limit, struct sl_records *records) {
     struct sl_answer *a = g->x->answer;
     size_t first = a->held_count;
-    int64_t left = (int64_t)g->request->max_bytes - g->bytes;
+    int64_t left = g->most - g->bytes;
     int64_t part = limit < left ? limit : left;
     records->size = 0;
     for (size_t i = sl_log_find(log, offset); i < log->count; i++) {
@@ -44,54 +58,72 @@ static bool gather_log(struct fetch_gather *g, const struct sl_log *log, int64_t
     return true;
 }
 
-static bool gather_partition(struct fetch_gather *g, struct sl_cluster_topic *topic,
-                             struct sl_str name, int code, const struct sl_fetch_partition *asked,
-                             struct sl_fetch_partition_response *out) {
+/* The same from the endless log of the bench mode. */
+static bool gather_bench(struct fetch_gather *g, const struct sl_cluster_partition *p,
+                         const struct sl_fetch_partition *asked, struct sl_records *records) {
+    int64_t left = g->most - g->bytes;
+    int64_t part = asked->partition_max_bytes < left ? asked->partition_max_bytes : left;
+    if (asked->fetch_offset == sl_bench_end() || (g->bytes > 0 && part <= 0)) return true;
+    if (!sl_bench_fetch(g->x, asked->fetch_offset, p->leader_epoch, (int32_t)part, records))
+        return false;
+    g->bytes += records->size;
+    return true;
+}
+
+/* The code for a partition, topic NULL: there is none, and topic_code says how. */
+static int judge_fetch(struct fetch_gather *g, const struct sl_cluster_topic *topic, int topic_code,
+                       struct sl_cluster_partition *p, const struct sl_fetch_partition *asked) {
     struct sl_exchange *x = g->x;
+    if (topic == NULL) return topic_code;
+    if (p == NULL) return SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+    int code = sl_cluster_judge_leader(&x->c->cluster, p, x->self, asked->current_leader_epoch);
+    if (code != 0) return code;
+    int64_t end = x->c->bench != NULL ? sl_bench_end() : p->log.end;
+    bool is_inside = asked->fetch_offset >= p->log.start && asked->fetch_offset <= end;
+    return is_inside ? 0 : SLUICE_KAFKA_OFFSET_OUT_OF_RANGE;
+}
+
+/* What a partition says when it has neither data nor offsets. */
+static void clear_fetch_partition(struct sl_fetch_partition_response *out, int32_t partition,
+                                  int code) {
+    *out = (struct sl_fetch_partition_response){
+        .partition = partition,
+        .error_code = (int16_t)code,
+        .high_watermark = -1,
+        .last_stable_offset = -1,
+        .log_start_offset = -1,
+        .diverging_epoch = {-1, -1},
+        .current_leader = {-1, -1},
+        .snapshot_id = {-1, -1},
+        .preferred_read_replica = -1,
+    };
+}
+
+static bool gather_partition(struct fetch_gather *g, struct sl_cluster_topic *topic,
+                             struct sl_str name, int topic_code,
+                             const struct sl_fetch_partition *asked,
+                             struct sl_fetch_partition_response *out) {
     bool execute;
-    struct sl_cluster_partition *p =
-        topic == NULL ? NULL : sl_cluster_partition(topic, asked->partition);
-    int forced = sl_machine_forced(x, topic == NULL ? name : sl_bytes_str(topic->name),
+    struct sl_cluster_partition *p = sl_cluster_partition(topic, asked->partition);
+    int forced = sl_machine_forced(g->x, topic == NULL ? name : sl_bytes_str(topic->name),
                                    asked->partition, &execute);
-    if (p != NULL)
-        code = sl_cluster_judge_leader(&x->c->cluster, p, x->self, asked->current_leader_epoch);
-    else if (code == 0)
-        code = SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
-    bool bench = x->c->bench != NULL;
-    if (code == 0 && !bench &&
-        (asked->fetch_offset < p->log.start || asked->fetch_offset > p->log.end))
-        code = SLUICE_KAFKA_OFFSET_OUT_OF_RANGE;
+    int code = judge_fetch(g, topic, topic_code, p, asked);
     if (forced != 0) code = forced;
-    out->diverging_epoch = (struct sl_fetch_epoch_end){-1, -1};
-    out->current_leader = (struct sl_leader_hint){-1, -1};
-    out->snapshot_id = (struct sl_fetch_snapshot_id){-1, -1};
-    out->preferred_read_replica = -1;
-    out->aborted_transactions = (struct sl_array){NULL, 0};
-    out->partition = asked->partition;
-    out->error_code = (int16_t)code;
-    out->high_watermark = out->last_stable_offset = out->log_start_offset = -1;
-    out->records = (struct sl_records){.size = 0};
+    clear_fetch_partition(out, asked->partition, code);
     if (code != 0) {
         g->errors = true;
-        if (p != NULL && p->leader >= 0 &&
-            (code == SLUICE_KAFKA_NOT_LEADER_OR_FOLLOWER ||
-             code == SLUICE_KAFKA_FENCED_LEADER_EPOCH)) {
+        bool is_moved =
+            code == SLUICE_KAFKA_NOT_LEADER_OR_FOLLOWER || code == SLUICE_KAFKA_FENCED_LEADER_EPOCH;
+        if (p != NULL && p->leader >= 0 && is_moved) {
             out->current_leader = (struct sl_leader_hint){p->leader, p->leader_epoch};
             g->hints = true;
         }
         return true;
     }
-    out->high_watermark = out->last_stable_offset = bench ? sl_bench_end() : p->log.end;
     out->log_start_offset = p->log.start;
-    if (bench) {
-        int64_t left = (int64_t)g->request->max_bytes - g->bytes;
-        int64_t part = asked->partition_max_bytes < left ? asked->partition_max_bytes : left;
-        if (g->bytes > 0 && part <= 0) return true;
-        if (!sl_bench_fetch(x, asked->fetch_offset, p->leader_epoch, (int32_t)part, &out->records))
-            return false;
-        g->bytes += out->records.size;
-        return true;
-    }
+    out->high_watermark = g->x->c->bench != NULL ? sl_bench_end() : p->log.end;
+    out->last_stable_offset = out->high_watermark;
+    if (g->x->c->bench != NULL) return gather_bench(g, p, asked, &out->records);
     return gather_log(g, &p->log, asked->fetch_offset, asked->partition_max_bytes, &out->records);
 }
 
@@ -99,7 +131,7 @@ static bool gather_partition(struct fetch_gather *g, struct sl_cluster_topic *to
 
 static bool gather_list(struct fetch_gather *g, struct sl_fetch_response *m) {
     struct sl_exchange *x = g->x;
-    if (!sl_machine_array(x, &m->topics, g->request->topics.count,
+    if (!take_fetch_array(x, &m->topics, g->request->topics.count,
                           sizeof(struct sl_fetch_topic_response)))
         return false;
     for (int32_t t = 0; t < g->request->topics.count; t++) {
@@ -110,7 +142,7 @@ static bool gather_list(struct fetch_gather *g, struct sl_fetch_response *m) {
         struct sl_cluster_topic *topic = find_fetch_topic(g, asked->name, &asked->topic_id, &code);
         out->name = asked->name;
         out->topic_id = asked->topic_id;
-        if (!sl_machine_array(x, &out->partitions, asked->partitions.count,
+        if (!take_fetch_array(x, &out->partitions, asked->partitions.count,
                               sizeof(struct sl_fetch_partition_response)))
             return false;
         const struct sl_fetch_partition *p = asked->partitions.items;
@@ -135,9 +167,9 @@ static bool gather_session(struct fetch_gather *g, struct sl_fetch_response *m) 
     struct sl_exchange *x = g->x;
     int32_t count = (int32_t)g->session->by_key.count, told = 0;
     struct sl_array parts;
-    if (!sl_machine_array(x, &m->topics, count, sizeof(struct sl_fetch_topic_response)))
+    if (!take_fetch_array(x, &m->topics, count, sizeof(struct sl_fetch_topic_response)))
         return false;
-    if (!sl_machine_array(x, &parts, count, sizeof(struct sl_fetch_partition_response)))
+    if (!take_fetch_array(x, &parts, count, sizeof(struct sl_fetch_partition_response)))
         return false;
     SL_LIST_EACH(node, next, &g->session->order) {
         struct sl_session_partition *sp = SL_LIST_OF(node, struct sl_session_partition, order);
@@ -177,6 +209,37 @@ static void settle_session(struct fetch_gather *g, const struct sl_fetch_respons
     }
 }
 
+/* Adds and changes what the request lists. 0 or NOMEM. */
+static int put_session_topics(struct sl_exchange *x, struct sl_session *session, bool full) {
+    const struct sl_fetch_request *request = x->request;
+    const struct sl_fetch_topic *topics = request->topics.items;
+    for (int32_t t = 0; t < request->topics.count; t++) {
+        const struct sl_fetch_partition *p = topics[t].partitions.items;
+        for (int32_t i = 0; i < topics[t].partitions.count; i++) {
+            enum sl_session_change change;
+            int rv = sl_sessions_put(&x->self->sessions, session, &topics[t], &p[i], &change);
+            if (rv != 0) return rv;
+            if (!full && change == SL_SESSION_SAME)
+                sl_machine_complain(x->c, "Fetch: partition %d is listed without a change",
+                                    (int)p[i].partition);
+        }
+    }
+    return 0;
+}
+
+static void forget_session_topics(struct sl_exchange *x, struct sl_session *session) {
+    const struct sl_fetch_request *request = x->request;
+    const struct sl_fetch_forgotten_topic *topics = request->forgotten_topics.items;
+    for (int32_t t = 0; t < request->forgotten_topics.count; t++) {
+        const int32_t *partitions = topics[t].partitions.items;
+        for (int32_t i = 0; i < topics[t].partitions.count; i++)
+            if (!sl_sessions_forget(&x->self->sessions, session, topics[t].name,
+                                    &topics[t].topic_id, partitions[i]))
+                sl_machine_complain(x->c, "Fetch: forgotten partition %d is not in the session",
+                                    (int)partitions[i]);
+    }
+}
+
 /* Applies the request to its session. 0, a code for the whole answer, or NOMEM. */
 static int update_session(struct sl_exchange *x, struct sl_session **out, bool *full) {
     const struct sl_fetch_request *request = x->request;
@@ -199,48 +262,31 @@ static int update_session(struct sl_exchange *x, struct sl_session **out, bool *
         sl_sessions_use(session, x->c->now);
         *full = false;
     }
-    for (int32_t t = 0; t < request->topics.count; t++) {
-        const struct sl_fetch_topic *topic =
-            (const struct sl_fetch_topic *)request->topics.items + t;
-        for (int32_t i = 0; i < topic->partitions.count; i++) {
-            enum sl_session_change change;
-            int rv = sl_sessions_put(sessions, session, topic,
-                                     (const struct sl_fetch_partition *)topic->partitions.items + i,
-                                     &change);
-            if (rv != 0) return rv;
-            if (!*full && change == SL_SESSION_SAME)
-                sl_machine_complain(
-                    x->c, "Fetch: partition %d is listed without a change",
-                    (int)((const struct sl_fetch_partition *)topic->partitions.items)[i].partition);
-        }
-    }
-    for (int32_t t = 0; t < request->forgotten_topics.count; t++) {
-        const struct sl_fetch_forgotten_topic *f =
-            (const struct sl_fetch_forgotten_topic *)request->forgotten_topics.items + t;
-        for (int32_t i = 0; i < f->partitions.count; i++)
-            if (!sl_sessions_forget(sessions, session, f->name, &f->topic_id,
-                                    ((const int32_t *)f->partitions.items)[i]))
-                sl_machine_complain(x->c, "Fetch: a forgotten partition is not in the session");
-    }
+    int rv = put_session_topics(x, session, *full);
+    if (rv != 0) return rv;
+    forget_session_topics(x, session);
     *out = session;
     return 0;
 }
 
-/* The places of held batches become pieces, now that the array stays where it is. */
-static void point_records(struct sl_exchange *x, struct sl_fetch_response *m) {
+/* The places of held batches become pieces, now that all are known. False: out of memory. */
+static bool point_records(struct sl_exchange *x, struct sl_fetch_response *m) {
     struct sl_answer *a = x->answer;
+    struct sl_iov *pieces = sl_arena_array(&a->memory, a->held_count, sizeof *pieces);
+    if (pieces == NULL) return false;
     for (size_t i = 0; i < a->held_count; i++)
-        a->pieces[i] = (struct sl_iov){a->held[i]->data, (size_t)a->held[i]->size};
+        pieces[i] = (struct sl_iov){a->held[i]->data, (size_t)a->held[i]->size};
     for (int32_t t = 0; t < m->topics.count; t++) {
         struct sl_fetch_topic_response *topic =
             (struct sl_fetch_topic_response *)m->topics.items + t;
         for (int32_t i = 0; i < topic->partitions.count; i++) {
             struct sl_records *r =
                 &((struct sl_fetch_partition_response *)topic->partitions.items + i)->records;
-            if (r->size > 0) r->pieces = a->pieces + (uintptr_t)r->data;
+            if (r->size > 0) r->pieces = pieces + (uintptr_t)r->data;
             r->data = NULL;
         }
     }
+    return true;
 }
 
 /* What was gathered is not enough yet: let it go. */
@@ -248,11 +294,14 @@ static void release_gathered(struct sl_exchange *x) {
     struct sl_answer *a = x->answer;
     for (size_t i = 0; i < a->held_count; i++) sl_log_release(x->c->alloc, a->held[i]);
     a->held_count = 0;
+    ((struct sl_fetch_response *)x->response)->topics = (struct sl_array){NULL, 0};
+    sl_arena_reset(&a->memory);
 }
 
 static enum sl_handled gather_answer(struct sl_exchange *x) {
     struct sl_fetch_response *m = x->response;
     struct fetch_gather g = {.x = x, .request = x->request, .full = x->full};
+    g.most = g.request->max_bytes < FETCH_MOST ? g.request->max_bytes : FETCH_MOST;
     g.session = x->session_id == 0 ? NULL : sl_sessions_find(&x->self->sessions, x->session_id);
     if (x->session_id != 0 && g.session == NULL) { /* evicted while it waited */
         m->error_code = SLUICE_KAFKA_FETCH_SESSION_ID_NOT_FOUND;
@@ -260,9 +309,7 @@ static enum sl_handled gather_answer(struct sl_exchange *x) {
     }
     bool ok = g.session != NULL ? gather_session(&g, m) : gather_list(&g, m);
     if (!ok) return SL_HANDLED_CLOSE;
-    int32_t least =
-        g.request->min_bytes < g.request->max_bytes ? g.request->min_bytes : g.request->max_bytes;
-    bool enough = g.bytes >= least || g.errors || x->until <= x->c->now;
+    bool enough = g.bytes >= g.request->min_bytes || g.errors || x->until <= x->c->now;
     if (!enough) {
         release_gathered(x);
         return SL_HANDLED_LATER;
@@ -271,25 +318,35 @@ static enum sl_handled gather_answer(struct sl_exchange *x) {
         return SL_HANDLED_CLOSE;
     m->session_id = x->session_id;
     if (g.session != NULL) settle_session(&g, m);
-    if (x->c->bench == NULL) point_records(x, m);
+    if (x->c->bench == NULL && !point_records(x, m)) return SL_HANDLED_CLOSE;
     return SL_HANDLED;
+}
+
+/* A scripted error that only the answer as a whole can have; 0: none. */
+static int force_session_error(const struct sl_exchange *x) {
+    int code = x->fault.kind == SL_FAULT_ERROR ? x->fault.code : 0;
+    bool is_whole = code == SLUICE_KAFKA_FETCH_SESSION_ID_NOT_FOUND ||
+                    code == SLUICE_KAFKA_INVALID_FETCH_SESSION_EPOCH ||
+                    code == SLUICE_KAFKA_FETCH_SESSION_TOPIC_ID_ERROR;
+    return is_whole && x->header.version >= 7 ? code : 0;
 }
 
 enum sl_handled sl_handle_fetch(struct sl_exchange *x) {
     const struct sl_fetch_request *request = x->request;
     struct sl_fetch_response *m = x->response;
-    if (x->until == 0) {
-        struct sl_session *session;
-        int rv = update_session(x, &session, &x->full);
+    if (!x->begun) {
+        struct sl_session *session = NULL;
+        int rv = force_session_error(x);
+        if (rv == 0) rv = update_session(x, &session, &x->full);
         if (rv == SLUICE_ERR_NOMEM) return SL_HANDLED_CLOSE;
         if (rv != 0) {
             m->error_code = (int16_t)rv;
             return SL_HANDLED;
         }
         x->session_id = session == NULL ? 0 : session->id;
-        x->until =
-            x->c->now + (int64_t)(request->max_wait_ms > 0 ? request->max_wait_ms : 0) * 1000000;
-        if (x->until == 0) x->until = 1;
+        int64_t wait = request->max_wait_ms > 0 ? request->max_wait_ms : 0;
+        x->until = x->c->now + wait * FETCH_MILLISECOND;
+        x->begun = true;
     }
     return gather_answer(x);
 }

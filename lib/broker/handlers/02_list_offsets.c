@@ -2,77 +2,91 @@
  * are looked up batch by batch and then record by record inside the batch. */
 #include "broker/machine.h"
 #include "record/batch_read.h"
+#include "sluice/error.h"
 #include "sluice/kafka_errors.h"
 #include "wire/messages.h"
 
-/* The first record of a batch at or after a time; false: none, or the batch cannot be read. */
-static bool find_record_time(struct sl_exchange *x, const struct sl_log_batch *batch, int64_t time,
-                             struct sl_list_offsets_partition_response *out) {
+enum { LIST_OFFSETS_RECORDS = 256 * 1024 * 1024 /* of one batch, decompressed; arbitrary */ };
+
+/* The first record of a batch, from offset `start` on, at or after a time: 1 found, 0 none, NOMEM.
+ * A batch that cannot be read has none. */
+static int find_record_time(struct sl_exchange *x, const struct sl_log_batch *batch, int64_t start,
+                            int64_t time, struct sl_list_offsets_partition_response *out) {
     struct sl_batch_info info;
     struct sl_batch_walk walk;
     struct sl_record_out record;
     struct sl_writer scratch;
     const uint8_t *records;
     size_t size;
-    bool found = false;
-    if (sl_batch_read_info(batch->data, (size_t)batch->size, &info) != 0) return false;
+    int found = 0;
+    if (sl_batch_read_info(batch->data, (size_t)batch->size, &info) != 0) return 0;
     sl_writer_init(&scratch, x->c->alloc);
-    if (sl_batch_read_records(batch->data, &info, x->c->codecs, (size_t)x->c->options.max_frame,
-                              &scratch, &records, &size) == 0) {
+    int rv = sl_batch_read_records(batch->data, &info, x->c->codecs, LIST_OFFSETS_RECORDS, &scratch,
+                                   &records, &size);
+    if (rv == SLUICE_ERR_NOMEM) found = rv;
+    if (rv == 0) {
         sl_batch_read_start(&walk, &info, records, size);
-        while (!found && sl_batch_read_next(&walk, &record) == 1) {
-            if (record.timestamp < time) continue;
+        while (found == 0 && sl_batch_read_next(&walk, &record) == 1) {
+            if (record.timestamp < time || record.offset < start) continue;
             out->offset = record.offset;
             out->timestamp = record.timestamp;
-            found = true;
+            found = 1;
         }
     }
     sl_writer_deinit(&scratch);
     return found;
 }
 
-static void find_time(struct sl_exchange *x, const struct sl_log *log, int64_t time,
-                      struct sl_list_offsets_partition_response *out) {
-    for (size_t i = 0; i < log->count; i++) {
+/* The first record of the log at or after a time. 0 or NOMEM. */
+static int find_time(struct sl_exchange *x, const struct sl_log *log, int64_t time,
+                     struct sl_list_offsets_partition_response *out) {
+    int found = 0;
+    for (size_t i = 0; found == 0 && i < log->count; i++) {
         const struct sl_log_batch *batch = sl_log_at(log, i);
-        if (batch->max_timestamp < time) continue;
-        if (find_record_time(x, batch, time, out)) return;
+        if (batch->max_timestamp >= time) found = find_record_time(x, batch, log->start, time, out);
     }
+    return found < 0 ? found : 0;
 }
 
-static void find_max_time(struct sl_exchange *x, const struct sl_log *log,
-                          struct sl_list_offsets_partition_response *out) {
+static int find_max_time(struct sl_exchange *x, const struct sl_log *log,
+                         struct sl_list_offsets_partition_response *out) {
     const struct sl_log_batch *best = NULL;
     for (size_t i = 0; i < log->count; i++) {
         const struct sl_log_batch *batch = sl_log_at(log, i);
         if (best == NULL || batch->max_timestamp > best->max_timestamp) best = batch;
     }
-    if (best != NULL) find_record_time(x, best, best->max_timestamp, out);
+    if (best == NULL) return 0;
+    int found = find_record_time(x, best, log->start, best->max_timestamp, out);
+    return found < 0 ? found : 0;
 }
 
-static void look_offset_up(struct sl_exchange *x, const struct sl_cluster_partition *p,
-                           int64_t timestamp, struct sl_list_offsets_partition_response *out) {
+/* 0 or NOMEM. */
+static int look_offset_up(struct sl_exchange *x, const struct sl_cluster_partition *p,
+                          int64_t timestamp, struct sl_list_offsets_partition_response *out) {
     const struct sl_log *log = &p->log;
+    int rv = 0;
     switch (timestamp) {
     case SL_LIST_OFFSETS_LATEST:
         out->offset = x->c->bench != NULL ? sl_bench_end() : log->end;
         out->leader_epoch = p->leader_epoch;
-        return;
+        return 0;
     case SL_LIST_OFFSETS_EARLIEST:
     case SL_LIST_OFFSETS_EARLIEST_LOCAL:
         out->offset = log->start;
         out->leader_epoch = sl_log_epoch_of(log, log->start);
-        return;
+        return 0;
     case SL_LIST_OFFSETS_MAX_TIMESTAMP:
-        find_max_time(x, log, out);
+        rv = find_max_time(x, log, out);
         break;
     default:
-        if (timestamp >= 0) find_time(x, log, timestamp, out);
+        if (timestamp >= 0) rv = find_time(x, log, timestamp, out);
     }
     if (out->offset >= 0) out->leader_epoch = sl_log_epoch_of(log, out->offset);
+    return rv;
 }
 
-static void answer_offset(struct sl_exchange *x, struct sl_cluster_topic *topic, struct sl_str name,
+/* False: out of memory. */
+static bool answer_offset(struct sl_exchange *x, struct sl_cluster_topic *topic, struct sl_str name,
                           int code, const struct sl_list_offsets_partition *asked,
                           struct sl_list_offsets_partition_response *out) {
     bool execute;
@@ -88,7 +102,7 @@ static void answer_offset(struct sl_exchange *x, struct sl_cluster_topic *topic,
     out->error_code = (int16_t)code;
     out->offset = out->timestamp = -1;
     out->leader_epoch = -1;
-    if (code == 0) look_offset_up(x, p, asked->timestamp, out);
+    return code != 0 || look_offset_up(x, p, asked->timestamp, out) == 0;
 }
 
 enum sl_handled sl_handle_list_offsets(struct sl_exchange *x) {
@@ -111,7 +125,7 @@ enum sl_handled sl_handle_list_offsets(struct sl_exchange *x) {
         const struct sl_list_offsets_partition *p = asked->partitions.items;
         struct sl_list_offsets_partition_response *r = out->partitions.items;
         for (int32_t i = 0; i < asked->partitions.count; i++)
-            answer_offset(x, topic, asked->name, code, &p[i], &r[i]);
+            if (!answer_offset(x, topic, asked->name, code, &p[i], &r[i])) return SL_HANDLED_CLOSE;
     }
     return SL_HANDLED;
 }

@@ -42,6 +42,7 @@ static bool fill_metadata_nodes(struct sl_exchange *x, const struct sl_cluster_t
     return true;
 }
 
+/* A scripted error takes the partitions away, unless it is one that follows the deed. */
 static bool fill_metadata_topic(struct sl_exchange *x, const struct sl_cluster_topic *topic,
                                 struct sl_metadata_topic_response *out) {
     bool execute;
@@ -68,16 +69,19 @@ static bool fill_metadata_topic(struct sl_exchange *x, const struct sl_cluster_t
 static bool answer_metadata_topic(struct sl_exchange *x, const struct sl_metadata_topic *asked,
                                   bool create, struct sl_metadata_topic_response *out) {
     int code;
+    bool execute;
     bool by_id = x->header.version >= 10 && !sl_bytes_uuid_is_zero(&asked->topic_id);
     struct sl_cluster_topic *topic =
         sl_machine_topic(x, by_id, asked->name, &asked->topic_id, &code);
-    if (topic == NULL && !by_id && !sl_cluster_is_name(asked->name))
-        code = SLUICE_KAFKA_INVALID_TOPIC_EXCEPTION;
-    else if (topic == NULL && !by_id && create && x->c->options.auto_create) {
+    int forced = sl_machine_forced(x, asked->name, -1, &execute);
+    if (topic == NULL && !by_id && execute && create && x->c->options.auto_create) {
         code = sl_cluster_create_topic(&x->c->cluster, asked->name, -1, -1, &topic);
         if (code == SLUICE_ERR_NOMEM) return false;
+    } else if (topic == NULL && !by_id && !sl_cluster_is_name(asked->name)) {
+        code = SLUICE_KAFKA_INVALID_TOPIC_EXCEPTION;
     }
     if (topic != NULL) return fill_metadata_topic(x, topic, out);
+    if (forced != 0) code = forced;
     out->error_code = (int16_t)code;
     out->name = by_id ? SL_STR_NULL : asked->name;
     if (by_id && x->header.version < 12) out->name = SL_STR("");
@@ -91,6 +95,11 @@ enum sl_handled sl_handle_metadata(struct sl_exchange *x) {
     struct sl_cluster *cluster = &x->c->cluster;
     bool all = request->topics.count < 0 || (x->header.version == 0 && request->topics.count == 0);
     int32_t count = all ? (int32_t)cluster->by_name.count : request->topics.count;
+    if (x->header.version >= 13 && x->fault.kind == SL_FAULT_ERROR &&
+        x->fault.code == SLUICE_KAFKA_REBOOTSTRAP_REQUIRED) {
+        m->error_code = (int16_t)x->fault.code; /* only the answer as a whole can have it */
+        return SL_HANDLED;
+    }
     if (!fill_metadata_brokers(x, m)) return SL_HANDLED_CLOSE;
     m->cluster_id = sl_bytes_str(x->c->cluster_id);
     m->controller_id = sl_cluster_controller(cluster);

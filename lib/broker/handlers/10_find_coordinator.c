@@ -8,6 +8,9 @@ static void answer_coordinator(struct sl_exchange *x, struct sl_str key,
     bool execute;
     const struct sl_cluster_node *node = sl_cluster_coordinator(&x->c->cluster, key);
     int code = sl_machine_forced(x, SL_STR(""), -1, &execute);
+    int8_t type = ((const struct sl_find_coordinator_request *)x->request)->key_type;
+    bool is_type = type >= SL_FIND_COORDINATOR_GROUP && type <= SL_FIND_COORDINATOR_SHARE;
+    if (code == 0 && !is_type) code = SLUICE_KAFKA_INVALID_REQUEST;
     if (code == 0 && node == NULL) code = SLUICE_KAFKA_COORDINATOR_NOT_AVAILABLE;
     out->key = key;
     out->error_code = (int16_t)code;

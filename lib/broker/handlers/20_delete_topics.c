@@ -11,7 +11,8 @@ static void delete_asked_topic(struct sl_exchange *x, struct sl_str name, const 
     bool execute;
     bool by_id = name.size < 0;
     struct sl_cluster_topic *topic = sl_machine_topic(x, by_id, name, id, &code);
-    int forced = sl_machine_forced(x, name, -1, &execute);
+    int forced =
+        sl_machine_forced(x, topic == NULL ? name : sl_bytes_str(topic->name), -1, &execute);
     out->name = name;
     out->topic_id = *id;
     out->error_code = (int16_t)(forced != 0 ? forced : code);
