@@ -59,12 +59,18 @@ int64_t sl_gate_finished(const struct sl_gate *g, const char *topic, int32_t par
     return slot == NULL ? -1 : slot->finished;
 }
 
+/* The next offset to hand out, as applications are told. */
+static int64_t told_position(const struct sl_gate_slot *slot) {
+    bool is_elsewhere = slot->moved_to >= 0 && sl_list_is_empty(&slot->queue);
+    return is_elsewhere ? slot->moved_to : slot->position;
+}
+
 int sl_gate_positions(const struct sl_gate *g, struct sl_offsets *out) {
     const struct sl_gate_slot *slot;
     for (uint32_t at = 0; (slot = sl_map_next(&g->assigned, &at, NULL)) != NULL;) {
         struct sl_offset_entry *entry = sl_offset_list_put(out, slot->topic, slot->partition);
         if (entry == NULL) return SLUICE_ERR_NOMEM;
-        entry->offset = slot->position;
+        entry->offset = told_position(slot);
         entry->end = g->settings->read_committed ? slot->last_stable : slot->high_watermark;
         entry->paused = slot->paused;
     }
@@ -281,6 +287,7 @@ static void queue_slice(struct sl_gate *g, struct sl_slice *slice) {
     if (slice->high_watermark >= 0) slot->high_watermark = slice->high_watermark;
     if (slice->last_stable >= 0) slot->last_stable = slice->last_stable;
     if (slot->position < 0 && slice->from >= 0) move_slot(g, slot, slice->from);
+    slot->moved_to = -1; /* if it goes on elsewhere, this one begins there */
     sl_list_push_back(&slot->queue, &slice->node);
     sl_gate_slots_update(g, slot);
 }
@@ -307,7 +314,9 @@ void sl_gate_on_news(struct sl_gate *g, struct sl_list *news) {
         struct sl_slot_news *n = SL_LIST_OF(node, struct sl_slot_news, node);
         struct sl_gate_slot *slot = n->slot < g->slot_count ? g->slots[n->slot] : NULL;
         if (slot != NULL && slot->topic != NULL && slot->epoch == n->epoch && !slot->stopped) {
-            /* With slices before it in the queue, the one that begins there says it in time. */
+            /* With slices before it in the queue, the one that begins there says it in time; when
+             * none comes, it is the position once the queue is empty. */
+            if (n->position >= 0) slot->moved_to = n->position;
             if (n->position >= 0 && sl_list_is_empty(&slot->queue)) move_slot(g, slot, n->position);
             if (n->high_watermark >= 0) slot->high_watermark = n->high_watermark;
             if (n->last_stable >= 0) slot->last_stable = n->last_stable;

@@ -181,6 +181,7 @@ static void end_slice_at(struct sl_gate *g, struct sl_gate_slot *slot, struct sl
     slice->next_offset = offset;
     if (slice->marked > offset) slice->marked = offset;
     slot->position = offset;
+    slot->moved_to = -1;
     if (slot->finished > offset) slot->finished = offset;
     if (slot->held >= offset) slot->held = INT64_MAX; /* what was behind it */
 }

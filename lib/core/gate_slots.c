@@ -167,6 +167,7 @@ void sl_gate_slots_restart(struct sl_gate *g, struct sl_gate_slot *slot, int64_t
     slot->epoch++;
     slot->stopped = false;
     slot->position = offset >= 0 ? offset : -1;
+    slot->moved_to = -1;
     slot->finished = slot->position;
     slot->held = INT64_MAX;
 }

@@ -20,6 +20,7 @@ struct sl_gate_slot {
     uint32_t index; /* in gate.slots */
     uint32_t epoch;
     int64_t position; /* next offset to hand out; -1: being looked up */
+    int64_t moved_to; /* where core went on behind what is in the queue (reset); -1: right there */
     int64_t finished; /* processed without a hole below this; -1: unknown */
     int64_t held;     /* the prefix may not pass this; INT64_MAX: nothing is held */
     int64_t high_watermark;

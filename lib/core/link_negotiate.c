@@ -103,6 +103,14 @@ static void apply_versions(struct sl_link *link, const struct sl_api_versions_re
         return;
     }
     store_versions(link, answer);
+    /* Every broker has it. Without it nothing could be learnt here, and asked for ever. */
+    const struct sl_api *metadata = sl_api_find(SL_API_METADATA);
+    if (link->purpose == SL_PURPOSE_CONTROL &&
+        sl_link_version(link, metadata, metadata->client_min, metadata->client_max) < 0) {
+        sl_link_fail(link, SLUICE_ERR_UNSUPPORTED,
+                     "it offers no version of Metadata that we speak");
+        return;
+    }
     link->request_deadline = SL_NEVER;
     sl_link_set_state(link, SL_LINK_READY);
     sl_link_arm(link);

@@ -167,7 +167,10 @@ void sl_sender_give_up(struct sl_core *core, struct sl_batch *batch, int code) {
     if (batch->state != SL_BATCH_IN_FLIGHT) sl_batcher_withdraw(core, batch);
     sl_sequences_on_lost(core, p, batch, certain);
     int outcome = certain ? SL_OUTCOME_NOT_WRITTEN : SL_OUTCOME_MAYBE_WRITTEN;
-    if (SL_PLANTED(4)) outcome = SL_OUTCOME_WRITTEN;
+    if (SL_PLANTED(4)) {
+        outcome = SL_OUTCOME_WRITTEN;
+        code = 0;
+    }
     sl_batcher_finish(core, batch, outcome, code, -1, -1);
     sl_sender_place(core, p);
 }
