@@ -117,6 +117,19 @@ static void move_leader(struct chaos *c, bool tell) {
     world_broker_end(w);
 }
 
+/* Leaders that moved without a word, and that nobody can ask: they are announced. */
+static void announce_leaders(struct chaos *c) {
+    struct world *w = c->world;
+    struct sl_broker_log_view view;
+    world_broker_begin(w);
+    for (int32_t i = 0; i < c->plan->topics; i++) {
+        const char *name = c->truth->topics[i].name;
+        for (int32_t p = 0; sl_broker_log(w->broker, name, p, &view) == 0; p++)
+            if (view.leader > 0) (void)sl_broker_move_leader(w->broker, name, p, view.leader, true);
+    }
+    world_broker_end(w);
+}
+
 static void trim_log(struct chaos *c) {
     struct world *w = c->world;
     int32_t topic = draw_topic(c);
@@ -180,15 +193,23 @@ static int draw_refusal(struct chaos *c, int16_t api) {
     return PICK(others);
 }
 
+/* What a leader may say that has appended, and then lost its office or its followers. With acks=1
+ * it does not wait for any, and so cannot lose its office meanwhile. */
+static int draw_doubt(struct chaos *c) {
+    static const int doubtful[] = {
+        SLUICE_KAFKA_REQUEST_TIMED_OUT, SLUICE_KAFKA_NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+        SLUICE_KAFKA_UNKNOWN_SERVER_ERROR, SLUICE_KAFKA_NOT_LEADER_OR_FOLLOWER};
+    uint64_t count = sizeof doubtful / sizeof doubtful[0];
+    for (int32_t i = 0; i < c->plan->producers; i++)
+        if (c->plan->producer[i].acks == 1) count = sizeof doubtful / sizeof doubtful[0] - 1;
+    return doubtful[sl_rng_below(&c->rng, count)];
+}
+
 static void harm_requests(struct chaos *c, enum plan_fault fault, enum sl_fault_kind kind) {
     static const int16_t apis[] = {
         SL_API_PRODUCE,     SL_API_PRODUCE,  SL_API_PRODUCE,      SL_API_FETCH,
         SL_API_FETCH,       SL_API_METADATA, SL_API_LIST_OFFSETS, SL_API_INIT_PRODUCER_ID,
         SL_API_API_VERSIONS};
-    /* What a leader may say that has appended, and then lost its office or its followers. */
-    static const int doubtful[] = {
-        SLUICE_KAFKA_REQUEST_TIMED_OUT, SLUICE_KAFKA_NOT_ENOUGH_REPLICAS_AFTER_APPEND,
-        SLUICE_KAFKA_NOT_LEADER_OR_FOLLOWER, SLUICE_KAFKA_UNKNOWN_SERVER_ERROR};
     struct sl_fault f = {.kind = kind, .partition = -1, .api = PICK(apis)};
     f.times = (int32_t)sl_rng_range(&c->rng, 1, 3);
     f.skip = (int32_t)sl_rng_below(&c->rng, 4);
@@ -198,7 +219,7 @@ static void harm_requests(struct chaos *c, enum plan_fault fault, enum sl_fault_
     if (fault == PLAN_EXECUTED) {
         f.api = SL_API_PRODUCE;
         f.executed = true;
-        f.code = PICK(doubtful);
+        f.code = draw_doubt(c);
     }
     world_note(c->world, WORLD_FAULT, f.api, f.kind, f.code);
     (void)sl_broker_fault(c->world->broker, &f, NULL);
@@ -344,6 +365,7 @@ void chaos_heal(struct chaos *c) {
         world_stop_timer(w, &c->topics[i].timer);
         if (!c->truth->topics[i].exists) make_topic_again(w, &c->topics[i].timer);
     }
+    announce_leaders(c);
     end_now(c, &c->names);
     end_now(c, &c->memory);
     SL_LIST_EACH(it, tmp, &w->hosts) {

@@ -32,17 +32,18 @@ static bool is_expected_error(struct app *app, int rv) {
 
 /* ---- where a partition begins ---- */
 
+/* The life of a topic that an offset is in, when there was more than one and nothing was read: the
+ * client may not have heard of the new one. */
+enum { LIFE_UNSEEN = -1 };
+
 /* The position is a symbol, to be looked up. */
 static void forget_position(struct app *app, struct cursor *c, bool is_latest) {
     const struct truth_log *log = log_of(app, c);
     c->is_known = false;
     c->is_latest = is_latest;
-    c->life = life_of(app, c);
+    c->life = life_of(app, c) > 0 ? LIFE_UNSEEN : 0;
     c->from = log == NULL ? 0 : is_latest ? log->end : log->start;
 }
-
-/* life: of the topic that the offset is in; LIFE_UNSEEN: whichever, if there was more than one. */
-enum { LIFE_UNSEEN = -1 };
 
 static void know_position(struct app *app, struct cursor *c, int32_t life, int64_t offset) {
     c->is_known = true;
@@ -66,7 +67,7 @@ static int64_t draw_position(struct app *app, struct cursor *c) {
         return SLUICE_OFFSET_LATEST;
     }
     int64_t offset = sl_rng_range(&app->workload->rng, log->start, log->end);
-    know_position(app, c, life_of(app, c), offset);
+    know_position(app, c, LIFE_UNSEEN, offset);
     return offset;
 }
 
@@ -125,8 +126,12 @@ static struct cursor *find_cursor(struct app *app, const char *topic, int32_t pa
 static bool may_jump(struct app *app, const struct cursor *c, int64_t offset) {
     const struct truth_log *log = log_of(app, c);
     if (c->life != life_of(app, c) || log == NULL) return true;
-    if (c->is_known) return c->next < log->start && offset >= log->start;
-    if (c->is_latest) return offset >= c->from;
+    /* Who names topics may read the new one before hearing that it is one, and then starts over. */
+    if (c->life > 0 && app->workload->truth.names_topics) return true;
+    if (c->is_known) return c->next < log->start && offset > c->next;
+    /* Looked up, and trimmed before it was fetched: auto.offset.reset has the say. */
+    bool goes_to_end = log->start > c->from && strcmp(app->consumer->reset, "latest") == 0;
+    if (c->is_latest || goes_to_end) return offset >= c->from;
     return offset >= c->from && offset <= log->start;
 }
 
@@ -402,9 +407,8 @@ static bool describe_gap(struct app *app, const sluice_offset *o, char *why, siz
     const struct cursor *c = find_cursor(app, o->topic, o->partition);
     const struct truth_log *log = c == NULL ? NULL : log_of(app, c);
     if (log == NULL) return false;
-    /* In a topic made again that is empty there is nothing to read: the position may be an old one
-     * until there is. */
-    if (c->life != life_of(app, c) && log->start == log->end) return false;
+    /* News of a position may be lost with memory; the next record says it too, if there is one. */
+    if (log->start == log->end && app_may_lack_memory(app)) return false;
     /* What it says of its position must be what was read. */
     bool is_other =
         c->is_known && c->life == life_of(app, c) && c->next >= log->start && o->offset != c->next;

@@ -74,7 +74,7 @@ static void draw_cluster(struct plan *plan, struct sl_rng *rng) {
     plan->bad_bootstrap = draw_percent(rng, 15);
 }
 
-static void draw_profile(struct plan_producer *p, struct sl_rng *rng) {
+static void draw_profile(const struct plan *plan, struct plan_producer *p, struct sl_rng *rng) {
     static const int32_t shares[] = {0, 0, 30, 100};
     static const int32_t large[] = {0, 0, 2, 10};
     p->profile =
@@ -88,6 +88,8 @@ static void draw_profile(struct plan_producer *p, struct sl_rng *rng) {
                                      rng, 1, draw_percent(rng, 20) ? CONTENT_VALUE_MAX : 5000),
                                  .compressible = draw_percent(rng, 60)};
     if (p->profile.value_max < 8) p->profile.value_max = 8;
+    /* Through a narrow window large values take thousands of steps each. */
+    if (plan->weather.window < 8 * 1024 && p->profile.value_max > 3000) p->profile.value_max = 3000;
 }
 
 static void draw_producer(struct plan *plan, struct plan_producer *p, struct sl_rng *rng) {
@@ -100,7 +102,7 @@ static void draw_producer(struct plan *plan, struct plan_producer *p, struct sl_
     static const int32_t retries[] = {INT32_MAX, INT32_MAX, INT32_MAX, 0, 2};
     static const char *const codecs[] = {"none", "none", "gzip", "snappy", "lz4", "zstd"};
     static const int32_t paces[] = {1, 5, 20, 100};
-    draw_profile(p, rng);
+    draw_profile(plan, p, rng);
     p->idempotent = draw_percent(rng, 75);
     p->acks = p->idempotent ? -1 : PICK(rng, acks);
     p->in_flight = PICK(rng, in_flight);

@@ -1,12 +1,14 @@
 /* The simulator's program.
  *
- *   sim --seed N --seeds N [--verbose] [--plant]
+ *   sim --seed N --seeds N [--verbose] [--trace] [--plant]
  *
  * Runs that many seeds, each twice: a seed that does not give the same trace twice is a failure as
  * any other. The first failure ends the program with status 1, after printing the seed, its plan,
  * a line that runs it again, the last events of the world, and dumps of clients and broker. When
  * more than one seed is asked for, those of tests/sim/seeds.txt, which failed in the past, come
  * first.
+ *
+ * --verbose tells plan and result of every seed, --trace every event of the world.
  *
  * --plant turns the meaning around, for builds with a planted bug: status 0 when a seed fails,
  * which is then told in one line, and each seed is run once. */
@@ -26,6 +28,7 @@ struct run_options {
     uint64_t seeds;
     bool is_verbose;
     bool is_plant;
+    bool is_trace;
 };
 struct run_totals {
     uint64_t seeds;
@@ -43,9 +46,9 @@ static void on_signal(int number) {
     (void)signal(number, SIG_DFL);
     (void)alarm(0);
     const char *what = number == SIGALRM ? "a seed that does not end" : "a crash";
-    if (run_options.is_plant && number == SIGABRT) {
-        printf("sim: plant caught at seed %" PRIu64 " after %" PRIu64 " seeds: an assertion\n",
-               run_plan.seed, run_count);
+    if (run_options.is_plant && number != SIGALRM) {
+        printf("sim: plant caught at seed %" PRIu64 " after %" PRIu64 " seeds: %s\n", run_plan.seed,
+               run_count, number == SIGABRT ? "an assertion" : what);
         fflush(stdout);
         _exit(0);
     }
@@ -79,7 +82,8 @@ static bool run_seed(uint64_t seed, struct run_totals *totals) {
         fflush(stdout);
     }
     (void)alarm(RUN_SECONDS_MAX);
-    workload_run(&run_plan, !run_options.is_plant, &first);
+    enum workload_talk talk = run_options.is_plant ? WORKLOAD_QUIET : WORKLOAD_TELLS;
+    workload_run(&run_plan, run_options.is_trace ? WORKLOAD_ECHOES : talk, &first);
     (void)alarm(0);
     if (run_options.is_verbose)
         printf("sim: seed=%" PRIu64 " hash=%016" PRIx64 " seconds=%.1f written=%" PRId64
@@ -90,7 +94,7 @@ static bool run_seed(uint64_t seed, struct run_totals *totals) {
     add_totals(totals, &first);
     if (first.is_broken || run_options.is_plant) return first.is_broken;
     (void)alarm(RUN_SECONDS_MAX);
-    workload_run(&run_plan, true, &second);
+    workload_run(&run_plan, talk, &second);
     (void)alarm(0);
     if (first.hash == second.hash) return second.is_broken;
     printf("sim: violation: two runs of a seed differ: %016" PRIx64 " and %016" PRIx64 "\n",
@@ -129,6 +133,8 @@ static bool parse_options(int argc, char **argv, struct run_options *options) {
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--verbose") == 0) {
             options->is_verbose = true;
+        } else if (strcmp(argv[i], "--trace") == 0) {
+            options->is_trace = true;
         } else if (strcmp(argv[i], "--plant") == 0) {
             options->is_plant = true;
         } else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
@@ -146,7 +152,7 @@ int main(int argc, char **argv) {
     struct run_totals totals = {0};
     static const int signals[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGALRM};
     if (!parse_options(argc, argv, &run_options)) {
-        fprintf(stderr, "usage: sim [--seed N] [--seeds N] [--verbose] [--plant]\n");
+        fprintf(stderr, "usage: sim [--seed N] [--seeds N] [--verbose] [--trace] [--plant]\n");
         return 2;
     }
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)

@@ -155,7 +155,8 @@ bool story_await_reports(struct story *s, sluice_client *producer, int64_t count
     do {
         int64_t left =
             (until - s->world->now + WORLD_MS - 1) / WORLD_MS; /* never 0 before its time */
-        if (take_reports(s, producer, left > 0 ? (int32_t)left : 0) != 0) break;
+        int rv = take_reports(s, producer, left > 0 ? (int32_t)left : 0);
+        if (rv != 0 && rv != SLUICE_ERR_NOMEM) break; /* memory may be there at the next try */
     } while (s->reports < count && s->world->now < until && !world_is_broken(s->world));
     return s->reports >= count;
 }

@@ -49,6 +49,7 @@ static void free_life(struct truth_life *life) {
     for (int32_t p = 0; p < life->partition_count; p++) {
         free(life->logs[p].ids);
         free(life->logs[p].last);
+        free(life->logs[p].last_id);
     }
     free(life->logs);
 }
@@ -184,8 +185,31 @@ uint64_t truth_at(const struct truth *t, int32_t topic, int32_t life, int32_t pa
     return offset >= 0 && offset < log->end ? log->ids[offset] : 0;
 }
 
+/* I6. A client that cannot raise the epoch (brokers before 2.5) gets a new producer id instead, and
+ * then nothing stops an old batch that is still under way: it may come late, if nobody was told
+ * what became of it. And a topic made again behind the back of a client that names topics takes any
+ * of the batches under way first. */
+static void check_order(struct truth *t, const struct truth_place *at, struct truth_log *log,
+                        int32_t producer, int64_t n, int64_t producer_id) {
+    int64_t *last = &log->last[producer], *last_id = &log->last_id[producer];
+    const struct truth_producer *p = &t->producers[producer];
+    bool is_behind = n <= *last;
+    if (is_behind) world_note(t->world, WORLD_LATE, producer, n, *last);
+    if (is_behind && p->idempotent && !(at->life > 0 && t->names_topics)) {
+        if (*last_id == producer_id)
+            world_violate(t->world,
+                          "I6: %s-%d@%" PRId64 " has record %" PRId64
+                          " of a producer after %" PRId64,
+                          t->topics[at->topic].name, at->partition, at->offset, n, *last);
+        if (p->records[n].copies == 1) p->records[n].is_late = true;
+    }
+    if (is_behind) return;
+    *last = n;
+    *last_id = producer_id;
+}
+
 static void check_record(struct truth *t, const struct truth_place *at, struct truth_log *log,
-                         const struct sl_record_out *out) {
+                         int64_t producer_id, const struct sl_record_out *out) {
     struct world *w = t->world;
     const char *topic = t->topics[at->topic].name;
     uint64_t id =
@@ -218,14 +242,7 @@ static void check_record(struct truth *t, const struct truth_place *at, struct t
     if (p->idempotent && r->copies > 1 && r->place.life == at->life)
         world_violate(w, "I3: %" PRIx64 " is twice: %s-%d@%" PRId64 " and @%" PRId64, id, topic,
                       at->partition, r->place.offset, at->offset);
-    int64_t *last = &log->last[p - t->producers];
-    int64_t n = (int64_t)(id & UINT32_MAX);
-    /* Without idempotence a late delivery may overtake, even with one request at a time. */
-    if (p->idempotent && n <= *last)
-        world_violate(w,
-                      "I6: %s-%d@%" PRId64 " has record %" PRId64 " of a producer after %" PRId64,
-                      topic, at->partition, at->offset, n, *last);
-    *last = n;
+    check_order(t, at, log, (int32_t)(p - t->producers), (int64_t)(id & UINT32_MAX), producer_id);
     log->ids[at->offset] = id;
     t->records_in_logs++;
     tap_progress(t->tap, p->host);
@@ -262,7 +279,8 @@ static void check_sequence(struct truth *t, const struct truth_place *at, struct
 static void reserve_log(struct truth *t, struct truth_log *log, int64_t end) {
     if (log->last == NULL) {
         log->last = malloc(TRUTH_PRODUCERS * sizeof *log->last);
-        if (log->last == NULL) abort();
+        log->last_id = calloc(TRUTH_PRODUCERS, sizeof *log->last_id);
+        if (log->last == NULL || log->last_id == NULL) abort();
         for (int i = 0; i < TRUTH_PRODUCERS; i++) log->last[i] = -1;
     }
     (void)t;
@@ -305,7 +323,7 @@ static void read_batch(struct truth *t, struct truth_place *at, struct truth_log
     sl_batch_read_start(&walk, &info, records, records_size);
     while ((rv = sl_batch_read_next(&walk, &out)) == 1) {
         at->offset = out.offset;
-        check_record(t, at, log, &out);
+        check_record(t, at, log, info.producer_id, &out);
     }
     if (rv != 0) world_violate(t->world, "%s-%d has a malformed batch", topic, at->partition);
     log->end = info.last_offset + 1;
@@ -392,6 +410,9 @@ static void settle_record(struct truth *t, const struct truth_producer *p, uint6
         world_violate(w, "I2: %" PRIx64 " is NOT_WRITTEN (code %d) and is %s-%d@%" PRId64, id,
                       r->code, topic, r->place.partition, r->place.offset);
     if (r->outcome != SLUICE_WRITTEN) return;
+    if (r->is_late)
+        world_violate(w, "I6: %" PRIx64 " is WRITTEN, and was overtaken in %s-%d", id, topic,
+                      r->place.partition);
     if (p->acks == 0) return; /* nobody promised anything */
     if (r->copies == 0) {
         world_violate(w, "I5: %" PRIx64 " is WRITTEN to %s-%d@%" PRId64 " and is nowhere", id,

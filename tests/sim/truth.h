@@ -36,6 +36,7 @@ struct truth_record {
     int32_t code;
     int16_t outcome; /* 0: none yet */
     bool is_accepted;
+    bool is_late; /* overtaken by records under a later producer id; only a MAYBE_WRITTEN may be */
 };
 struct truth_producer {
     struct content_profile profile;
@@ -56,8 +57,9 @@ struct truth_sequence {
     int16_t epoch;
 };
 struct truth_log {
-    uint64_t *ids; /* by offset */
-    int64_t *last; /* per producer: the record that was appended last, -1 none */
+    uint64_t *ids;    /* by offset */
+    int64_t *last;    /* per producer: the record that was appended last, -1 none … */
+    int64_t *last_id; /* … and its producer id */
     struct truth_sequence sequences[TRUTH_SEQUENCES];
     int64_t end;
     int64_t cap;
@@ -80,6 +82,7 @@ struct truth {
     struct tap *tap; /* is told of every batch */
     struct truth_topic topics[TRUTH_TOPICS];
     int32_t topic_count;
+    bool names_topics; /* requests do: a topic made again can be taken for the old one */
     struct truth_producer producers[TRUTH_PRODUCERS];
     int32_t producer_count;
     struct sl_compress *codecs;

@@ -79,8 +79,11 @@ struct workload_result {
     bool is_broken;
 };
 
-/* Runs the whole plan. Prints what there is to say about a violation. */
-void workload_run(const struct plan *plan, bool is_verbose, struct workload_result *out);
+/* How much is printed: a violation in a line; with its events and dumps; every event. */
+enum workload_talk { WORKLOAD_QUIET = 1, WORKLOAD_TELLS, WORKLOAD_ECHOES };
+
+/* Runs the whole plan. */
+void workload_run(const struct plan *plan, enum workload_talk talk, struct workload_result *out);
 /* The run under way, for whoever is told of a crash; NULL: none. */
 struct workload *workload_current(void);
 

@@ -45,30 +45,32 @@ void world_violate(struct world *w, const char *format, ...) {
 
 bool world_is_broken(const struct world *w) { return w->violation[0] != '\0'; }
 
+static void print_entry(const struct world *w, const struct world_entry *e) {
+    int64_t values[] = {e->a, e->b, e->c};
+    printf("%12.6f %-10s", (double)(e->at - w->start) / (double)WORLD_SECOND,
+           world_event_names[e->event].name);
+    for (int k = 0; k < 3; k++) {
+        const char *field = world_event_names[e->event].fields[k];
+        if (field[0] == '\0') continue;
+        if (strcmp(field, "hash") == 0)
+            printf(" %s=%08" PRIx32, field, (uint32_t)values[k]);
+        else
+            printf(" %s=%" PRId64, field, values[k]);
+    }
+    putchar('\n');
+}
+
 void world_note(struct world *w, enum world_event event, int64_t a, int64_t b, int64_t c) {
     int64_t words[] = {w->now, event, a, b, c};
+    struct world_entry *e = &w->ring[w->events++ % WORLD_RING];
     w->hash = world_hash_bytes(w->hash, words, sizeof words);
-    w->ring[w->events++ % WORLD_RING] =
-        (struct world_entry){.at = w->now, .event = event, .a = a, .b = b, .c = c};
+    *e = (struct world_entry){.at = w->now, .event = event, .a = a, .b = b, .c = c};
+    if (w->echoes) print_entry(w, e);
 }
 
 void world_print(const struct world *w) {
     uint64_t first = w->events > WORLD_RING ? w->events - WORLD_RING : 0;
-    for (uint64_t i = first; i < w->events; i++) {
-        const struct world_entry *e = &w->ring[i % WORLD_RING];
-        int64_t values[] = {e->a, e->b, e->c};
-        printf("%12.6f %-10s", (double)(e->at - w->start) / (double)WORLD_SECOND,
-               world_event_names[e->event].name);
-        for (int k = 0; k < 3; k++) {
-            const char *field = world_event_names[e->event].fields[k];
-            if (field[0] == '\0') continue;
-            if (strcmp(field, "hash") == 0)
-                printf(" %s=%08" PRIx32, field, (uint32_t)values[k]);
-            else
-                printf(" %s=%" PRId64, field, values[k]);
-        }
-        putchar('\n');
-    }
+    for (uint64_t i = first; i < w->events; i++) print_entry(w, &w->ring[i % WORLD_RING]);
 }
 
 /* ---- life ---- */

@@ -86,6 +86,7 @@ struct world_peer {
     X(GIVE, "app", "how", "count")               \
     X(POLL, "app", "code", "records")            \
     X(LOGGED, "partition", "offset", "sequence") \
+    X(LATE, "producer", "record", "last")        \
     X(EPOCH, "producer", "epoch", "records")     \
     X(READ, "app", "partition", "offset")        \
     X(TRIM, "partition", "offset", "")           \
@@ -136,6 +137,7 @@ struct world {
     uint64_t steps;
     uint64_t events;
     uint64_t hash;
+    bool echoes; /* every event is printed as it happens */
     struct world_entry ring[WORLD_RING];
     char violation[1024]; /* "" while all is well */
 };

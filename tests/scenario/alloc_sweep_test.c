@@ -1,0 +1,138 @@
+/* Goal: every allocation may fail: nothing crashes or leaks, what was accepted has its one true
+ * report, what was refused is not written, and after the failure the client works again.
+ * Method: a story of producing and consuming is run once to count its allocations; then once for
+ * each of them, failing that one; then failing for 20 ms from there on. */
+#include "scenario.h"
+
+enum { RECORDS = 12 };
+
+struct sweep {
+    uint64_t fail_at; /* 0: nothing fails */
+    bool persists;
+    uint64_t calls; /* out */
+};
+
+static void recover(struct world *w, struct world_timer *t) {
+    (void)t;
+    SL_LIST_EACH(it, tmp, &w->hosts) {
+        SL_LIST_OF(it, struct host, node)->memory.fails = false;
+    }
+}
+
+struct starving {
+    struct world_timer timer;
+    struct story *story;
+    const struct sweep *sweep;
+};
+
+/* Looks every 100 us whether the moment has come. */
+static void starve(struct world *w, struct world_timer *t) {
+    struct starving *starving = SL_LIST_OF(t, struct starving, timer);
+    struct memory *m = &starving->story->host->memory;
+    if (m->calls < starving->sweep->fail_at) {
+        world_set_timer(w, t, w->now + WORLD_MS / 10);
+        return;
+    }
+    m->fails = true;
+    t->on_due = recover;
+    world_set_timer(w, t, w->now + 20 * WORLD_MS);
+}
+
+/* Keeps on trying while memory is short, for 20 attempts. */
+static sluice_client *open_stubbornly(struct story *s, int32_t role, const char *const *settings) {
+    sluice_client *c = NULL;
+    for (int i = 0; i < 20 && c == NULL; i++) {
+        c = story_open(s, role, settings);
+        if (c == NULL) story_run(s, 10);
+    }
+    assert_non_null(c);
+    return c;
+}
+
+static void produce(struct story *s, sluice_client *p) {
+    for (int sent = 0, tries = 0; sent < RECORDS; tries++) {
+        int rv = story_send(s, p, sent % 2, 100);
+        assert_true(rv == 0 || rv == SLUICE_ERR_NOMEM);
+        sent += rv == 0;
+        if (rv != 0) story_run(s, 5);
+        assert_true(tries < 10 * RECORDS);
+    }
+    assert_true(story_await_reports(s, p, RECORDS, 60000));
+}
+
+static void consume(struct story *s, sluice_client *c) {
+    int64_t next = 0;
+    int rv = SLUICE_ERR_NOMEM;
+    for (int i = 0; i < 20 && rv == SLUICE_ERR_NOMEM; i++) {
+        rv = story_assign(s, c, 0, SLUICE_OFFSET_EARLIEST);
+        if (rv != 0) story_run(s, 5);
+    }
+    assert_int_equal(rv, 0);
+    for (int i = 0; i < 40 && next < story_log_end(s, 0); i++) {
+        rv = story_read(s, c, &next, 100, 500);
+        assert_true(rv == 0 || rv == SLUICE_ERR_NOMEM);
+    }
+    assert_int_equal(next, story_log_end(s, 0));
+}
+
+static void play(struct sweep *sweep, const char *codec) {
+    struct story s;
+    const char *const of_producer[] = {"linger.ms", "1", "compression.type", codec, NULL};
+    const char *const of_consumer[] = {"fetch.max.wait.ms", "100", NULL};
+    story_begin(&s, 1, 2);
+    struct starving starving = {.timer.on_due = starve, .story = &s, .sweep = sweep};
+    if (sweep->persists)
+        world_set_timer(s.world, &starving.timer, s.world->now);
+    else
+        s.host->memory.fail_at = sweep->fail_at;
+    sluice_client *p = open_stubbornly(&s, SLUICE_PRODUCER, of_producer);
+    produce(&s, p);
+    sluice_client *c = open_stubbornly(&s, SLUICE_CONSUMER, of_consumer);
+    consume(&s, c);
+    int rv = sluice_client_close(p, 1000, NULL);
+    assert_int_equal(rv, 0);
+    rv = sluice_client_close(c, 1000, NULL);
+    assert_int_equal(rv, 0);
+    sweep->calls = s.host->memory.calls;
+    world_stop_timer(s.world, &starving.timer);
+    recover(s.world, &starving.timer);
+    const char *broken = story_end(&s);
+    if (broken[0] != '\0')
+        fail_msg("with allocation %llu %s: %s", (unsigned long long)sweep->fail_at,
+                 sweep->persists ? "and those after it failing" : "failing", broken);
+}
+
+static void sweep_all(const char *codec, bool persists, uint64_t step) {
+    struct sweep sweep = {0};
+    play(&sweep, codec);
+    uint64_t calls = sweep.calls;
+    assert_true(calls > 100);
+    for (uint64_t k = 1; k <= calls; k += step) {
+        sweep = (struct sweep){.fail_at = k, .persists = persists};
+        play(&sweep, codec);
+    }
+}
+
+static void test_once(void **state) {
+    (void)state;
+    sweep_all("none", false, 1);
+}
+
+static void test_once_compressed(void **state) {
+    (void)state;
+    sweep_all("zstd", false, 1);
+    sweep_all("lz4", false, 1);
+    sweep_all("gzip", false, 1);
+}
+
+static void test_for_a_while(void **state) {
+    (void)state;
+    sweep_all("none", true, 3);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_once),
+                                       cmocka_unit_test(test_once_compressed),
+                                       cmocka_unit_test(test_for_a_while)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
