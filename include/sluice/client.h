@@ -60,7 +60,7 @@ SLUICE_API SLUICE_MUST int sluice_client_open(sluice_config *config, int32_t rol
  * returns by its deadline whatever brokers, resolver or log sink do; then the handle is closed in
  * any case, and what is left of a producer's records is dropped and reported. Called again it gives
  * the same answer. Reports can be read after it; the handle still has to be freed.
- * timeout_ms   for all of it together.
+ * timeout_ms   for all of it together; the I/O thread has 100 ms to answer even with less.
  * op       NULL: waits here; otherwise the ticket, which ends with SLUICE_EVENT_CLOSED.
  * Returns 0 or SLUICE_ERR_NOT_WRITTEN, SLUICE_ERR_MAYBE_WRITTEN (records whose outcome nobody has
  * read did not make it), SLUICE_ERR_TIMEOUT (a consumer could not finish), SLUICE_ERR_FORKED,

@@ -262,7 +262,7 @@ int sl_client_close(struct sluice_client *c, int32_t timeout_ms, struct sl_op **
     sl_outbox_lock(&c->outbox);
     bool first = note_close(c);
     sl_outbox_unlock(&c->outbox);
-    if (first) start_close(c, deadline);
+    if (first) start_close(c, ticket != NULL ? deadline : sl_client_core_deadline(c, deadline));
     return ticket != NULL ? 0 : wait_for_close(c, deadline, first);
 }
 

@@ -49,9 +49,9 @@ static int give_command_op(struct sluice_client *c, struct sl_command *command, 
 }
 
 /* Waits for an op that no ticket stands for. *op is NULL after when it has not ended. */
-static int wait_for_own_op(struct sluice_client *c, struct sl_op **op) {
+static int wait_for_own_op(struct sluice_client *c, struct sl_op **op, int64_t deadline) {
     struct sl_shell_wait wait = {
-        .done = sl_client_is_posted, .arg = *op, .deadline = (*op)->deadline, .patient = true};
+        .done = sl_client_is_posted, .arg = *op, .deadline = deadline, .patient = true};
     sl_outbox_lock(&c->outbox);
     int rv = sl_client_await(c, &wait);
     if (rv == 0) {
@@ -69,7 +69,9 @@ int sl_client_ask(struct sluice_client *c, struct sl_command *command, int32_t t
                   bool ticket, struct sl_op **op) {
     struct sl_op *own;
     *(op != NULL ? op : &own) = NULL;
-    int rv = give_command_op(c, command, sl_client_deadline(c, timeout_ms), ticket);
+    int64_t deadline = sl_client_deadline(c, timeout_ms);
+    int64_t core_deadline = ticket ? deadline : sl_client_core_deadline(c, deadline);
+    int rv = give_command_op(c, command, core_deadline, ticket);
     if (rv != 0) return rv;
     own = command->op;
     rv = sl_client_post(c, command);
@@ -77,7 +79,7 @@ int sl_client_ask(struct sluice_client *c, struct sl_command *command, int32_t t
         if (ticket) sl_client_drop(c);
         return rv;
     }
-    if (!ticket) rv = wait_for_own_op(c, &own);
+    if (!ticket) rv = wait_for_own_op(c, &own, deadline);
     if (op != NULL)
         *op = own;
     else

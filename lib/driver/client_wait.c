@@ -8,32 +8,45 @@
  * takes the same mutex before it tells, so none is missed. An interrupt that came before counts
  * only for a call that really has to wait.
  *
- * A call whose outcome core decides by the same deadline is patient: it gives the loop one more
- * second to say so, but not while the loop is stuck in a function of the application's. */
+ * A call whose outcome core decides is patient. Core gets a deadline a little before the caller's
+ * (sl_client_core_deadline), so that on another thread it can say how things ended in time; and a
+ * call with hardly any timeout gives the loop a moment to answer at all, but not while the loop is
+ * stuck in a function of the application's. */
 #include "base/assert.h"
 #include "driver/shell.h"
 #include "sluice/error.h"
 
 enum {
-    WAIT_PATIENCE_MS = 1000, /* arbitrary: a turn takes a millisecond, a busy machine some more */
-    WAIT_SLICE_MS = 10       /* how often a patient call looks whether the loop is stuck */
+    WAIT_PATIENCE_MS = 100,    /* what a patient call takes at least; a turn takes a millisecond */
+    WAIT_MARGIN_MS = 50,       /* the most that core's deadline is earlier; arbitrary */
+    WAIT_MARGIN_SHARE = 4,     /* of a short timeout it is one part in so many; arbitrary */
+    WAIT_SLICE_MS = 10,        /* how often a patient call looks whether the loop is stuck */
+    WAIT_MILLISECOND = 1000000 /* in nanoseconds */
 };
 
 int64_t sl_client_deadline(const struct sluice_client *c, int32_t timeout_ms) {
     if (timeout_ms == SL_TIMEOUT_DEFAULT) timeout_ms = c->settings->default_api_timeout_ms;
     if (timeout_ms < 0) return SL_NEVER;
     if (timeout_ms == 0) return 0;
-    return c->host->now(c->host_self) + (int64_t)timeout_ms * 1000000;
+    return c->host->now(c->host_self) + (int64_t)timeout_ms * WAIT_MILLISECOND;
 }
 
 static int64_t read_host_clock(struct sluice_client *c) { return c->host->now(c->host_self); }
 
+int64_t sl_client_core_deadline(struct sluice_client *c, int64_t deadline) {
+    if (deadline == 0 || deadline == SL_NEVER || sl_runtime_is_mine(c->runtime)) return deadline;
+    int64_t margin = (deadline - read_host_clock(c)) / WAIT_MARGIN_SHARE;
+    if (margin > (int64_t)WAIT_MARGIN_MS * WAIT_MILLISECOND)
+        margin = (int64_t)WAIT_MARGIN_MS * WAIT_MILLISECOND;
+    return margin > 0 ? deadline - margin : deadline;
+}
+
 /* Where a wait stands. */
 struct wait_state {
-    int64_t until; /* the next look at the clock */
+    int64_t until;  /* the next look at the clock */
+    int64_t latest; /* when patience ends; 0: it has not begun */
     uint32_t since;
     bool begun;
-    bool late; /* the deadline has passed, and patience begun */
 };
 
 /* Not held. 0, USAGE, INTERRUPTED. */
@@ -50,10 +63,10 @@ static bool may_wait_longer(struct sluice_client *c, const struct sl_shell_wait 
     state->until = wait->deadline;
     if (wait->deadline == SL_NEVER) return true;
     int64_t now = read_host_clock(c);
+    if (state->latest == 0) state->latest = now + (int64_t)WAIT_PATIENCE_MS * WAIT_MILLISECOND;
     if (now < wait->deadline) return true;
-    if (!wait->patient || now >= wait->deadline + (int64_t)WAIT_PATIENCE_MS * 1000000) return false;
-    state->until = now + (int64_t)WAIT_SLICE_MS * 1000000;
-    state->late = true;
+    if (!wait->patient || now >= state->latest) return false;
+    state->until = now + (int64_t)WAIT_SLICE_MS * WAIT_MILLISECOND;
     return !sl_runtime_in_callback(c->runtime);
 }
 

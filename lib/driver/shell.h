@@ -67,8 +67,11 @@ struct sl_shell_wait {
     void *arg;
     int64_t deadline; /* 0: does not wait */
     bool deaf;        /* interrupts do not end it */
-    bool patient;     /* core ends it at the deadline: waits a little longer for that */
+    bool patient;     /* core ends it: however short the time, the loop gets a moment to say so */
 };
+/* What core gets for a call that waits until then: a little earlier, so that how it ended is known
+ * in time. */
+int64_t sl_client_core_deadline(struct sluice_client *c, int64_t deadline);
 /* Outbox held, before and after. 0 once done; PENDING, INTERRUPTED, USAGE (inside a callback). */
 int sl_client_await(struct sluice_client *c, const struct sl_shell_wait *wait);
 /* Outbox held: the op has been posted. */
