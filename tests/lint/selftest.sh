@@ -21,7 +21,8 @@ make_tree() {
     echo 'ceiling 1' >tests/lint/ratchet.txt
     : >tests/lint/tables.txt
     for folder in base wire core driver api; do mkdir -p lib/$folder; done
-    mkdir -p lib/wire/messages
+    mkdir -p lib/wire/messages tests/unit
+    echo 'int main(void) { return 0; }' >tests/unit/base_text_test.c
     printf 'base:\nwire: base\ncore: base wire\ndriver: base core\napi: base core driver\n' \
         >lib/layers.txt
     cp "$root/lib/sluice.map" lib/
@@ -147,7 +148,7 @@ plant() {
 make_tree
 build_tree
 for check in layers.sh sizes.sh symbols.sh exports.sh unique.sh bans.sh names.sh format.sh messages.sh \
-    docs.sh wording.sh ratchet.sh 'compile.sh gcc' 'compile.sh clang'; do
+    docs.sh rules.sh wording.sh ratchet.sh 'compile.sh gcc' 'compile.sh clang'; do
     expect "$check" ''
 done
 
@@ -243,6 +244,9 @@ sluice_bare(int x,
             int y);'
 plant docs.sh 'the order is' include/sluice/error.h '/* Thread: any. Returns 0. Since: 0.1 */
 int sluice_bare(void);'
+
+plant rules.sh 'there is no tests/unit/base_gone_test.c' DESIGN.md '| A rule | why | `base_gone_test: it_holds` |'
+plant rules.sh 'has no it_holds' DESIGN.md '| A rule | why | `base_text_test: it_holds` |'
 
 plant wording.sh 'not for the text' README.md 'It lies in /wo''rk/main.'
 plant wording.sh 'not for the text' README.md 'A sub''agent wrote it.'
