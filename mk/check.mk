@@ -7,7 +7,7 @@
 lint: ## include layers, sizes, symbols, names, bans, format, docs, warnings of two compilers
 	@sh mk/deps.sh build test lint
 	@mkdir -p $(BUILD)
-	@$(SUBMAKE) -k BUILD=$(BUILD)/lint WERROR=1 libs >$(BUILD)/lint.log 2>&1 \
+	@$(SUBMAKE) -k BUILD=$(BUILD)/lint WERROR=1 LTO=0 libs >$(BUILD)/lint.log 2>&1 \
 	    || { grep -E 'error|undefined|warning' $(BUILD)/lint.log; broken='--broken build'; }; \
 	BUILD=$(BUILD)/lint sh tests/lint/run.sh $$broken
 	@sh tests/lint/sizes.sh --report
