@@ -167,7 +167,7 @@ static const struct sl_error kafka_errors[] = {
         "Deletion of topics is switched off on the broker."),
     KAFKA_ERROR(FENCED_LEADER_EPOCH, RETRY, true, true,
         "The partition has a newer leader than the request assumes."),
-    KAFKA_ERROR(UNKNOWN_LEADER_EPOCH, RETRY, true, false,
+    KAFKA_ERROR(UNKNOWN_LEADER_EPOCH, RETRY, true, true,
         "The broker has not heard yet of the leader that the request assumes."),
     KAFKA_ERROR(UNSUPPORTED_COMPRESSION_TYPE, FATAL, false, false,
         "The compression of the records needs a newer version of the request."),

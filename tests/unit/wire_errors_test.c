@@ -58,7 +58,9 @@ static void test_advice(void **state) {
     (void)state;
     static const int retriable[] = {2,  3,  5,  6,  7,  9,  13, 14, 15, 16, 19,  20,  41,  56, 70,
                                     71, 72, 74, 75, 78, 80, 83, 84, 88, 89, 100, 103, 106, 133};
-    static const int stale[] = {3, 5, 6, 9, 13, 56, 72, 74, 80, 83, 84, 100, 103};
+    /* 75 is the broker's lag as a rule; but a topic that was made again counts its epochs anew, and
+     * only metadata tells that. */
+    static const int stale[] = {3, 5, 6, 9, 13, 56, 72, 74, 75, 80, 83, 84, 100, 103};
     for (int code = KAFKA_FIRST; code <= KAFKA_LAST; code++) {
         assert_int_equal(sl_errors_is_retriable(code),
                          is_listed(code, retriable, sizeof retriable / sizeof *retriable));
