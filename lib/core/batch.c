@@ -25,6 +25,7 @@
 #include <string.h>
 
 #include "core/delivery.h"
+#include "core/pack.h"
 #include "core/unit.h"
 #include "record/batch_write.h"
 #include "record/record.h"
@@ -263,81 +264,92 @@ static void make_pieces(struct sl_batch *batch) {
     }
 }
 
-static void free_record_memory(struct sl_core *core, struct sl_batch *batch) {
-    for (struct sl_segment *s; (s = batch->segments) != NULL;) {
-        batch->segments = s->next;
+void sl_batch_free_records(struct sl_core *core, struct sl_segment *segments,
+                           struct sl_list *values) {
+    for (struct sl_segment *s; (s = segments) != NULL;) {
+        segments = s->next;
         give_segment(core, s);
     }
-    batch->last = NULL;
-    for (struct sl_list *node; (node = sl_list_pop_front(&batch->values)) != NULL;)
+    for (struct sl_list *node; (node = sl_list_pop_front(values)) != NULL;)
         sl_staging_chunk_destroy(core->alloc, SL_LIST_OF(node, struct sl_chunk, node));
 }
 
-/* The bytes behind the header in one piece; NULL: out of memory. */
-static const uint8_t *flatten_records(struct sl_core *core, const struct sl_batch *batch) {
-    const uint8_t *first = batch->pieces[0].data;
-    if (batch->piece_count == 1) return first + SL_RECORD_HEADER_SIZE;
-    struct sl_writer *scratch = &core->batcher.scratch;
-    scratch->size = 0;
-    scratch->failed = false;
-    sl_writer_raw(scratch, first + SL_RECORD_HEADER_SIZE,
-                  batch->pieces[0].size - SL_RECORD_HEADER_SIZE);
-    for (int32_t i = 1; i < batch->piece_count; i++)
-        sl_writer_raw(scratch, batch->pieces[i].data, batch->pieces[i].size);
-    return scratch->failed ? NULL : scratch->data;
+static void free_record_memory(struct sl_core *core, struct sl_batch *batch) {
+    sl_batch_free_records(core, batch->segments, &batch->values);
+    batch->segments = batch->last = NULL;
 }
 
-/* Puts the compressed form in place of the records. */
-static void take_packed(struct sl_core *core, struct sl_batch *batch, struct sl_writer *packed) {
-    /* A writer grows in steps: what it did not need is not charged for as long as the batch lives. */
-    uint8_t *tight = sl_alloc_resize(core->alloc, packed->data, packed->cap, packed->size, 1);
-    if (tight != NULL) {
-        packed->data = tight;
-        packed->cap = packed->size;
-    }
-    int64_t records = 0;
+/* What the records take, as charged. */
+static int64_t record_bytes(const struct sl_batch *batch) {
+    int64_t bytes = 0;
     for (const struct sl_segment *s = batch->segments; s != NULL; s = s->next)
-        records += (int64_t)segment_bytes(s);
-    SL_LIST_EACH(it, tmp, &batch->values) {
-        records += (int64_t)sl_staging_chunk_bytes(SL_LIST_OF(it, struct sl_chunk, node));
+        bytes += (int64_t)segment_bytes(s);
+    SL_LIST_EACH(it, tmp, (struct sl_list *)(uintptr_t)&batch->values) {
+        bytes += (int64_t)sl_staging_chunk_bytes(SL_LIST_OF(it, struct sl_chunk, node));
     }
-    charge_batch(core, batch, (int64_t)packed->cap - records);
+    return bytes;
+}
+
+/* Puts the compressed form in place of the records, if there is one. Takes it. */
+static void take_packed(struct sl_core *core, struct sl_batch *batch, struct sl_packed *packed) {
+    if (packed->data == NULL) return;
+    charge_batch(core, batch, (int64_t)packed->size - record_bytes(batch));
     free_record_memory(core, batch);
     batch->packed = packed->data;
-    batch->packed_cap = packed->cap;
+    batch->packed_cap = packed->size;
     batch->size = (int32_t)packed->size;
     batch->attributes = (uint16_t)core->settings->codec;
     batch->piece_count = 0;
     add_piece(batch, packed->data, packed->size);
+    packed->data = NULL;
+    packed->size = 0;
 }
 
 static void compress_batch(struct sl_core *core, struct sl_batch *batch) {
-    const uint8_t *records = flatten_records(core, batch);
-    if (records == NULL) return;
-    struct sl_writer packed;
-    sl_writer_init(&packed, core->alloc);
-    (void)sl_writer_room(&packed, SL_RECORD_HEADER_SIZE);
-    int rv = sl_compress_encode(core->batcher.codecs, core->settings->codec, core->settings->level,
-                                records, (size_t)batch->size - SL_RECORD_HEADER_SIZE, &packed);
-    if (rv != 0 || packed.failed || packed.size >= (size_t)batch->size) {
-        sl_writer_deinit(&packed);
-        return;
-    }
+    struct sl_packed packed;
+    struct sl_iov *first = &batch->pieces[0];
+    first->data = (const uint8_t *)first->data + SL_RECORD_HEADER_SIZE;
+    first->size -= SL_RECORD_HEADER_SIZE;
+    sl_pack_pieces(&core->batcher.tools, core->settings->codec, core->settings->level,
+                   batch->pieces, (size_t)batch->piece_count, core->alloc, &packed);
+    first->data = (const uint8_t *)first->data - SL_RECORD_HEADER_SIZE;
+    first->size += SL_RECORD_HEADER_SIZE;
     take_packed(core, batch, &packed);
 }
 
-size_t sl_batch_seal(struct sl_core *core, struct sl_batch *batch) {
+static void become_sealed(struct sl_core *core, struct sl_batch *batch) {
+    batch->state = SL_BATCH_SEALED;
+    sl_trace_add(&core->trace, SL_TRACE_BATCH_SEALED, core->now, batch->partition->index,
+                 batch->count);
+}
+
+size_t sl_batch_seal(struct sl_core *core, struct sl_batch *batch, bool is_job) {
     SL_ASSERT(batch->state == SL_BATCH_CLOSED && batch->count > 0);
     make_pieces(batch);
     size_t worked = 0;
     if (core->settings->codec != SL_CODEC_NONE) {
+        if (is_job) batch->pack = sl_pack_create(core, batch);
+        if (batch->pack != NULL) {
+            batch->state = SL_BATCH_PACKING;
+            return 0;
+        }
         worked = (size_t)batch->size;
         compress_batch(core, batch);
     }
-    batch->state = SL_BATCH_SEALED;
-    sl_trace_add(&core->trace, SL_TRACE_BATCH_SEALED, core->now, batch->partition->index,
-                 batch->count);
+    become_sealed(core, batch);
     return worked;
+}
+
+void sl_batch_on_packed(struct sl_core *core, struct sl_batch *batch) {
+    struct sl_pack *pack = batch->pack;
+    SL_ASSERT(batch->state == SL_BATCH_PACKING && pack->batch == batch);
+    batch->pack = NULL;
+    if (!pack->job.is_done)
+        compress_batch(core, batch);
+    else
+        take_packed(core, batch, &pack->packed);
+    sl_pack_destroy(core, pack);
+    become_sealed(core, batch);
 }
 
 void sl_batch_identify(struct sl_batch *batch, int64_t producer_id, int16_t epoch,
@@ -371,6 +383,11 @@ void sl_batch_identify(struct sl_batch *batch, int64_t producer_id, int16_t epoc
 
 void sl_batch_destroy(struct sl_core *core, struct sl_batch *batch) {
     SL_ASSERT(batch->entry == NULL);
+    if (batch->pack != NULL) {
+        int64_t bytes = record_bytes(batch);
+        sl_pack_adopt(batch->pack, batch, bytes);
+        batch->charged -= bytes;
+    }
     free_record_memory(core, batch);
     sl_alloc_free(core->alloc, batch->packed, batch->packed_cap);
     if (batch->pieces != batch->own_pieces)

@@ -14,6 +14,7 @@
 
 struct sl_core;
 struct sl_delivery;
+struct sl_pack;
 struct sl_produce_entry;
 
 enum {
@@ -41,6 +42,7 @@ struct sl_batch_pool {
 enum sl_batch_state {
     SL_BATCH_OPEN = 1, /* records are encoded into it */
     SL_BATCH_CLOSED,   /* complete, waits for the codec */
+    SL_BATCH_PACKING,  /* compressed off the loop; it has its place among the sealed already */
     SL_BATCH_SEALED,   /* may be sent */
     SL_BATCH_IN_FLIGHT /* a request refers to it */
 };
@@ -88,6 +90,7 @@ struct sl_batch {
     bool headed;                    /* the header has been written */
     bool maybe_written;             /* an attempt ended without an answer */
     bool reported;                  /* has its outcome while a request still refers to it */
+    struct sl_pack *pack;           /* PACKING: the job, which refers to the bytes; else NULL */
     struct sl_produce_entry *entry; /* in flight: its line in the request; else NULL */
 };
 
@@ -102,13 +105,19 @@ struct sl_batch *sl_batch_create(struct sl_core *core, struct sl_partition *part
 bool sl_batch_grow(struct sl_core *core, struct sl_batch *batch, size_t room, bool has_value);
 /* At batch->at comes the value in this chunk, which is the batch's now. */
 void sl_batch_put_value(struct sl_core *core, struct sl_batch *batch, struct sl_chunk *value);
-/* Compresses if there is a codec (when it has no memory for that or gains nothing the batch goes
- * uncompressed) and makes the pieces. Cannot fail. Returns the bytes that the codec worked on. */
-size_t sl_batch_seal(struct sl_core *core, struct sl_batch *batch);
+/* Makes the pieces and compresses if there is a codec (when it has no memory for that or gains
+ * nothing the batch goes uncompressed); cannot fail. With is_job the batch is PACKING after it if
+ * there is memory for the job, which is batch->pack. Returns the bytes that the codec worked on. */
+size_t sl_batch_seal(struct sl_core *core, struct sl_batch *batch, bool is_job);
+/* The job has come back: the batch is SEALED. Takes the job. */
+void sl_batch_on_packed(struct sl_core *core, struct sl_batch *batch);
 /* Writes the header of a sealed batch, or sets another identity and sequence in it. -1, -1, -1
  * without idempotence. */
 void sl_batch_identify(struct sl_batch *batch, int64_t producer_id, int16_t epoch,
                        int32_t sequence);
+/* Gives back what records lie in. */
+void sl_batch_free_records(struct sl_core *core, struct sl_segment *segments,
+                           struct sl_list *values);
 /* Everything back to pool and budget; it is in no list any more. */
 void sl_batch_destroy(struct sl_core *core, struct sl_batch *batch);
 

@@ -9,8 +9,10 @@
  * wait to be sent is only marked due: it goes on filling, and is closed when it would be next. So
  * a slow broker gets few large batches, not many small ones.
  *
- * Closed batches are sealed in order, about a millisecond of codec work in a turn; the rest comes
- * in the next turn, which is asked for.
+ * Closed batches are sealed in order. Where the host runs jobs, large ones are compressed off the
+ * loop (pack.c): they take their place in the partition at once, and nothing behind them is sent
+ * before them. Of the others about a millisecond of codec work is done in a turn; the rest comes in
+ * the next turn, which is asked for.
  *
  * Invariants: a batch holds records of one flush generation; all batches without outcome are in
  * `expiry` by deadline; `lingering` and `overdue` have every open batch that is not due;
@@ -24,6 +26,7 @@
 #include <string.h>
 
 #include "core/delivery.h"
+#include "core/pack.h"
 #include "core/partitioner.h"
 #include "core/plant.h"
 #include "core/unit.h"
@@ -57,10 +60,10 @@ int sl_batcher_init(struct sl_batcher *b, struct sl_core *core) {
     sl_list_init(&b->closed);
     sl_list_init(&b->expiry);
     sl_list_init(&b->flushes);
-    sl_writer_init(&b->scratch, core->alloc);
+    sl_list_init(&b->jobs);
     sl_batch_pool_init(&b->pool, (size_t)core->settings->buffer_memory / BATCHER_POOL_SHARE);
     if (core->settings->codec == SL_CODEC_NONE) return 0;
-    return sl_compress_create(core->alloc, &b->codecs);
+    return sl_job_tools_init(&b->tools, core->alloc);
 }
 
 static void free_chunk_list(struct sl_batcher *b, struct sl_chunk *chunk) {
@@ -73,8 +76,15 @@ static void free_chunk_list(struct sl_batcher *b, struct sl_chunk *chunk) {
     sl_staging_chunk_destroy(b->core->alloc, chunk);
 }
 
+/* Jobs that nobody has taken yet go back as they are. */
+static void recall_jobs(struct sl_core *core) {
+    for (struct sl_list *node; (node = sl_list_pop_front(&core->batcher.jobs)) != NULL;)
+        sl_batcher_on_job(core, SL_LIST_OF(node, struct sl_job, node));
+}
+
 void sl_batcher_deinit(struct sl_batcher *b) {
     struct sl_core *core = b->core;
+    recall_jobs(core);
     while (!sl_list_is_empty(&b->backlog))
         free_chunk_list(b, SL_LIST_OF(b->backlog.next, struct sl_chunk, node));
     for (struct sl_list *age; (age = sl_list_pop_front(&b->waiting)) != NULL;)
@@ -89,8 +99,7 @@ void sl_batcher_deinit(struct sl_batcher *b) {
     sl_alloc_free(core->alloc, b->topics, b->topic_cap * sizeof(struct sl_batching *));
     sl_outcome_deinit(b);
     sl_batch_pool_deinit(&b->pool, core->alloc);
-    sl_writer_deinit(&b->scratch);
-    if (b->codecs != NULL) sl_compress_destroy(b->codecs);
+    sl_job_tools_deinit(&b->tools);
 }
 
 /* ---- inputs ---- */
@@ -157,16 +166,58 @@ static void lapse_batch(struct sl_core *core, struct sl_batch *batch) {
     turn_sticky(batch);
 }
 
-/* At least one batch, if any is closed; more while the codec's time lasts. */
-static void seal_closed(struct sl_core *core) {
+/* The batch has its place in its partition. */
+static void enter_partition(struct sl_core *core, struct sl_batch *batch) {
+    sl_list_push_back(&batch->partition->produce.sealed, &batch->node);
+    sl_sender_on_sealed(core, batch->partition);
+}
+
+/* Seals the first closed batch. False: no more in this turn. */
+static bool seal_first(struct sl_core *core) {
     struct sl_batcher *b = &core->batcher;
-    while (!sl_list_is_empty(&b->closed) && (b->codecs == NULL || b->codec_left > 0)) {
-        struct sl_batch *batch = SL_LIST_OF(sl_list_pop_front(&b->closed), struct sl_batch, node);
-        size_t worked = sl_batch_seal(core, batch);
-        b->codec_left -= worked < b->codec_left ? worked : b->codec_left;
-        sl_list_push_back(&batch->partition->produce.sealed, &batch->node);
-        sl_sender_on_sealed(core, batch->partition);
+    struct sl_batch *batch = SL_LIST_OF(b->closed.next, struct sl_batch, node);
+    bool is_job =
+        b->tools.codecs != NULL && b->jobs_most > 0 && (size_t)batch->size >= b->job_least;
+    b->stalled = is_job && b->jobs_out == b->jobs_most;
+    if (b->stalled || (b->tools.codecs != NULL && !is_job && b->codec_left == 0)) return false;
+    sl_list_remove(&batch->node);
+    size_t worked = sl_batch_seal(core, batch, is_job);
+    b->codec_left -= worked < b->codec_left ? worked : b->codec_left;
+    if (batch->pack != NULL) {
+        sl_list_push_back(&b->jobs, &batch->pack->job.node);
+        b->jobs_out++;
     }
+    enter_partition(core, batch);
+    return true;
+}
+
+static void seal_closed(struct sl_core *core) {
+    while (!sl_list_is_empty(&core->batcher.closed) && seal_first(core)) continue;
+}
+
+void sl_batcher_set_jobs(struct sl_core *core, int32_t most, int32_t least_us) {
+    struct sl_batcher *b = &core->batcher;
+    b->jobs_most = most;
+    b->job_least = measure_codec_budget(core->settings->codec) / 1000 * (size_t)least_us;
+}
+
+struct sl_job *sl_batcher_next_job(struct sl_core *core) {
+    struct sl_list *node = sl_list_pop_front(&core->batcher.jobs);
+    return node == NULL ? NULL : SL_LIST_OF(node, struct sl_job, node);
+}
+
+void sl_batcher_on_job(struct sl_core *core, struct sl_job *job) {
+    struct sl_pack *pack = SL_LIST_OF(job, struct sl_pack, job);
+    struct sl_batch *batch = pack->batch;
+    core->batcher.jobs_out--;
+    core->batcher.stalled = false;
+    if (batch == NULL) {
+        sl_pack_destroy(core, pack);
+        return;
+    }
+    struct sl_partition *p = batch->partition;
+    sl_batch_on_packed(core, batch);
+    sl_sender_on_sealed(core, p);
 }
 
 void sl_batcher_on_drained(struct sl_core *core, struct sl_partition *partition) {
@@ -202,7 +253,7 @@ static void run_expiry(struct sl_core *core) {
 
 void sl_batcher_run(struct sl_core *core) {
     struct sl_batcher *b = &core->batcher;
-    if (b->codecs != NULL) b->codec_left = measure_codec_budget(core->settings->codec);
+    if (b->tools.codecs != NULL) b->codec_left = measure_codec_budget(core->settings->codec);
     run_expiry(core);
     sl_waiting_expire(core);
     sl_batcher_walk(core);
@@ -212,7 +263,7 @@ void sl_batcher_run(struct sl_core *core) {
 
 int64_t sl_batcher_deadline(const struct sl_core *core) {
     const struct sl_batcher *b = &core->batcher;
-    if (!sl_list_is_empty(&b->closed) || b->hurry) return core->now;
+    if ((!sl_list_is_empty(&b->closed) && !b->stalled) || b->hurry) return core->now;
     int64_t deadline = sl_waiting_deadline(core);
     if (!sl_list_is_empty(&b->backlog)) {
         int64_t at = b->retry_at != 0 ? b->retry_at : core->now;

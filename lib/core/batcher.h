@@ -10,6 +10,7 @@
 #include "base/list.h"
 #include "core/batch.h"
 #include "core/command.h"
+#include "core/job.h"
 #include "core/partition.h"
 #include "record/compress.h"
 
@@ -40,17 +41,21 @@ struct sl_batcher {
     struct sl_list expiry;  /* batches without outcome, by deadline */
     struct sl_list flushes; /* struct sl_flush, oldest first */
     struct sl_batch_pool pool;
-    struct sl_compress *codecs; /* owned; NULL without compression */
-    struct sl_writer scratch;   /* one contiguous input for the codec */
-    size_t codec_left;          /* bytes that may still be compressed in this turn */
-    uint64_t generation;        /* of flushes: counts FLUSH commands */
-    uint64_t serial;            /* of the batch closed last */
-    uint64_t accepted;          /* records taken from staging, ever */
-    uint64_t decided;           /* records with an outcome, ever */
-    int64_t retry_at;           /* memory was short: try again then; 0: it was not */
-    uint32_t open_count;        /* open batches */
-    int lost;                   /* worst outcome that no flush has told yet: 0 or a code */
-    bool hurry;                 /* linger ends in this turn */
+    struct sl_job_tools tools; /* for what is compressed here; unused without compression */
+    size_t codec_left;         /* bytes that may still be compressed in this turn */
+    struct sl_list jobs;       /* struct sl_job.node: for the host to take */
+    int32_t jobs_out;          /* jobs made and not come back */
+    int32_t jobs_most;         /* that may be out at once; 0: everything is done here */
+    size_t job_least;          /* bytes of a batch from which a job pays */
+    bool stalled;              /* the next batch waits until a job comes back */
+    uint64_t generation;       /* of flushes: counts FLUSH commands */
+    uint64_t serial;           /* of the batch closed last */
+    uint64_t accepted;         /* records taken from staging, ever */
+    uint64_t decided;          /* records with an outcome, ever */
+    int64_t retry_at;          /* memory was short: try again then; 0: it was not */
+    uint32_t open_count;       /* open batches */
+    int lost;                  /* worst outcome that no flush has told yet: 0 or a code */
+    bool hurry;                /* linger ends in this turn */
 };
 
 int sl_batcher_init(struct sl_batcher *b, struct sl_core *core);
@@ -77,6 +82,13 @@ void sl_batcher_finish(struct sl_core *core, struct sl_batch *batch, int outcome
 
 /* ---- between the batcher's files ---- */
 
+/* How many jobs may be out at once (0: none are made), and how many microseconds of work make one
+ * pay. */
+void sl_batcher_set_jobs(struct sl_core *core, int32_t most, int32_t least_us);
+/* A job for the host, NULL: none. */
+struct sl_job *sl_batcher_next_job(struct sl_core *core);
+/* It has come back, done or not. */
+void sl_batcher_on_job(struct sl_core *core, struct sl_job *job);
 /* An open batch is complete: it waits to be sealed. */
 void sl_batcher_close(struct sl_core *core, struct sl_batch *batch);
 /* batcher_walk.c: deals with the backlog as far as memory allows. */

@@ -15,6 +15,7 @@ static void check_batch(const struct sl_core *core, const struct sl_batch *batch
     SL_ASSERT(batch->delivery == NULL || batch->delivery->tag_cap >= batch->count);
     SL_ASSERT((batch->state == SL_BATCH_OPEN) == (pp->open == batch));
     SL_ASSERT((batch->state == SL_BATCH_IN_FLIGHT) == (batch->entry != NULL));
+    SL_ASSERT((batch->state == SL_BATCH_PACKING) == (batch->pack != NULL));
     SL_ASSERT(batch->entry == NULL || batch->entry->batch == batch);
     /* A due batch would otherwise wait for something that never comes. */
     SL_ASSERT(batch->state != SL_BATCH_OPEN || !batch->due || pp->queued > 0);
@@ -25,6 +26,7 @@ static void check_batch(const struct sl_core *core, const struct sl_batch *batch
 static void check_produce_lists(const struct sl_core *core, const struct sl_partition *p) {
     const struct sl_partition_produce *pp = &p->produce;
     int32_t in_flight = 0, sealed = 0;
+    bool is_packing = false;
     SL_LIST_EACH(it, tmp, &pp->in_flight) {
         const struct sl_batch *batch = SL_LIST_OF(it, struct sl_batch, node);
         SL_ASSERT(batch->state == SL_BATCH_IN_FLIGHT && batch->partition == p);
@@ -34,18 +36,20 @@ static void check_produce_lists(const struct sl_core *core, const struct sl_part
     bool is_numbered = true;
     SL_LIST_EACH(it, tmp, &pp->sealed) {
         const struct sl_batch *batch = SL_LIST_OF(it, struct sl_batch, node);
-        SL_ASSERT(batch->state == SL_BATCH_SEALED && batch->partition == p);
-        SL_ASSERT(batch->serial > serial);
+        SL_ASSERT(batch->state == SL_BATCH_SEALED || batch->state == SL_BATCH_PACKING);
+        SL_ASSERT(batch->partition == p && batch->serial > serial);
+        SL_ASSERT(sealed > 0 || batch->state == SL_BATCH_SEALED || !sl_list_is_linked(&pp->ready));
         SL_ASSERT(is_numbered || batch->sequence < 0);
         is_numbered = batch->sequence >= 0;
         serial = batch->serial;
-        sealed++;
+        is_packing |= sealed++ == 0 && batch->state == SL_BATCH_PACKING;
     }
     SL_ASSERT(pp->in_flight_count == in_flight && pp->queued >= sealed);
     SL_ASSERT(in_flight <= core->settings->max_in_flight);
     /* What can be sent waits for something that is sure to come. */
     bool is_placed = sl_list_is_linked(&pp->ready) || pp->delay.index != SL_HEAP_IDLE;
-    SL_ASSERT(sealed == 0 || is_placed || in_flight > 0 || core->state == SL_CORE_CLOSED);
+    SL_ASSERT(sealed == 0 || is_placed || is_packing || in_flight > 0 ||
+              core->state == SL_CORE_CLOSED);
 }
 
 /* What lies in chunks. */
@@ -80,5 +84,6 @@ void sl_check_producer(const struct sl_core *core) {
                 check_produce_lists(core, topic->partitions[k]);
     }
     SL_ASSERT(open == b->open_count);
+    SL_ASSERT(b->jobs_out >= 0 && b->jobs_out <= b->jobs_most);
     SL_ASSERT(records == sl_batcher_pending(core));
 }

@@ -90,6 +90,7 @@ int sl_core_create(const struct sl_settings *settings, const struct sl_alloc *al
     core->settings = settings;
     core->alloc = alloc;
     core->state = SL_CORE_OPEN;
+    core->close_by = SL_NEVER;
     sl_rng_init(&core->rng, seed);
     sl_trace_init(&core->trace);
     int rv = init_units(core);
@@ -155,6 +156,7 @@ static void finish_closing(struct sl_core *core) {
 static bool run_closing(struct sl_core *core) {
     if (core->state != SL_CORE_CLOSING) return false;
     bool is_done = !is_producer(core) || sl_batcher_pending(core) == 0;
+    core->close_is_late |= !is_done && core->close_by <= core->now;
     if (!is_done && !core->close_is_late) return false;
     finish_closing(core);
     return true;
@@ -235,9 +237,11 @@ void sl_core_on_command(struct sl_core *core, struct sl_command *command) {
     struct sl_op *op = command->op;
     sl_trace_add(&core->trace, SL_TRACE_COMMAND, core->now, command->kind,
                  op != NULL ? (int64_t)op->id : 0);
+    if (command->kind == SL_COMMAND_CLOSE && op != NULL && op->deadline < core->close_by)
+        core->close_by = op->deadline;
     bool is_started = op == NULL || sl_ops_start(&core->ops, op) == 0;
     if (command->kind == SL_COMMAND_CLOSE) {
-        /* Without memory for a deadline the op has ended already; the closing goes on. */
+        /* Without memory for it the op has ended already; the closing goes on. */
         start_closing(core, is_started ? op : NULL);
     } else if (is_started && !is_allowed_now(core, command->kind)) {
         if (op != NULL) sl_ops_end(&core->ops, op, SLUICE_ERR_CLOSED, "the client is closed");
@@ -261,6 +265,12 @@ void sl_core_on_resolved(struct sl_core *core, uint64_t serial, int rv, const ch
                          const struct sl_address *addresses, int32_t count) {
     sl_brokers_on_resolved(core, serial, rv, text, addresses, count);
 }
+
+void sl_core_set_jobs(struct sl_core *core, int32_t most, int32_t least_us) {
+    if (is_producer(core)) sl_batcher_set_jobs(core, most, least_us);
+}
+
+void sl_core_on_job(struct sl_core *core, struct sl_job *job) { sl_batcher_on_job(core, job); }
 
 /* What the host still says of a connection that core has given up is dropped. */
 void sl_core_on_opened(struct sl_core *core, uint32_t id) {
@@ -331,6 +341,7 @@ int64_t sl_core_deadline(const struct sl_core *core) {
     if (core->state == SL_CORE_CLOSED) return at;
     const struct sl_heap_node *link = sl_heap_peek(&core->links.timers);
     if (link != NULL) at = link->at;
+    if (core->state == SL_CORE_CLOSING) lower_deadline(&at, core->close_by);
     lower_deadline(&at, sl_brokers_deadline(core));
     lower_deadline(&at, sl_ops_deadline(&core->ops));
     lower_deadline(&at, sl_metadata_deadline(core));
@@ -380,6 +391,11 @@ bool sl_core_next_output(struct sl_core *core, struct sl_output *out) {
         out->serial = broker->resolve_serial;
         out->host = broker->host;
         out->port = broker->port;
+        return true;
+    }
+    bool makes_jobs = is_producer(core) && core->state != SL_CORE_CLOSED;
+    if (makes_jobs && (out->job = sl_batcher_next_job(core)) != NULL) {
+        out->kind = SL_OUTPUT_JOB;
         return true;
     }
     struct sl_list *node;

@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "core/buffers.h"
 #include "core/command.h"
+#include "core/job.h"
 #include "core/settings.h"
 #include "core/staging.h"
 
@@ -36,7 +37,11 @@ struct sl_address {
 /* seed: entropy for jitter, partition choice and session numbers. settings outlive the core. */
 int sl_core_create(const struct sl_settings *settings, const struct sl_alloc *alloc, uint64_t seed,
                    struct sl_core **out);
-/* Frees everything that core still owns. The host has closed the sockets. */
+/* Once, before the first turn: the host runs jobs, so many at a time, and thinks that one pays from
+ * so many microseconds of work on. Without it core makes none. */
+void sl_core_set_jobs(struct sl_core *core, int32_t most, int32_t least_us);
+/* Frees everything that core still owns. The host has closed the sockets and given back all jobs;
+ * in a forked child those that were out are lost. */
 void sl_core_destroy(struct sl_core *core);
 
 /* ---- inputs ---- */
@@ -60,6 +65,8 @@ void sl_core_on_opened(struct sl_core *core, uint32_t link);
 /* The connection failed or ended; no more inputs for this link. rv SLUICE_ERR_UNREACHABLE (refused,
  * timed out, closed by the peer), SLUICE_ERR_SYSTEM, SLUICE_ERR_TLS; text says it in words. */
 void sl_core_on_closed(struct sl_core *core, uint32_t link, int rv, const char *text);
+/* A job comes back: run, or as it was. */
+void sl_core_on_job(struct sl_core *core, struct sl_job *job);
 /* Where the next bytes of this link belong; *size 0: the link takes nothing now. Valid until the
  * next input. */
 uint8_t *sl_core_receive_room(struct sl_core *core, uint32_t link, size_t *size);
@@ -80,7 +87,8 @@ enum sl_output_kind {
     SL_OUTPUT_RESOLVE = 1, /* look host up; answer with on_resolved(serial) */
     SL_OUTPUT_OPEN,        /* connect link to address; answer with on_opened or on_closed */
     SL_OUTPUT_SEND,        /* link has bytes: write until they are gone or the socket is full */
-    SL_OUTPUT_CLOSE        /* close link; core has forgotten it, there is no answer */
+    SL_OUTPUT_CLOSE,       /* close link; core has forgotten it, there is no answer */
+    SL_OUTPUT_JOB          /* run the job off the loop; answer with on_job */
 };
 struct sl_output {
     enum sl_output_kind kind;
@@ -89,6 +97,7 @@ struct sl_output {
     const char *host; /* RESOLVE: valid until the next input */
     uint16_t port;
     struct sl_address address; /* OPEN */
+    struct sl_job *job;        /* JOB: the host's until on_job */
 };
 /* The next output, false when there is none. */
 bool sl_core_next_output(struct sl_core *core, struct sl_output *out);

@@ -40,6 +40,7 @@ static int32_t pick_partitions(struct sl_core *core, struct sl_broker *broker) {
         struct sl_list *node = broker->produce_ready.next;
         struct sl_partition *p = SL_LIST_OF(node, struct sl_partition, produce.ready);
         struct sl_batch *head = head_to_send(p);
+        SL_ASSERT(head->state == SL_BATCH_SEALED);
         /* What made it ready may have changed since, an identity for one. */
         if (core->settings->idempotence && head->sequence < 0 &&
             !sl_sequences_may_assign(core, p)) {

@@ -6,7 +6,7 @@
  *   delayed                its back-off
  *   homeless               a leader
  *   asking                 a producer id
- *   nowhere                answers of batches in flight; they place it anew
+ *   nowhere                answers of batches in flight, or the codec; they place it anew
  *
  * sl_sender_place looks at one partition and puts it where it belongs; whoever changes something
  * that matters calls it. A turn then takes from the ready lists only.
@@ -103,7 +103,7 @@ void sl_sender_place(struct sl_core *core, struct sl_partition *p) {
         sl_batcher_on_drained(core, p);
         return;
     }
-    if (!may_follow(core, p, head)) return;
+    if (head->state == SL_BATCH_PACKING || !may_follow(core, p, head)) return;
     if (core->settings->idempotence && head->sequence < 0 && !sl_sequences_may_assign(core, p)) {
         if (core->producer_id.state != SL_PRODUCER_ID_KNOWN)
             sl_list_push_back(&s->asking, &pp->ready);

@@ -58,7 +58,8 @@ struct sl_core {
     int64_t wall_ms;
     enum sl_core_state state;
     struct sl_list closers; /* ops of CLOSE commands */
-    bool close_is_late;     /* the deadline of one has passed */
+    int64_t close_by;       /* the first of their deadlines; kept here, for it needs no memory */
+    bool close_is_late;     /* it has passed */
     struct sl_rng rng;
     struct sl_trace trace;
     struct sl_events events; /* what applications will be told */

@@ -57,7 +57,11 @@ static int create_client_core(struct sluice_client *c) {
     uint64_t seed;
     int rv = c->host->entropy(c->host_self, &seed, sizeof seed);
     if (rv == 0) rv = sl_core_create(c->settings, &c->alloc, seed, &c->core);
-    return rv;
+    if (rv != 0) return rv;
+    int32_t least_us = 0;
+    int32_t most = c->host->jobs(c->host_self, &least_us);
+    if (most > 0) sl_core_set_jobs(c->core, most, least_us);
+    return 0;
 }
 
 static int reserve_close(struct sluice_client *c) {

@@ -55,6 +55,15 @@ struct sl_host_table {
     struct sl_resolved *(*take_resolved)(void *self);
     void (*free_resolved)(void *self, struct sl_resolved *answer);
 
+    /* How many jobs it runs at a time, and from how many microseconds of work on one pays; 0: it
+     * runs none, and the next two are never called. */
+    int32_t (*jobs)(void *self, int32_t *least_us);
+    /* Takes a job whose member is set. A wake follows its end. */
+    void (*start_job)(void *self, struct sl_job *job);
+    /* A job of the member that has ended; with is_last any, run or not, waiting for those that are
+     * being run. NULL: none. */
+    struct sl_job *(*take_job)(void *self, uint64_t member, bool is_last);
+
     /* Sleeps until a socket is ready, wake was called, or `until` (SL_NEVER: no limit; a time
      * that has passed: just look). Returns the number of ready sockets stored. */
     int (*wait)(void *self, int64_t until, struct sl_ready *ready, int cap);

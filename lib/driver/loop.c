@@ -1,6 +1,7 @@
 /* One client's part in a turn of the loop: between its mailboxes, its core and the host's sockets.
  *
- *   begin    time, interrupts; what applications put in: orders of the gate, records, commands
+ *   begin    time, interrupts; jobs that have ended; what applications put in: orders of the gate,
+ *            records, commands
  *   ready    connects that ended, bytes in, room for bytes out
  *   finish   core runs once; its events go to the outbox, its outputs to the host
  *   sleep    refused while core has had an input that it has not acted on, and while something
@@ -51,6 +52,16 @@ static void pass_commands(struct sluice_client *c, struct sl_list *commands) {
         sl_core_on_command(c->core, SL_LIST_OF(node, struct sl_command, node));
 }
 
+static void take_jobs(struct sluice_client *c, bool is_last) {
+    struct sl_job *job;
+    while (c->jobs_out > 0 &&
+           (job = c->host->take_job(c->host_self, c->member.id, is_last)) != NULL) {
+        c->jobs_out--;
+        sl_core_on_job(c->core, job);
+        c->again = true;
+    }
+}
+
 static void begin_client_turn(struct sl_member *m, int64_t now, int64_t wall_ms) {
     struct sluice_client *c = client_of(m);
     struct sl_inbox_taken taken;
@@ -59,6 +70,7 @@ static void begin_client_turn(struct sl_member *m, int64_t now, int64_t wall_ms)
     c->again = false;
     sl_core_on_time(c->core, now, wall_ms);
     take_interrupts(c);
+    take_jobs(c, false);
     sl_inbox_take(&c->inbox, &taken);
     sl_outbox_take_orders(&c->outbox, &orders, &buffers, &freed);
     if (freed != 0 || !sl_list_is_empty(&buffers)) sl_core_on_returned(c->core, &buffers, freed);
@@ -197,6 +209,12 @@ static void start_resolve(struct sluice_client *c, const struct sl_output *out) 
     c->again = true;
 }
 
+static void start_job(struct sluice_client *c, struct sl_job *job) {
+    job->member = c->member.id;
+    c->jobs_out++;
+    c->host->start_job(c->host_self, job);
+}
+
 static void pass_outputs(struct sluice_client *c) {
     struct sl_output out;
     while (sl_core_next_output(c->core, &out)) {
@@ -214,6 +232,9 @@ static void pass_outputs(struct sluice_client *c) {
             break;
         case SL_OUTPUT_CLOSE:
             drop_link_socket(c, out.link);
+            break;
+        case SL_OUTPUT_JOB:
+            start_job(c, out.job);
             break;
         }
     }
@@ -331,6 +352,7 @@ static void end_client(struct sl_member *m, int64_t now, int64_t wall_ms) {
     begin_client_turn(m, now, wall_ms);
     sl_core_run(c->core);
     sl_core_abandon(c->core);
+    take_jobs(c, true);
     post_client_events(c);
     while (c->sockets.count > 0) drop_link_socket(c, c->sockets.list[0].link);
     sl_trace_attach(NULL);

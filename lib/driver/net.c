@@ -9,7 +9,7 @@
  * what a forked child closes. Only the thread that runs the loop calls these functions, wake
  * excepted.
  *
- * Not here: pollers (net_*.c), names (resolve.c), TLS. */
+ * Not here: pollers (net_*.c), names (resolve.c), threads for jobs (workers.c), TLS. */
 #include "driver/net.h"
 
 #include <arpa/inet.h>
@@ -28,6 +28,7 @@
 #include "driver/net_poller.h"
 #include "driver/resolve.h"
 #include "driver/system.h"
+#include "driver/workers.h"
 #include "sluice/error.h"
 
 _Static_assert(sizeof(struct sl_iov) == sizeof(struct iovec) &&
@@ -37,6 +38,8 @@ _Static_assert(sizeof(struct sl_iov) == sizeof(struct iovec) &&
 
 enum {
     NET_LOOPBACK_SEND_BUFFER = 256 * 1024,
+    NET_JOBS_A_WORKER = 2,   /* one that it works on, and the next */
+    NET_JOB_LEAST_US = 100,  /* handing a job over and back costs some 10 us */
     NET_LISTEN_BACKLOG = 512 /* arbitrary: a test may connect hundreds at once */
 };
 #if defined(MSG_NOSIGNAL)
@@ -55,6 +58,8 @@ struct sl_net {
     const struct sl_poller_table *table;
     struct sl_poller *poller;
     struct sl_resolver *resolver;
+    struct sl_workers *workers; /* owned; NULL: none */
+    int32_t worker_most;
     struct net_place *places; /* owned; by descriptor */
     uint32_t cap;
 };
@@ -117,7 +122,13 @@ void sl_net_clear(int fd) { sl_net_drain_fd(fd); }
 
 /* ---- life ---- */
 
-int sl_net_create(enum sl_net_kind kind, const struct sl_alloc *alloc, struct sl_net **out) {
+static void wake_net(void *self) {
+    struct sl_net *net = self;
+    net->table->wake(net->poller);
+}
+
+int sl_net_create(enum sl_net_kind kind, int32_t worker_most, const struct sl_alloc *alloc,
+                  struct sl_net **out) {
     struct sl_net *net = sl_alloc_zero(alloc, sizeof *net);
     if (net == NULL) return SLUICE_ERR_NOMEM;
     net->alloc = alloc;
@@ -132,9 +143,14 @@ int sl_net_create(enum sl_net_kind kind, const struct sl_alloc *alloc, struct sl
     int wake_fd = net->table->share_wake(net->poller);
     rv = wake_fd < 0 ? SLUICE_ERR_SYSTEM : sl_resolve_create(wake_fd, &net->resolver);
     if (rv != 0) goto destroy_poller;
+    net->worker_most = worker_most;
+    if (worker_most > 0) rv = sl_workers_create(alloc, worker_most, wake_net, net, &net->workers);
+    if (rv != 0) goto destroy_resolver;
     *out = net;
     return 0;
 
+destroy_resolver:
+    sl_resolve_destroy(net->resolver);
 destroy_poller:
     net->table->destroy(net->poller);
 free_net:
@@ -152,6 +168,7 @@ void sl_net_destroy(struct sl_net *net) {
     for (uint32_t fd = 0; fd < net->cap; fd++) {
         if (net->places[fd].open) sl_net_close_fd((int)fd);
     }
+    sl_workers_destroy(net->workers); /* first: they wake the poller */
     sl_resolve_destroy(net->resolver);
     net->table->destroy(net->poller);
     free_net_memory(net);
@@ -167,6 +184,7 @@ void sl_net_abandon(struct sl_net *net) {
 }
 
 void sl_net_forget(struct sl_net *net) {
+    sl_workers_forget(net->workers);
     sl_resolve_forget(net->resolver);
     net->table->destroy(net->poller);
     free_net_memory(net);
@@ -443,13 +461,19 @@ static void free_net_resolved(void *self, struct sl_resolved *answer) {
     (void)self;
     sl_resolve_free(answer);
 }
+static int32_t count_net_jobs(void *self, int32_t *least_us) {
+    *least_us = NET_JOB_LEAST_US;
+    return ((struct sl_net *)self)->worker_most * NET_JOBS_A_WORKER;
+}
+static void start_net_job(void *self, struct sl_job *job) {
+    sl_workers_start(((struct sl_net *)self)->workers, job);
+}
+static struct sl_job *take_net_job(void *self, uint64_t member, bool is_last) {
+    return sl_workers_take(((struct sl_net *)self)->workers, member, is_last);
+}
 static int wait_in_net(void *self, int64_t until, struct sl_ready *ready, int cap) {
     struct sl_net *net = self;
     return net->table->wait(net->poller, until, ready, cap);
-}
-static void wake_net(void *self) {
-    struct sl_net *net = self;
-    net->table->wake(net->poller);
 }
 static void arm_net(void *self, int64_t until) { sl_net_arm(self, until); }
 
@@ -466,6 +490,9 @@ const struct sl_host_table sl_net_table = {
     .resolve = resolve_with_net,
     .take_resolved = take_net_resolved,
     .free_resolved = free_net_resolved,
+    .jobs = count_net_jobs,
+    .start_job = start_net_job,
+    .take_job = take_net_job,
     .wait = wait_in_net,
     .wake = wake_net,
     .arm = arm_net,

@@ -19,8 +19,9 @@ enum sl_net_kind {
 
 extern const struct sl_host_table sl_net_table; /* its self is a struct sl_net */
 
-/* 0, NOMEM, SYSTEM. */
-int sl_net_create(enum sl_net_kind kind, const struct sl_alloc *alloc, struct sl_net **out);
+/* worker_most: threads for jobs; 0: there are no jobs. 0, NOMEM, SYSTEM. */
+int sl_net_create(enum sl_net_kind kind, int32_t worker_most, const struct sl_alloc *alloc,
+                  struct sl_net **out);
 void sl_net_destroy(struct sl_net *net);
 /* In a forked child: closes the descriptors and nothing else. */
 void sl_net_abandon(struct sl_net *net);

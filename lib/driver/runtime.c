@@ -25,6 +25,7 @@
 #include "driver/inbox.h"
 #include "driver/net.h"
 #include "driver/runtime_inside.h"
+#include "driver/system.h"
 #include "driver/thread.h"
 #include "sluice/error.h"
 
@@ -95,7 +96,9 @@ int sl_runtime_create(int32_t kind, const struct sl_alloc *alloc, struct sluice_
     struct sluice_runtime *rt;
     int rv = create_runtime(alloc, &rt);
     if (rv != 0) return rv;
-    rv = sl_net_create(SL_NET_BEST, &rt->alloc, &rt->net);
+    /* One processor has nothing to gain, and a driven loop has no threads. */
+    int32_t processors = kind == SL_RUNTIME_THREAD ? sl_system_processors() : 1;
+    rv = sl_net_create(SL_NET_BEST, processors > 1 ? processors : 0, &rt->alloc, &rt->net);
     if (rv == 0 && kind == SL_RUNTIME_DRIVEN && sl_net_fd(rt->net) < 0) rv = SLUICE_ERR_UNSUPPORTED;
     if (rv != 0) {
         free_runtime(rt);

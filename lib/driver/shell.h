@@ -48,6 +48,7 @@ struct sluice_client {
     struct sl_core *core; /* owned; NULL once the handle is freed */
     struct sl_sockets sockets;
     uint32_t interrupt_seen; /* the last interrupt that waiting calls were woken for */
+    int32_t jobs_out;        /* jobs that the host has */
     bool again;              /* core got an input since its last run */
     bool room;               /* the room event is due */
     bool closed_posted;      /* the end of the client was posted */

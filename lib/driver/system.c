@@ -1,4 +1,4 @@
-/* Clock, entropy and stderr.
+/* Clock, entropy, processors and stderr.
  *
  * Time is an input everywhere else, so that the simulator can make its own; entropy too. The
  * monotonic clock is the one that condition variables and timers of this folder count in.
@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 #if defined(__linux__)
+#include <sched.h>
 #include <sys/random.h>
 #endif
 
@@ -46,6 +47,15 @@ int sl_system_entropy(void *buf, size_t size) {
         size -= piece;
     }
     return 0;
+}
+
+int32_t sl_system_processors(void) {
+#if defined(__linux__)
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
+#endif
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 ? (int32_t)count : 1;
 }
 
 void sl_system_log(int level, const char *line) {

@@ -31,7 +31,7 @@ struct fixture {
 
 static void setup(struct fixture *f, enum sl_net_kind kind) {
     test_memory_init(&f->memory);
-    assert_int_equal(sl_net_create(kind, &f->memory.alloc, &f->net), 0);
+    assert_int_equal(sl_net_create(kind, 0, &f->memory.alloc, &f->net), 0);
 }
 
 static void teardown(struct fixture *f) {
@@ -330,7 +330,7 @@ static void test_every_allocation_may_fail(void **state) {
             struct sl_net *net;
             test_memory_init(&memory);
             test_memory_fail_at(&memory, n);
-            int rv = sl_net_create((enum sl_net_kind)kind, &memory.alloc, &net);
+            int rv = sl_net_create((enum sl_net_kind)kind, 0, &memory.alloc, &net);
             failed = test_memory_has_failed(&memory);
             assert_int_equal(rv, failed ? SLUICE_ERR_NOMEM : 0);
             if (rv == 0) sl_net_destroy(net);

@@ -22,6 +22,15 @@ struct lookup {
     bool is_taken;
 };
 
+/* A job of core, run late and out of order. */
+struct host_job {
+    struct sl_list node;
+    struct host *host;
+    struct world_timer timer;
+    struct sl_job *job;
+    bool is_due;
+};
+
 /* ---- clock and entropy ---- */
 
 static int64_t host_now(void *self) { return ((struct host *)self)->world->now; }
@@ -179,7 +188,56 @@ static void host_free_resolved(void *self, struct sl_resolved *answer) {
     free_lookup(SL_LIST_OF(answer, struct lookup, answer));
 }
 
+/* ---- jobs ---- */
+
+static int32_t host_jobs(void *self, int32_t *least_us) {
+    const struct world *w = ((struct host *)self)->world;
+    *least_us = w->weather.job_least_us;
+    return w->weather.jobs;
+}
+
+static void end_job(struct world *w, struct world_timer *t) {
+    struct host_job *k = SL_LIST_OF(t, struct host_job, timer);
+    struct sl_job_tools tools;
+    k->is_due = true;
+    k->host->is_woken = true;
+    world_note(w, WORLD_JOB, k->host->id, 0, 0);
+    /* A worker that cannot be had hands it back as it was. */
+    if (sl_job_tools_init(&tools, sl_alloc_default()) != 0) abort();
+    if (!sl_rng_chance(&w->rng, 1, 20)) k->job->run(k->job, &tools);
+    sl_job_tools_deinit(&tools);
+}
+
+static void host_start_job(void *self, struct sl_job *job) {
+    struct host *h = self;
+    struct host_job *k = calloc(1, sizeof *k);
+    if (k == NULL) abort();
+    k->host = h;
+    k->job = job;
+    k->timer.on_due = end_job;
+    sl_list_push_back(&h->jobs, &k->node);
+    int64_t most = sl_rng_chance(&h->world->rng, 1, 30) ? 3 * WORLD_SECOND : 20 * WORLD_MS;
+    world_set_timer(h->world, &k->timer, h->world->now + sl_rng_range(&h->world->rng, 0, most));
+}
+
+static struct sl_job *host_take_job(void *self, uint64_t member, bool is_last) {
+    struct host *h = self;
+    SL_LIST_EACH(it, tmp, &h->jobs) {
+        struct host_job *k = SL_LIST_OF(it, struct host_job, node);
+        struct sl_job *job = k->job;
+        if (job->member != member || !(k->is_due || is_last)) continue;
+        world_stop_timer(h->world, &k->timer);
+        sl_list_remove(&k->node);
+        free(k);
+        return job;
+    }
+    return NULL;
+}
+
 static bool has_answer(struct host *h) {
+    SL_LIST_EACH(it, tmp, &h->jobs) {
+        if (SL_LIST_OF(it, struct host_job, node)->is_due) return true;
+    }
     SL_LIST_EACH(it, tmp, &h->lookups) {
         const struct lookup *k = SL_LIST_OF(it, struct lookup, node);
         if (k->is_done && !k->is_taken) return true;
@@ -268,6 +326,9 @@ static const struct sl_host_table host_table = {
     .resolve = host_resolve,
     .take_resolved = host_take_resolved,
     .free_resolved = host_free_resolved,
+    .jobs = host_jobs,
+    .start_job = host_start_job,
+    .take_job = host_take_job,
     .wait = host_wait,
     .wake = host_wake,
 };
@@ -283,6 +344,7 @@ int host_create(struct world *w, struct host **out) {
     h->alloc = memory_internal(&h->memory);
     sl_list_init(&h->links);
     sl_list_init(&h->lookups);
+    sl_list_init(&h->jobs);
     int rv = sl_runtime_create_on(&host_table, h, &h->alloc, &h->runtime);
     if (rv != 0) {
         free(h);

@@ -22,6 +22,7 @@ struct host {
     struct sluice_runtime *runtime;
     struct sl_list links;   /* open sockets: struct link, host_node */
     struct sl_list lookups; /* under way or answered */
+    struct sl_list jobs;    /* of core, under way or done */
     bool is_running;        /* its runtime runs, or waits in a call */
     bool is_woken;
     int64_t stalled_until; /* it does not run before */

@@ -52,6 +52,8 @@ static void draw_weather(struct plan *plan, struct sl_rng *rng) {
     weather->byte_ns = PICK(rng, byte_ns);
     weather->short_percent = draw_percent(rng, 30) ? (int32_t)sl_rng_range(rng, 1, 60) : 0;
     weather->spurious_percent = draw_percent(rng, 20) ? (int32_t)sl_rng_range(rng, 1, 20) : 0;
+    weather->jobs = draw_percent(rng, 60) ? (int32_t)sl_rng_range(rng, 1, 6) : 0;
+    weather->job_least_us = draw_percent(rng, 70) ? 0 : (int32_t)sl_rng_range(rng, 1, 20);
     weather->resolve_min = 0;
     weather->resolve_max = sl_rng_range(rng, 0, 40) * WORLD_MS;
     /* A narrow window with a long way would need hours for a large batch. */
@@ -209,10 +211,10 @@ void plan_print(const struct plan *plan, FILE *out) {
             plan->bad_bootstrap ? "+bad" : "", plan->start, plan->duration / WORLD_SECOND);
     fprintf(out,
             "  latency=%" PRId64 "..%" PRId64 "us window=%d byte=%" PRId64
-            "ns short=%d%% spurious=%d%%\n",
+            "ns short=%d%% spurious=%d%% jobs=%d from %d us\n",
             plan->weather.latency_min / 1000, plan->weather.latency_max / 1000,
             plan->weather.window, plan->weather.byte_ns, plan->weather.short_percent,
-            plan->weather.spurious_percent);
+            plan->weather.spurious_percent, plan->weather.jobs, plan->weather.job_least_us);
     fprintf(out,
             "  request.timeout=%d retry.backoff=%d reconnect.backoff=%d setup.timeout=%d idle=%d "
             "max.age=%d restarts=%d%%\n",

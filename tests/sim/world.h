@@ -48,6 +48,8 @@ struct world_weather {
     int32_t spurious_percent; /* of waits that report readiness which is not there */
     int64_t resolve_min;      /* ns until a name is looked up */
     int64_t resolve_max;
+    int32_t jobs; /* of core that a host runs at a time, in the background; 0: none */
+    int32_t job_least_us;
 };
 
 /* What happens to whoever connects to a node, beside the state of the node itself. */
@@ -91,6 +93,7 @@ struct world_peer {
     X(READ, "app", "partition", "offset")        \
     X(TRIM, "partition", "offset", "")           \
     X(TOPIC, "topic", "what", "")                \
+    X(JOB, "host", "", "")                       \
     X(PHASE, "phase", "", "")
 enum world_event {
 #define WORLD_EVENT_ENUM(name, a, b, c) WORLD_##name,

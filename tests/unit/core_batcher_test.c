@@ -622,6 +622,34 @@ static void test_close_needs_no_memory(void **state) {
     }
 }
 
+/* The deadline of a close needs no memory: it holds although its op could not have a timer. So many
+ * ops are started before that the array of timers is full in one of the rounds. */
+static void test_close_without_a_timer_ends_in_time(void **state) {
+    (void)state;
+    int hits = 0;
+    for (int before = 0; before < 40; before++) {
+        struct prod *p = prod_prepare();
+        p->h->deaf = true;
+        prod_open(p);
+        for (uint64_t tag = 1; tag <= 10; tag++) prod_put(p, "t", 0, tag);
+        prod_advance(p, 20);
+        for (int i = 0; i < before; i++) (void)prod_flush(p, 60000);
+        struct sl_op *op = host_op(p->h, 500);
+        struct sl_command *command = host_command_make(p->h, SL_COMMAND_CLOSE, op, NULL);
+        test_memory_fail_next(&p->h->memory);
+        sl_core_on_command(p->h->core, command);
+        test_memory_fail_at(&p->h->memory, 0);
+        hits += op->code == SLUICE_ERR_NOMEM;
+        prod_advance(p, 499);
+        assert_false(sl_core_is_closed(p->h->core));
+        prod_advance(p, 1);
+        assert_true(sl_core_is_closed(p->h->core));
+        prod_expect(p, 1, 10, SL_OUTCOME_NOT_WRITTEN);
+        prod_end(p);
+    }
+    assert_true(hits > 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_records_become_one_batch),
@@ -647,6 +675,7 @@ int main(void) {
         cmocka_unit_test(test_every_allocation_may_fail),
         cmocka_unit_test(test_memory_may_stay_short_for_a_while),
         cmocka_unit_test(test_close_needs_no_memory),
+        cmocka_unit_test(test_close_without_a_timer_ends_in_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

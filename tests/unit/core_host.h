@@ -80,6 +80,7 @@ struct host {
     struct host_topic topics[HOST_TOPICS];
     int topic_count;
     uint64_t op_id;
+    struct sl_list jobs; /* that core has asked for, in order; the test runs them */
 };
 
 /* ---- life ---- */
@@ -136,6 +137,7 @@ static inline void host_prepare(struct host *h, enum sl_role role) {
     h->node_count = 1;
     h->now = INT64_C(1000000000);
     sl_events_init(&h->events);
+    sl_list_init(&h->jobs);
 }
 
 static inline int host_create(struct host *h) {
@@ -461,6 +463,9 @@ static inline int host_drain(struct host *h) {
             break;
         case SL_OUTPUT_SEND:
             host_send(h, host_conn_of(h, output.link));
+            break;
+        case SL_OUTPUT_JOB:
+            sl_list_push_back(&h->jobs, &output.job->node);
             break;
         case SL_OUTPUT_CLOSE:
             assert_true(host_conn_of(h, output.link)->open);

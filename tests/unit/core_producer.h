@@ -11,6 +11,7 @@
 #include "core/produce.h"
 #include "record/batch_read.h"
 #include "record/batch_write.h"
+#include "record/compress.h"
 #include "record/crc32c.h"
 
 enum { PROD_TAGS = 4096, PROD_PARTS = 64, PROD_LOG = 2048 };
@@ -372,7 +373,11 @@ static inline void prod_append(struct prod *p, struct prod_part *part,
     }
     part->base_offset = log->count;
     struct sl_arena arena;
+    struct sl_compress *codecs;
+    struct sl_writer scratch;
     sl_arena_init(&arena, sl_alloc_default(), 0);
+    sl_writer_init(&scratch, sl_alloc_default());
+    assert_int_equal(sl_compress_create(sl_alloc_default(), &codecs), 0);
     const struct sl_produce_request *message = host_decode(r, &arena);
     const struct sl_produce_topic *topics = message->topics.items;
     for (int32_t i = 0; i < message->topics.count; i++) {
@@ -383,8 +388,12 @@ static inline void prod_append(struct prod *p, struct prod_part *part,
                 !sl_bytes_uuid_equal(&topics[i].topic_id, &part->topic_id))
                 continue;
             struct sl_batch_walk walk;
-            sl_batch_read_start(&walk, info, parts[j].records.data + SL_RECORD_HEADER_SIZE,
-                                (size_t)parts[j].records.size - SL_RECORD_HEADER_SIZE);
+            const uint8_t *records;
+            size_t size;
+            assert_int_equal(sl_batch_read_records(parts[j].records.data, info, codecs, 1 << 20,
+                                                   &scratch, &records, &size),
+                             0);
+            sl_batch_read_start(&walk, info, records, size);
             struct sl_record_out out;
             while (sl_batch_read_next(&walk, &out) == 1) {
                 assert_true(log->count < PROD_LOG);
@@ -392,6 +401,8 @@ static inline void prod_append(struct prod *p, struct prod_part *part,
             }
         }
     }
+    sl_compress_destroy(codecs);
+    sl_writer_deinit(&scratch);
     sl_arena_deinit(&arena);
 }
 
