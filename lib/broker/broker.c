@@ -96,6 +96,9 @@ void sl_broker_on_time(struct sl_broker_cluster *c, int64_t now, int64_t wall_ms
     c->wall_ms = wall_ms;
 }
 
+/* A link that was answered goes on with what came behind its Fetch. That may add a Fetch of its own
+ * to the end of the list, close that link, or change what others wait for, which is then due at
+ * once; it never takes the Fetch of another link out of the list, where the walk would stumble. */
 static void resume_waiting(struct sl_broker_cluster *c) {
     bool changed = c->seen_changes != c->cluster.changes;
     c->seen_changes = c->cluster.changes;
@@ -334,6 +337,8 @@ void sl_broker_check(const struct sl_broker_cluster *c) {
         SL_ASSERT(sl_map_get(&c->by_id, &link->id, sizeof link->id) == link);
         SL_ASSERT(link->in_size <= link->in_cap);
         SL_ASSERT(link->waiting == NULL || link->waiting->link == link);
+        SL_ASSERT(link->wants_close ||
+                  sl_cluster_node(&c->cluster, link->node_id)->state != SL_BROKER_DOWN);
         check_link_answers(link);
     }
     SL_ASSERT(count == c->by_id.count);

@@ -47,7 +47,8 @@ void sl_broker_destroy(struct sl_broker_cluster *c);
 /* Where clients reach a node: goes into Metadata answers. Copied. */
 int sl_broker_advertise(struct sl_broker_cluster *c, int32_t node, const char *host, uint16_t port);
 void sl_broker_on_time(struct sl_broker_cluster *c, int64_t now, int64_t wall_ms);
-/* A connection to a node; *link names it from then on (never reused). NOMEM: the host closes it. */
+/* A connection to a node; *link names it from then on (never reused). NOMEM, or UNREACHABLE when
+ * the node is down, which the host need not know yet: the host resets it. */
 int sl_broker_on_accepted(struct sl_broker_cluster *c, int32_t node, uint32_t *link);
 /* Bytes from a client; copied into the link's frame. */
 void sl_broker_on_received(struct sl_broker_cluster *c, uint32_t link, const void *data,

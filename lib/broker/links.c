@@ -49,7 +49,9 @@ struct sl_answer *sl_links_delayed(const struct sl_machine_link *link) {
 /* ---- life ---- */
 
 int sl_broker_on_accepted(struct sl_broker_cluster *c, int32_t node, uint32_t *out) {
-    if (sl_cluster_node(&c->cluster, node) == NULL) return SLUICE_ERR_USAGE;
+    const struct sl_cluster_node *self = sl_cluster_node(&c->cluster, node);
+    if (self == NULL) return SLUICE_ERR_USAGE;
+    if (self->state == SL_BROKER_DOWN) return SLUICE_ERR_UNREACHABLE;
     struct sl_machine_link *link = sl_alloc_zero(c->alloc, sizeof *link);
     if (link == NULL) return SLUICE_ERR_NOMEM;
     link->c = c;
