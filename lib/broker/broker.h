@@ -95,7 +95,7 @@ int sl_broker_cap_node_release(struct sl_broker_cluster *c, int32_t node, const 
 int sl_broker_set(struct sl_broker_cluster *c, const char *name, const char *value);
 void sl_broker_set_state(struct sl_broker_cluster *c, int32_t node, enum sl_broker_state state);
 /* Moves a leader; bumps the leader epoch. tell: Metadata of all nodes knows at once; otherwise
- * the old leader goes on believing until it is asked. */
+ * the old leader goes on believing until it is asked, or down. */
 int sl_broker_move_leader(struct sl_broker_cluster *c, const char *topic, int32_t partition,
                           int32_t node, bool tell);
 

@@ -6,12 +6,13 @@
  * back. Every change of leader, to none too, has an epoch of its own.
  *
  * A move that is not told leaves told_leader behind: Metadata of all nodes goes on naming the old
- * leader until a client asks that one for the partition and is refused.
+ * leader until a client asks that one for the partition and is refused, or it goes down.
  *
  * Deleting a topic and creating it anew gives another id and epochs from 0.
  *
  * Invariants: a topic is in both maps; leader is -1 or a replica whose node is not down; told is
- * never ahead of the truth; nodes do not come or go.
+ * never ahead of the truth, and differs from it only while the node told of is alive; nodes do not
+ * come or go.
  *
  * Not done here: who is connected (links.c), what requests mean (handlers/). */
 #include "broker/cluster.h"
@@ -91,20 +92,26 @@ struct sl_cluster_node *sl_cluster_coordinator(const struct sl_cluster *c, struc
 
 /* ---- leaders ---- */
 
+static void tell_partition_leader(struct sl_cluster_partition *p) {
+    p->told_leader = p->leader;
+    p->told_epoch = p->leader_epoch;
+}
+
+/* A leader that is not alive cannot be asked, so nobody would ever learn of its successor. */
 static void set_partition_leader(struct sl_cluster *c, struct sl_cluster_partition *p,
                                  int32_t leader, bool tell) {
     p->leader = leader;
     p->leader_epoch++;
     c->changes++;
-    if (tell) {
-        p->told_leader = p->leader;
-        p->told_epoch = p->leader_epoch;
-    }
+    if (tell || !sl_cluster_is_alive(c, p->told_leader)) tell_partition_leader(p);
 }
 
 /* Gives the partition a leader that is alive, or none, if its own is not. */
 static void elect_partition_leader(struct sl_cluster *c, struct sl_cluster_partition *p) {
-    if (sl_cluster_is_alive(c, p->leader)) return;
+    if (sl_cluster_is_alive(c, p->leader)) {
+        if (!sl_cluster_is_alive(c, p->told_leader)) tell_partition_leader(p);
+        return;
+    }
     for (int32_t i = 0; i < p->topic->replica_count; i++) {
         if (sl_cluster_is_alive(c, p->replicas[i])) {
             set_partition_leader(c, p, p->replicas[i], true);
@@ -148,8 +155,7 @@ int sl_cluster_judge_leader(struct sl_cluster *c, struct sl_cluster_partition *p
     bool is_leader = p->leader == node->id;
     /* Also one that was deposed and leads again by now. */
     if (p->told_leader == node->id && p->told_epoch != p->leader_epoch) {
-        p->told_leader = p->leader;
-        p->told_epoch = p->leader_epoch;
+        tell_partition_leader(p);
         c->changes++;
     }
     if (client_epoch >= 0 && client_epoch < p->leader_epoch) {
@@ -323,6 +329,7 @@ static int64_t check_partition(const struct sl_cluster *c, const struct sl_clust
     SL_ASSERT(is_replica);
     SL_ASSERT(p->told_epoch <= p->leader_epoch);
     SL_ASSERT(p->told_epoch < p->leader_epoch || p->told_leader == p->leader);
+    SL_ASSERT(p->told_epoch == p->leader_epoch || sl_cluster_is_alive(c, p->told_leader));
     sl_log_check(&p->log);
     int64_t bytes = 0;
     for (size_t i = 0; i < p->log.count; i++) bytes += sl_log_at(&p->log, i)->size;

@@ -70,7 +70,7 @@ static bool answer_metadata_topic(struct sl_exchange *x, const struct sl_metadat
                                   bool create, struct sl_metadata_topic_response *out) {
     int code;
     bool execute;
-    bool by_id = x->header.version >= 10 && !sl_bytes_uuid_is_zero(&asked->topic_id);
+    bool by_id = x->header.version >= 12 && !sl_bytes_uuid_is_zero(&asked->topic_id);
     struct sl_cluster_topic *topic =
         sl_machine_topic(x, by_id, asked->name, &asked->topic_id, &code);
     int forced = sl_machine_forced(x, asked->name, -1, &execute);
@@ -84,8 +84,34 @@ static bool answer_metadata_topic(struct sl_exchange *x, const struct sl_metadat
     if (forced != 0) code = forced;
     out->error_code = (int16_t)code;
     out->name = by_id ? SL_STR_NULL : asked->name;
-    if (by_id && x->header.version < 12) out->name = SL_STR("");
     out->topic_id = asked->topic_id;
+    return true;
+}
+
+/* Versions 10 and 11 carry ids and null names, but brokers do not take them before version 12. */
+static bool is_too_early(const struct sl_exchange *x) {
+    const struct sl_metadata_request *request = x->request;
+    const struct sl_metadata_topic *asked = request->topics.items;
+    bool is_early = false;
+    if (x->header.version < 10 || x->header.version >= 12) return false;
+    for (int32_t i = 0; i < request->topics.count; i++)
+        is_early |= asked[i].name.size < 0 || !sl_bytes_uuid_is_zero(&asked[i].topic_id);
+    return is_early;
+}
+
+/* Every topic has the code. False: out of memory. */
+static bool refuse_metadata(struct sl_exchange *x, struct sl_metadata_response *m, int code) {
+    const struct sl_metadata_request *request = x->request;
+    const struct sl_metadata_topic *asked = request->topics.items;
+    if (!sl_machine_array(x, &m->topics, request->topics.count,
+                          sizeof(struct sl_metadata_topic_response)))
+        return false;
+    struct sl_metadata_topic_response *out = m->topics.items;
+    for (int32_t i = 0; i < m->topics.count; i++) {
+        out[i].error_code = (int16_t)code;
+        out[i].name = asked[i].name.size < 0 ? SL_STR("") : asked[i].name;
+        out[i].authorized_operations = INT32_MIN;
+    }
     return true;
 }
 
@@ -99,6 +125,11 @@ enum sl_handled sl_handle_metadata(struct sl_exchange *x) {
         x->fault.code == SLUICE_KAFKA_REBOOTSTRAP_REQUIRED) {
         m->error_code = (int16_t)x->fault.code; /* only the answer as a whole can have it */
         return SL_HANDLED;
+    }
+    if (is_too_early(x)) {
+        sl_machine_complain(x->c, "Metadata: a topic id or null name before version 12");
+        bool ok = refuse_metadata(x, m, SLUICE_KAFKA_INVALID_REQUEST);
+        return ok ? SL_HANDLED : SL_HANDLED_CLOSE;
     }
     if (!fill_metadata_brokers(x, m)) return SL_HANDLED_CLOSE;
     m->cluster_id = sl_bytes_str(x->c->cluster_id);
