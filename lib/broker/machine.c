@@ -198,6 +198,15 @@ static void send_answer(struct sl_exchange *x) {
     sl_machine_drop(x);
 }
 
+/* A fault that does something to the answer waits for a request that gets one. */
+static void end_unanswered(struct sl_exchange *x) {
+    if (lose_answer(x)) return;
+    bool needs_answer = x->fault.kind == SL_FAULT_DELAY || x->fault.kind == SL_FAULT_LIE ||
+                        x->fault.kind == SL_FAULT_CORRUPT;
+    if (needs_answer) sl_faults_spare(&x->c->faults, x->fault_id);
+    sl_machine_drop(x);
+}
+
 void sl_machine_resume(struct sl_exchange *x) {
     struct sl_machine_link *link = x->link;
     switch (call_handler(x)) {
@@ -205,7 +214,7 @@ void sl_machine_resume(struct sl_exchange *x) {
         send_answer(x);
         return;
     case SL_HANDLED_NOTHING:
-        if (!lose_answer(x)) sl_machine_drop(x);
+        end_unanswered(x);
         return;
     case SL_HANDLED_CLOSE:
         close_exchange(x, true);

@@ -2,7 +2,7 @@
  * array `topics` of structs with `name`, `topic_id` or both, and perhaps an array `partitions` of
  * structs with `partition`. So one walk over the field tables serves all APIs, those to come
  * included. Two are looked at beyond that: a Fetch with a session means the partitions that the
- * session remembers too, and Metadata of all topics means every topic.
+ * session goes on with too, and Metadata of all topics means every topic.
  *
  * A fault for a partition is not about requests that name no partitions; a fault for a topic is
  * not about requests without topics. */
@@ -49,6 +49,21 @@ static bool touches_topic(const struct sl_exchange *x, const struct sl_fault *fa
     return false;
 }
 
+/* Whether the request takes a partition out of its session. */
+static bool is_forgotten(const struct sl_exchange *x, const struct sl_session *session,
+                         const struct sl_session_partition *p) {
+    const struct sl_fetch_request *request = x->request;
+    const struct sl_fetch_forgotten_topic *topics = request->forgotten_topics.items;
+    for (int32_t t = 0; t < request->forgotten_topics.count; t++) {
+        const int32_t *partitions = topics[t].partitions.items;
+        bool same = session->by_id ? sl_bytes_uuid_equal(&topics[t].topic_id, &p->topic_id)
+                                   : sl_bytes_str_equal(topics[t].name, p->name);
+        for (int32_t i = 0; same && i < topics[t].partitions.count; i++)
+            if (partitions[i] == p->asked.partition) return true;
+    }
+    return false;
+}
+
 static bool touches_session(const struct sl_exchange *x, const struct sl_fault *fault) {
     const struct sl_fetch_request *request = x->request;
     if (request->session_epoch <= 0) return false;
@@ -57,7 +72,8 @@ static bool touches_session(const struct sl_exchange *x, const struct sl_fault *
     SL_LIST_EACH(node, next, &session->order) {
         const struct sl_session_partition *p = SL_LIST_OF(node, struct sl_session_partition, order);
         struct sl_str name = resolve_topic_name(x, p->name, session->by_id ? &p->topic_id : NULL);
-        if (sl_faults_covers(fault, name, p->asked.partition)) return true;
+        if (!sl_faults_covers(fault, name, p->asked.partition)) continue;
+        if (!is_forgotten(x, session, p)) return true;
     }
     return false;
 }
