@@ -85,6 +85,22 @@ static int look_offset_up(struct sl_exchange *x, const struct sl_cluster_partiti
     return rv;
 }
 
+/* Each special time came with a version; -1 and -2 were always there. */
+static bool is_served_time(int64_t timestamp, int16_t version) {
+    switch (timestamp) {
+    case SL_LIST_OFFSETS_MAX_TIMESTAMP:
+        return version >= 7;
+    case SL_LIST_OFFSETS_EARLIEST_LOCAL:
+        return version >= 8;
+    case SL_LIST_OFFSETS_LATEST_TIERED:
+        return version >= 9;
+    case SL_LIST_OFFSETS_EARLIEST_PENDING:
+        return version >= 11;
+    default:
+        return timestamp >= SL_LIST_OFFSETS_EARLIEST;
+    }
+}
+
 /* False: out of memory. */
 static bool answer_offset(struct sl_exchange *x, struct sl_cluster_topic *topic, struct sl_str name,
                           int code, const struct sl_list_offsets_partition *asked,
@@ -97,6 +113,11 @@ static bool answer_offset(struct sl_exchange *x, struct sl_cluster_topic *topic,
         code = sl_cluster_judge_leader(&x->c->cluster, p, x->self, asked->current_leader_epoch);
     else if (code == 0)
         code = SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+    if (!is_served_time(asked->timestamp, x->header.version)) {
+        sl_machine_complain(x->c, "ListOffsets: timestamp %lld in version %d",
+                            (long long)asked->timestamp, (int)x->header.version);
+        code = SLUICE_KAFKA_UNSUPPORTED_VERSION;
+    }
     if (forced != 0) code = forced;
     out->partition = asked->partition;
     out->error_code = (int16_t)code;
