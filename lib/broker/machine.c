@@ -229,10 +229,12 @@ void sl_machine_resume(struct sl_exchange *x) {
 /* ---- requests ---- */
 
 /* A version of ApiVersions that the node does not have is answered in version 0, with the range of
- * this API alone (KIP-511); any other unknown version or API ends the connection. */
+ * this API alone (KIP-511); any other unknown version or API ends the connection, and so does this
+ * one where the node does not have it. */
 static void refuse_version(struct sl_exchange *x) {
     struct sl_api_versions_response *m = x->response;
-    if (x->header.key != SL_API_API_VERSIONS || m == NULL) {
+    int16_t most = x->self->caps[SL_API_API_VERSIONS];
+    if (x->header.key != SL_API_API_VERSIONS || m == NULL || most < 0) {
         sl_machine_complain(x->c, "API %d version %d is not served", (int)x->header.key,
                             (int)x->header.version);
         close_exchange(x, false);
@@ -244,7 +246,7 @@ static void refuse_version(struct sl_exchange *x) {
         return;
     }
     *(struct sl_api_versions_range *)m->api_keys.items =
-        (struct sl_api_versions_range){SL_API_API_VERSIONS, 0, x->self->caps[SL_API_API_VERSIONS]};
+        (struct sl_api_versions_range){SL_API_API_VERSIONS, 0, most};
     x->header.version = 0;
     send_answer(x);
 }
