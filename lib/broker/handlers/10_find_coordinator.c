@@ -1,4 +1,5 @@
-/* FindCoordinator (key 10), versions 0 to 6: one key, or several from version 4 on. */
+/* FindCoordinator (key 10), versions 0 to 6: one key, or several from version 4 on; share groups from
+ * version 6 on. */
 #include "broker/machine.h"
 #include "sluice/kafka_errors.h"
 #include "wire/messages.h"
@@ -9,7 +10,8 @@ static void answer_coordinator(struct sl_exchange *x, struct sl_str key,
     const struct sl_cluster_node *node = sl_cluster_coordinator(&x->c->cluster, key);
     int code = sl_machine_forced(x, SL_STR(""), -1, &execute);
     int8_t type = ((const struct sl_find_coordinator_request *)x->request)->key_type;
-    bool is_type = type >= SL_FIND_COORDINATOR_GROUP && type <= SL_FIND_COORDINATOR_SHARE;
+    bool is_type = type == SL_FIND_COORDINATOR_GROUP || type == SL_FIND_COORDINATOR_TRANSACTION ||
+                   (type == SL_FIND_COORDINATOR_SHARE && x->header.version >= 6);
     if (code == 0 && !is_type) code = SLUICE_KAFKA_INVALID_REQUEST;
     if (code == 0 && node == NULL) code = SLUICE_KAFKA_COORDINATOR_NOT_AVAILABLE;
     out->key = key;
