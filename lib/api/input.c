@@ -8,12 +8,9 @@
 #include "record/batch_read.h"
 #include "sluice/error.h"
 
-enum { RECORD_TOPIC_MAX = 249 }; /* Kafka's own limit of topic names */
-
 int sl_input_fill(struct sl_staging_input *out, const char *topic, const void *key, size_t key_size,
                   const void *value, size_t value_size) {
-    if (topic == NULL || *topic == '\0' || strlen(topic) > RECORD_TOPIC_MAX)
-        return SLUICE_ERR_USAGE;
+    if (topic == NULL) return SLUICE_ERR_USAGE; /* its length is looked at where it is new */
     if ((key == NULL && key_size > 0) || (value == NULL && value_size > 0)) return SLUICE_ERR_USAGE;
     if (key_size > INT32_MAX || value_size > INT32_MAX) return SLUICE_ERR_TOO_BIG;
     memset(out, 0, sizeof *out);

@@ -29,6 +29,7 @@
 enum {
     STAGING_KEPT_CHUNKS = SL_STAGING_BOUND / SL_STAGING_CHUNK + 4, /* more than can be staged */
     STAGING_ALIGN = 8,
+    STAGING_TOPIC_MAX = 249, /* Kafka's own limit of topic names */
     STAGING_REPORT_BYTES = (int)(sizeof(struct sl_delivery) + sizeof(uint64_t))
 };
 
@@ -159,22 +160,26 @@ void sl_staging_unprepare(const struct sl_staging *s, struct sl_staging_input *i
     in->large = NULL;
 }
 
-/* NULL: out of memory. */
-static const struct sl_staging_topic *intern_staged_topic(struct sl_staging *s, const char *name) {
+/* The topic of that name. 0, NOMEM, or USAGE: no topic can have the name. */
+static int intern_staged_topic(struct sl_staging *s, const char *name,
+                               const struct sl_staging_topic **out) {
     size_t size = strlen(name);
+    if (size == 0 || size > STAGING_TOPIC_MAX) return SLUICE_ERR_USAGE;
     struct sl_staging_topic *t = sl_map_get(&s->names, name, size);
-    if (t != NULL) return t;
+    *out = t;
+    if (t != NULL) return 0;
     t = sl_alloc_zero(s->alloc, sizeof *t + size + 1);
-    if (t == NULL) return NULL;
+    if (t == NULL) return SLUICE_ERR_NOMEM;
     t->index = s->names.count;
     t->size = (uint32_t)size;
     memcpy(t->name, name, size + 1);
     if (sl_map_put(&s->names, name, size, t) != 0) {
         sl_alloc_free(s->alloc, t, sizeof *t + size + 1);
-        return NULL;
+        return SLUICE_ERR_NOMEM;
     }
     sl_list_push_back(&s->new_topics, &t->node);
-    return t;
+    *out = t;
+    return 0;
 }
 
 /* Makes the last chunk one with room for `size` bytes. 0 or NOMEM. */
@@ -257,8 +262,8 @@ int sl_staging_put(struct sl_staging *s, struct sl_staging_input *in, bool *wake
                   (is_large ? sizeof(struct sl_chunk *) : in->value_size);
     const struct sl_staging_topic *topic = s->last;
     if (topic == NULL || strcmp(topic->name, in->topic) != 0) {
-        topic = intern_staged_topic(s, in->topic);
-        if (topic == NULL) return SLUICE_ERR_NOMEM;
+        int rv = intern_staged_topic(s, in->topic, &topic);
+        if (rv != 0) return rv;
         s->last = topic;
     }
     bool is_alone = (in->flags & SL_STAGED_WATCHED) != 0;

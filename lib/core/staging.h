@@ -112,7 +112,8 @@ void sl_staging_unprepare(const struct sl_staging *s, struct sl_staging_input *i
 /* Copies one record in; takes in->large and sets it to NULL when it accepts. 0, SLUICE_ERR_FULL
  * (no room in the budget or in staging; tells staging that someone waits), SLUICE_ERR_UNREAD (no
  * room even if everything but unread reports were gone), SLUICE_ERR_TOO_BIG (over
- * max.request.size or the whole budget), SLUICE_ERR_NOMEM. *wake: the I/O thread sleeps and must
+ * max.request.size or the whole budget), SLUICE_ERR_USAGE (the name of the topic is empty or too
+ * long), SLUICE_ERR_NOMEM. *wake: the I/O thread sleeps and must
  * be woken (once the lock is released), also with FULL. */
 int sl_staging_put(struct sl_staging *s, struct sl_staging_input *in, bool *wake);
 /* Something else waits for the I/O thread, a command for one. True: it sleeps and must be woken. */
