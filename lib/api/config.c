@@ -339,6 +339,15 @@ static void check_level(struct sl_writer *message, struct sl_property_values *va
     put_line(message, line);
 }
 
+static void check_partitioner(struct sl_writer *message, const struct sl_settings *s) {
+    bool is_fixed = s->partitioner == SL_PARTITIONER_MURMUR2 ||
+                    s->partitioner == SL_PARTITIONER_CONSISTENT ||
+                    s->partitioner == SL_PARTITIONER_FNV1A;
+    if (s->ignore_keys && is_fixed)
+        put_line(message, "partitioner.ignore.keys: with this partitioner all records would go to "
+                          "one partition; take the one whose name ends in _random");
+}
+
 static void check_consumer(struct sl_writer *message, const struct sl_settings *s) {
     enum { FETCH_OVERHEAD = 64 * 1024 }; /* of an answer beside its records, generously */
     if (s->read_committed)
@@ -364,6 +373,7 @@ static void check_together(struct sl_writer *message, struct sl_property_values 
     if (s->role != SL_ROLE_PRODUCER) return;
     check_idempotence(message, s);
     check_level(message, values);
+    check_partitioner(message, s);
     if ((int64_t)s->linger_ms + s->request_timeout_ms > s->delivery_timeout_ms)
         put_line(message, "delivery.timeout.ms: is less than linger.ms and request.timeout.ms "
                           "together");

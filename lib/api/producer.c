@@ -226,5 +226,5 @@ int sluice_producer_counts(sluice_client *producer, sluice_counts *out, size_t s
 int32_t sluice_producer_partition(const void *key, size_t key_size, int32_t partitions) {
     if ((key == NULL && key_size > 0) || key_size > INT32_MAX || partitions < 1)
         return SLUICE_ERR_USAGE;
-    return sl_partitioner_of_key(key, (uint32_t)key_size, partitions);
+    return sl_partitioner_of_key(SL_KEY_HASH_MURMUR2, key, (uint32_t)key_size, partitions);
 }

@@ -148,6 +148,27 @@ static const struct sl_property property_table[] = {
      PROPERTY_FIELD(lz4_level), .text = "The level when compression.type is lz4."},
     {.name = "compression.zstd.level", .fallback = "default", .roles = FOR_PRODUCER, PROPERTY_LEVEL,
      PROPERTY_FIELD(zstd_level), .text = "The level when compression.type is zstd."},
+    {.name = "partitioner", .fallback = "murmur2_random", .roles = FOR_PRODUCER,
+     PROPERTY_WORDS(SL_PARTITIONER_MURMUR2_RANDOM,
+                    "murmur2_random|murmur2|consistent_random|consistent|fnv1a_random|fnv1a|"
+                    "random|roundrobin"),
+     PROPERTY_FIELD(settings.partitioner),
+     .text = "Which partition a record goes to that names none: the hash of its key, as the Java "
+             "client's default (murmur2), librdkafka's (consistent: CRC-32) or Sarama's (fnv1a). "
+             "Records without key stay on one partition for 16 KiB with the names in _random, go "
+             "where the empty key goes with those without, and consistent_random counts an empty "
+             "key as none. random and roundrobin ignore keys and choose for each record."},
+    {.name = "partitioner.ignore.keys", .fallback = "false", .roles = FOR_PRODUCER, PROPERTY_BOOL,
+     PROPERTY_FIELD(settings.ignore_keys),
+     .text = "Records with a key are placed as if they had none."},
+    {.name = "partitioner.adaptive.partitioning.enable", .fallback = "true",
+     .roles = FOR_PRODUCER, PROPERTY_BOOL, PROPERTY_FIELD(settings.adaptive_partitioning),
+     .text = "Partitions with long queues get fewer of the records without key (KIP-794)."},
+    {.name = "partitioner.availability.timeout.ms", .fallback = "0", .roles = FOR_PRODUCER,
+     PROPERTY_NUMBER(0, 2147483647), PROPERTY_FIELD(settings.availability_timeout_ms),
+     .text = "Partitions whose leader has taken nothing for so long, though something was ready "
+             "for it, get no records without key; 0: they do. Only with "
+             "partitioner.adaptive.partitioning.enable."},
 
     /* ---- consumers ---- */
     {.name = "auto.offset.reset", .fallback = "latest", .roles = FOR_CONSUMER,
@@ -205,10 +226,27 @@ static const struct sl_property_alias property_aliases[] = {
     {"message.send.max.retries", "retries", 1},
     {"request.required.acks", "acks", 1},
     {"compression.codec", "compression.type", 1},
+    {"partitioner.class", "partitioner", 1},
     {"max.in.flight", "max.in.flight.requests.per.connection", 1},
     {"fetch.wait.max.ms", "fetch.max.wait.ms", 1},
     {"fetch.message.max.bytes", "max.partition.fetch.bytes", 1},
     {"queued.max.messages.kbytes", "fetch.memory", 1024},
+};
+
+/* Other clients' words for values. */
+static const struct {
+    const char *property;
+    const char *word;
+    const char *means;
+} property_words[] = {
+    {"partitioner", "org.apache.kafka.clients.producer.internals.DefaultPartitioner",
+     "murmur2_random"},
+    {"partitioner", "org.apache.kafka.clients.producer.RoundRobinPartitioner", "roundrobin"},
+    {"auto.offset.reset", "smallest", "earliest"},
+    {"auto.offset.reset", "beginning", "earliest"},
+    {"auto.offset.reset", "largest", "latest"},
+    {"auto.offset.reset", "end", "latest"},
+    {"auto.offset.reset", "error", "none"},
 };
 
 /* Names that begin so are known elsewhere. The longest first where one begins another. */
@@ -235,13 +273,13 @@ static const struct {
     {"queue.buffering.max.messages", "records are limited in bytes: buffer.memory"},
     {"batch.num.messages", "batches are limited in bytes: batch.size"},
     {"enable.partition.eof", "the end of a partition is told with poll.ends"},
-    {"partitioner", "keys choose partitions as the Java client's do; others are set by the record"},
 };
 /* clang-format on */
 
 enum {
     PROPERTY_COUNT = (int)(sizeof property_table / sizeof property_table[0]),
     PROPERTY_ALIAS_COUNT = (int)(sizeof property_aliases / sizeof property_aliases[0]),
+    PROPERTY_WORD_COUNT = (int)(sizeof property_words / sizeof property_words[0]),
     PROPERTY_HINT_COUNT = (int)(sizeof property_hints / sizeof property_hints[0]),
     PROPERTY_GUESS_MAX = 3 /* edits that still count as a slip of the pen */
 };
@@ -314,9 +352,18 @@ static void store_property(const struct sl_property *p, struct sl_property_value
     }
 }
 
+static const char *translate_word(const struct sl_property *p, const char *value) {
+    for (int i = 0; i < PROPERTY_WORD_COUNT; i++)
+        if (strcmp(property_words[i].property, p->name) == 0 &&
+            sl_text_equal_fold(property_words[i].word, value))
+            return property_words[i].means;
+    return value;
+}
+
 /* The value of a word: words are numbered from p->low in the order of p->range. */
 static bool parse_property_word(const struct sl_property *p, const char *value, int64_t *out) {
     int64_t number = p->low;
+    value = translate_word(p, value);
     for (const char *word = p->range;; number++) {
         size_t size = strcspn(word, "|");
         char text[24];

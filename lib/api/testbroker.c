@@ -126,7 +126,8 @@ static int append_to_cluster(struct sl_broker_cluster *c, void *arg) {
         int32_t count = count_partitions(c, in->topic);
         if (count == 0) return SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
         bool has_key = (in->flags & SL_STAGED_KEY_NULL) == 0;
-        partition = has_key ? sl_partitioner_of_key(in->key, in->key_size, count) : 0;
+        partition =
+            has_key ? sl_partitioner_of_key(SL_KEY_HASH_MURMUR2, in->key, in->key_size, count) : 0;
     }
     return sl_broker_log_append(c, in->topic, partition, r->batch, r->size, &base_offset);
 }

@@ -27,7 +27,6 @@
 
 #include "core/delivery.h"
 #include "core/pack.h"
-#include "core/partitioner.h"
 #include "core/plant.h"
 #include "core/unit.h"
 #include "record/record.h"
@@ -61,6 +60,7 @@ int sl_batcher_init(struct sl_batcher *b, struct sl_core *core) {
     sl_list_init(&b->expiry);
     sl_list_init(&b->flushes);
     sl_list_init(&b->jobs);
+    sl_partitioner_init(&b->partitioner, core->settings);
     sl_batch_pool_init(&b->pool, (size_t)core->settings->buffer_memory / BATCHER_POOL_SHARE);
     if (core->settings->codec == SL_CODEC_NONE) return 0;
     return sl_job_tools_init(&b->tools, core->alloc);
@@ -94,8 +94,10 @@ void sl_batcher_deinit(struct sl_batcher *b) {
         if (batch->entry != NULL) sl_sender_detach(batch);
         sl_batch_destroy(core, batch);
     }
-    for (uint32_t i = 0; i < b->topic_count; i++)
+    for (uint32_t i = 0; i < b->topic_count; i++) {
+        sl_partitioner_load_deinit(&b->topics[i]->load, core->alloc);
         sl_alloc_free(core->alloc, b->topics[i], sizeof *b->topics[i]);
+    }
     sl_alloc_free(core->alloc, b->topics, b->topic_cap * sizeof(struct sl_batching *));
     sl_outcome_deinit(b);
     sl_batch_pool_deinit(&b->pool, core->alloc);
@@ -118,7 +120,10 @@ void sl_batcher_on_staged(struct sl_core *core, struct sl_staged *staged) {
 }
 
 void sl_batcher_on_partitions(struct sl_core *core, struct sl_topic *topic) {
-    if (topic->batching != NULL) sl_waiting_release(core, topic);
+    struct sl_batching *t = topic->batching;
+    if (t == NULL) return;
+    t->sticky = -1; /* where the empty key goes depends on their number */
+    sl_waiting_release(core, topic);
 }
 
 void sl_batcher_on_refused(struct sl_core *core, struct sl_topic *topic, int code) {

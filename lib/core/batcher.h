@@ -12,6 +12,7 @@
 #include "core/command.h"
 #include "core/job.h"
 #include "core/partition.h"
+#include "core/partitioner.h"
 #include "record/compress.h"
 
 struct sl_core;
@@ -22,8 +23,9 @@ struct sl_staged;
 struct sl_batching {
     const char *name; /* interned by staging, lives as long as the client's shell */
     struct sl_topic *topic;
-    int32_t sticky;       /* partition of records without key; -1: to be chosen */
-    int64_t sticky_bytes; /* that went there since */
+    int32_t sticky;                  /* partition of key-less records; -1: to be chosen */
+    int64_t sticky_bytes;            /* that went there since */
+    struct sl_partitioner_load load; /* by which it is chosen */
     uint64_t request;     /* sender: serial of the request being built that it was seen in … */
     int32_t request_slot; /* … and its place there */
 };
@@ -41,6 +43,7 @@ struct sl_batcher {
     struct sl_list expiry;  /* batches without outcome, by deadline */
     struct sl_list flushes; /* struct sl_flush, oldest first */
     struct sl_batch_pool pool;
+    struct sl_partitioner partitioner;
     struct sl_job_tools tools; /* for what is compressed here; unused without compression */
     size_t codec_left;         /* bytes that may still be compressed in this turn */
     struct sl_list jobs;       /* struct sl_job.node: for the host to take */

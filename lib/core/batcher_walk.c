@@ -10,7 +10,6 @@
 #include "core/batcher.h"
 
 #include "core/delivery.h"
-#include "core/partitioner.h"
 #include "core/unit.h"
 #include "record/batch_write.h"
 #include "record/record.h"
@@ -58,21 +57,19 @@ static struct sl_batch *open_batch(struct sl_core *core, struct sl_partition *p,
 
 /* The record's partition, -1: there is no such partition. */
 static int32_t choose_partition(struct sl_core *core, struct sl_batching *t,
-                                const struct sl_staged_record *r, const uint8_t *key) {
-    struct sl_topic *topic = t->topic;
-    if ((r->flags & SL_STAGED_PARTITION) != 0)
+                                const struct sl_staged_record *r, const uint8_t *key,
+                                bool is_keyless) {
+    const struct sl_topic *topic = t->topic;
+    if (!is_keyless && (r->flags & SL_STAGED_PARTITION) != 0)
         return r->partition >= 0 && r->partition < topic->partition_count ? r->partition : -1;
-    if ((r->flags & SL_STAGED_KEY_NULL) == 0)
-        return sl_partitioner_of_key(key, r->key_size, topic->partition_count);
+    if (!is_keyless)
+        return sl_partitioner_of_key(core->batcher.partitioner.hash, key, r->key_size,
+                                     topic->partition_count);
     if (t->sticky < 0 || t->sticky >= topic->partition_count) {
-        t->sticky = sl_partitioner_sticky(&core->rng, topic);
+        t->sticky = sl_partitioner_choose(core, &t->load, topic);
         t->sticky_bytes = 0;
     }
     return t->sticky;
-}
-
-static bool is_sticky(const struct sl_staged_record *r) {
-    return (r->flags & (SL_STAGED_PARTITION | SL_STAGED_KEY_NULL)) == SL_STAGED_KEY_NULL;
 }
 
 /* Whether the batch can take another record of so many bytes by its limits, memory apart. */
@@ -158,10 +155,11 @@ static bool encode_record(struct sl_core *core, struct sl_batching *t, const str
     const uint8_t *key = body + r->headers_size;
     uint32_t value_bytes = value != NULL ? value->size : 0;
     bool is_watched = (r->flags & SL_STAGED_WATCHED) != 0;
+    bool is_keyless = sl_partitioner_is_keyless(&core->batcher.partitioner, r);
     size_t room = (size_t)SL_RECORD_OVERHEAD_MAX + r->headers_size + r->key_size +
                   (value != NULL ? 0 : r->value_size);
     for (;;) {
-        int32_t index = choose_partition(core, t, r, key);
+        int32_t index = choose_partition(core, t, r, key, is_keyless);
         if (index < 0)
             return sl_outcome_fail_record(core, r, r->partition, from->generation,
                                           SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION) == 0;
@@ -172,7 +170,7 @@ static bool encode_record(struct sl_core *core, struct sl_batching *t, const str
             sl_batcher_close(core, batch);
             batch = NULL;
             /* Its closing may have turned the choice for records without key. */
-            if (is_sticky(r) && t->sticky < 0) continue;
+            if (is_keyless && t->sticky < 0) continue;
         }
         if (batch == NULL || value != NULL || batch->count == batch->tag_cap ||
             (size_t)(batch->end - batch->at) < room) {
@@ -182,7 +180,10 @@ static bool encode_record(struct sl_core *core, struct sl_batching *t, const str
         if (is_watched && !watch_batch(core, batch, r)) return false;
         int32_t before = batch->size;
         write_record(core, batch, r, body, value);
-        if (is_sticky(r)) t->sticky_bytes += batch->size - before;
+        if (is_keyless) {
+            t->sticky_bytes += batch->size - before;
+            t->sticky |= core->batcher.partitioner.forget;
+        }
         if (is_watched) sl_batcher_close(core, batch);
         return true;
     }

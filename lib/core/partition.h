@@ -25,7 +25,7 @@ struct sl_partition_produce {
     int64_t acked_offset;      /* of the last record acknowledged; -1: none */
     int32_t next_sequence;     /* for the next batch that gets one */
     int32_t hole;              /* with unresolved: first sequence whose fate is not known */
-    int32_t queued;            /* batches in sealed and in_flight */
+    int32_t queued;            /* batches closed or in sealed: not in a request */
     int32_t in_flight_count;   /* batches in in_flight */
     int16_t epoch;             /* producer epoch that next_sequence counts under */
     bool one_at_a_time;        /* after a retry, a leader or identity change: until a success */

@@ -281,11 +281,19 @@ void sl_sender_run(struct sl_core *core) {
         if (!sl_list_is_empty(&broker->produce_ready))
             link = sl_brokers_link(broker, SL_PURPOSE_PRODUCE);
         while (link != NULL && !sl_list_is_empty(&broker->produce_ready) && may_queue(core, link)) {
-            if (sl_produce_send(core, broker, link) == 0) continue;
+            if (sl_produce_send(core, broker, link) == 0) {
+                broker->stuck_since = 0;
+                continue;
+            }
             s->retry_at = core->now + SENDER_RETRY_MS * SL_MS;
             break;
         }
-        if (sl_list_is_empty(&broker->produce_ready)) sl_list_remove(&broker->produce_node);
+        if (sl_list_is_empty(&broker->produce_ready)) {
+            sl_list_remove(&broker->produce_node);
+            broker->stuck_since = 0;
+        } else if (broker->stuck_since == 0) {
+            broker->stuck_since = core->now;
+        }
     }
 }
 

@@ -13,6 +13,18 @@ enum sl_reports { SL_REPORTS_NONE = 1, SL_REPORTS_FAILED, SL_REPORTS_ALL };
 enum sl_log_to { SL_LOG_TO_STDERR = 1, SL_LOG_TO_EVENTS, SL_LOG_TO_NONE };
 enum sl_reset { SL_RESET_LATEST = 1, SL_RESET_EARLIEST, SL_RESET_NONE };
 
+/* partitioner.c says what each does. */
+enum sl_partitioner_name {
+    SL_PARTITIONER_MURMUR2_RANDOM, /* the default, as of a struct that is all zero */
+    SL_PARTITIONER_MURMUR2,
+    SL_PARTITIONER_CONSISTENT_RANDOM,
+    SL_PARTITIONER_CONSISTENT,
+    SL_PARTITIONER_FNV1A_RANDOM,
+    SL_PARTITIONER_FNV1A,
+    SL_PARTITIONER_RANDOM,
+    SL_PARTITIONER_ROUNDROBIN
+};
+
 struct sl_endpoint {
     char *host; /* name or numeric address, without brackets */
     uint16_t port;
@@ -57,6 +69,10 @@ struct sl_settings {
     int32_t max_in_flight; /* produce requests per connection, 1–5 with idempotence */
     int codec;             /* enum sl_codec */
     int32_t level;         /* SL_COMPRESS_LEVEL_DEFAULT: the codec's own */
+    enum sl_partitioner_name partitioner;
+    bool ignore_keys;                /* partitioner.ignore.keys */
+    bool adaptive_partitioning;      /* partitioner.adaptive.partitioning.enable */
+    int32_t availability_timeout_ms; /* partitioner.availability.timeout.ms; 0: never */
 
     /* consumer */
     enum sl_reset offset_reset;

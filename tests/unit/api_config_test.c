@@ -93,6 +93,10 @@ static void producer_properties_have_their_fields(void **unused) {
                                            "max.in.flight", "8",
                                            "compression.type", "gzip",
                                            "compression.gzip.level", "9",
+                                           "partitioner", "consistent_random",
+                                           "partitioner.ignore.keys", "true",
+                                           "partitioner.adaptive.partitioning.enable", "false",
+                                           "partitioner.availability.timeout.ms", "9",
                                            NULL};
     /* clang-format on */
     struct sl_settings s = resolve(settings, SL_ROLE_PRODUCER);
@@ -109,6 +113,10 @@ static void producer_properties_have_their_fields(void **unused) {
     assert_int_equal(s.max_in_flight, 8);
     assert_int_equal(s.codec, SL_CODEC_GZIP);
     assert_int_equal(s.level, 9);
+    assert_int_equal(s.partitioner, SL_PARTITIONER_CONSISTENT_RANDOM);
+    assert_true(s.ignore_keys);
+    assert_false(s.adaptive_partitioning);
+    assert_int_equal(s.availability_timeout_ms, 9);
     sl_properties_free_texts(&s, sl_alloc_default());
 }
 
@@ -170,6 +178,35 @@ static void levels_follow_their_codec(void **unused) {
     }
 }
 
+static void partitioners_go_by_their_names(void **unused) {
+    static const struct {
+        const char *name, *value;
+        enum sl_partitioner_name wanted;
+    } cases[] = {
+        {"client.id", "", SL_PARTITIONER_MURMUR2_RANDOM},
+        {"partitioner", "murmur2_random", SL_PARTITIONER_MURMUR2_RANDOM},
+        {"partitioner", "murmur2", SL_PARTITIONER_MURMUR2},
+        {"partitioner", "consistent_random", SL_PARTITIONER_CONSISTENT_RANDOM},
+        {"partitioner", "consistent", SL_PARTITIONER_CONSISTENT},
+        {"partitioner", "fnv1a_random", SL_PARTITIONER_FNV1A_RANDOM},
+        {"partitioner", "fnv1a", SL_PARTITIONER_FNV1A},
+        {"partitioner", "random", SL_PARTITIONER_RANDOM},
+        {"partitioner", "roundrobin", SL_PARTITIONER_ROUNDROBIN},
+        {"partitioner.class", "org.apache.kafka.clients.producer.RoundRobinPartitioner",
+         SL_PARTITIONER_ROUNDROBIN},
+        {"partitioner.class", "org.apache.kafka.clients.producer.internals.DefaultPartitioner",
+         SL_PARTITIONER_MURMUR2_RANDOM},
+    };
+    (void)unused;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *const settings[] = {"bootstrap.servers", "a:1", cases[i].name, cases[i].value,
+                                        NULL};
+        struct sl_settings s = resolve(settings, SL_ROLE_PRODUCER);
+        assert_int_equal(s.partitioner, cases[i].wanted);
+        sl_properties_free_texts(&s, sl_alloc_default());
+    }
+}
+
 static void every_allocation_may_fail(void **unused) {
     (void)unused;
     for (long n = 1;; n++) {
@@ -201,6 +238,7 @@ int main(void) {
         cmocka_unit_test(producer_properties_have_their_fields),
         cmocka_unit_test(consumer_properties_have_their_fields),
         cmocka_unit_test(levels_follow_their_codec),
+        cmocka_unit_test(partitioners_go_by_their_names),
         cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

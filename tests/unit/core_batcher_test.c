@@ -120,7 +120,8 @@ static void test_key_decides(void **state) {
     for (int tag = 1; tag <= 30; tag++) {
         char key[16];
         int size = snprintf(key, sizeof key, "key-%d", tag);
-        assert_int_equal(p->partition[tag], sl_partitioner_of_key(key, (uint32_t)size, 3));
+        assert_int_equal(p->partition[tag],
+                         sl_partitioner_of_key(SL_KEY_HASH_MURMUR2, key, (uint32_t)size, 3));
     }
     prod_end(p);
 }
@@ -149,6 +150,148 @@ static void test_sticky_choice_turns_after_16_kib(void **state) {
     /* 400 kB make 24 choices at most, a third of which chooses the same again. */
     assert_in_range(turns, 8, 25);
     prod_end(p);
+}
+
+/* Sends `count` records whose key is the given one (NULL: none) and awaits them; tags from first. */
+static void send_keyed(struct prod *p, const char *key, uint64_t first, uint64_t count) {
+    for (uint64_t tag = first; tag < first + count; tag++) {
+        struct sl_staging_input in = {.topic = "t",
+                                      .key = key,
+                                      .key_size = key == NULL ? 0 : (uint32_t)strlen(key),
+                                      .value = &tag,
+                                      .value_size = sizeof tag,
+                                      .tag = tag,
+                                      .flags = key == NULL ? SL_STAGED_KEY_NULL : 0};
+        assert_int_equal(prod_put_input(p, &in), 0);
+    }
+    prod_serve_for(p, 20);
+    prod_expect(p, first, first + count - 1, SL_OUTCOME_WRITTEN);
+}
+
+static struct prod *start_with(enum sl_partitioner_name name, bool ignore_keys) {
+    struct prod *p = prod_prepare();
+    p->h->settings.partitioner = name;
+    p->h->settings.ignore_keys = ignore_keys;
+    return prod_open(p);
+}
+
+/* One choice a record, whether or not a batch is full, and batches fill nonetheless. */
+static void test_round_robin_counts_records(void **state) {
+    (void)state;
+    struct prod *p = start_with(SL_PARTITIONER_ROUNDROBIN, false);
+    p->h->settings.batch_size = 200;
+    send_keyed(p, "key", 1, 300);
+    for (uint64_t tag = 2; tag <= 300; tag++)
+        assert_int_equal(p->partition[tag], (p->partition[tag - 1] + 1) % 3);
+    /* A partition that the record names takes no turn. */
+    prod_put(p, "t", 2, 301);
+    prod_serve_for(p, 20);
+    assert_int_equal(p->partition[301], 2);
+    send_keyed(p, NULL, 302, 1);
+    assert_int_equal(p->partition[302], (p->partition[300] + 1) % 3);
+    prod_end(p);
+}
+
+static void test_random_draws_for_each_record(void **state) {
+    int counts[3] = {0};
+    int turns = 0;
+    (void)state;
+    struct prod *p = start_with(SL_PARTITIONER_RANDOM, false);
+    send_keyed(p, "key", 1, 900);
+    for (uint64_t tag = 1; tag <= 900; tag++) {
+        counts[p->partition[tag]]++;
+        turns += tag > 1 && p->partition[tag] != p->partition[tag - 1];
+    }
+    for (int i = 0; i < 3; i++) assert_in_range(counts[i], 240, 360);
+    assert_in_range(turns, 540, 660);
+    prod_end(p);
+}
+
+/* What each does with keys, empty keys and none. */
+static void test_partitioners_place_as_their_models(void **state) {
+    enum { STICKY = -1 };
+    static const struct {
+        enum sl_partitioner_name name;
+        bool ignore_keys;
+        int32_t of_foobar, of_empty, of_null; /* of 3 partitions, STICKY: all on one */
+    } cases[] = {
+        {SL_PARTITIONER_MURMUR2_RANDOM, false, 0x50e47bbe % 3, 0x106e08d9 % 3, STICKY},
+        {SL_PARTITIONER_MURMUR2, false, 0x50e47bbe % 3, 0x106e08d9 % 3, 0x106e08d9 % 3},
+        {SL_PARTITIONER_CONSISTENT_RANDOM, false, 0x9ef61f95 % 3, STICKY, STICKY},
+        {SL_PARTITIONER_CONSISTENT, false, 0x9ef61f95 % 3, 0, 0},
+        {SL_PARTITIONER_FNV1A_RANDOM, false, 0x40630698 % 3, 0x7ee3623b % 3, STICKY},
+        {SL_PARTITIONER_FNV1A, false, 0x40630698 % 3, 0x7ee3623b % 3, 0x7ee3623b % 3},
+        {SL_PARTITIONER_MURMUR2_RANDOM, true, STICKY, STICKY, STICKY},
+    };
+    static const char *const keys[] = {"foobar", "", NULL};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct prod *p = start_with(cases[i].name, cases[i].ignore_keys);
+        const int32_t wanted[] = {cases[i].of_foobar, cases[i].of_empty, cases[i].of_null};
+        int32_t sticky = -1;
+        for (uint64_t key = 0; key < 3; key++) {
+            send_keyed(p, keys[key], 1 + key * 10, 10);
+            for (uint64_t tag = 1 + key * 10; tag <= 10 + key * 10; tag++) {
+                if (wanted[key] == STICKY && sticky < 0) sticky = p->partition[tag];
+                assert_int_equal(p->partition[tag], wanted[key] == STICKY ? sticky : wanted[key]);
+            }
+        }
+        prod_end(p);
+    }
+}
+
+/* Where the empty key goes depends on how many partitions there are. */
+static void test_fixed_choice_follows_growth(void **state) {
+    (void)state;
+    struct prod *p = start_with(SL_PARTITIONER_MURMUR2, false);
+    send_keyed(p, NULL, 1, 5);
+    assert_int_equal(p->partition[5], 0x106e08d9 % 3);
+    p->h->topics[0].partition_count = 7;
+    host_advance(p->h, 5000);
+    sl_metadata_refresh(p->h->core, sl_map_get(&p->h->core->metadata.by_name, "t", strlen("t")));
+    host_advance(p->h, 50);
+    send_keyed(p, NULL, 6, 5);
+    assert_int_equal(p->partition[10], 0x106e08d9 % 7);
+    prod_end(p);
+}
+
+/* With partitioner.availability.timeout.ms, records without key avoid a broker that has taken
+ * nothing for so long, until it takes again; without, it gets its share. */
+static void avoid_stuck_broker(int32_t timeout_ms, bool is_avoided) {
+    struct prod *p = prod_prepare();
+    p->h->settings.availability_timeout_ms = timeout_ms;
+    p->h->settings.max_in_flight = 1;
+    prod_open(p);
+    prod_put(p, "t", 0, 1);
+    prod_serve_for(p, 20);
+    struct sl_topic *topic = sl_map_get(&p->h->core->metadata.by_name, "t", strlen("t"));
+    struct sl_broker *broker = sl_brokers_find(p->h->core, 1);
+    assert_int_equal(broker->stuck_since, 0);
+    /* One request is under way and not answered; the next batch has to wait. */
+    prod_put(p, "t", 0, 2);
+    prod_advance(p, 10);
+    assert_int_equal(broker->stuck_since, 0);
+    prod_put(p, "t", 1, 3);
+    prod_advance(p, 10);
+    assert_int_not_equal(broker->stuck_since, 0);
+    prod_advance(p, 1000);
+    topic->partitions[2]->leader = 9; /* somebody else's */
+    int elsewhere = 0;
+    struct sl_partitioner_load load = {0};
+    for (int i = 0; i < 100; i++) elsewhere += sl_partitioner_choose(p->h->core, &load, topic) == 2;
+    sl_partitioner_load_deinit(&load, p->h->core->alloc);
+    assert_int_equal(elsewhere == 100, is_avoided);
+    topic->partitions[2]->leader = 1;
+    prod_serve_for(p, 100);
+    prod_expect(p, 1, 3, SL_OUTCOME_WRITTEN);
+    assert_int_equal(broker->stuck_since, 0);
+    prod_end(p);
+}
+static void test_stuck_brokers_are_avoided(void **state) {
+    (void)state;
+    avoid_stuck_broker(500, true);
+    avoid_stuck_broker(2000, false);
+    avoid_stuck_broker(0, false);
 }
 
 /* What the record says about key, value, headers and time is what arrives. */
@@ -657,6 +800,11 @@ int main(void) {
         cmocka_unit_test(test_full_batches_are_sent_without_linger),
         cmocka_unit_test(test_key_decides),
         cmocka_unit_test(test_sticky_choice_turns_after_16_kib),
+        cmocka_unit_test(test_round_robin_counts_records),
+        cmocka_unit_test(test_random_draws_for_each_record),
+        cmocka_unit_test(test_partitioners_place_as_their_models),
+        cmocka_unit_test(test_fixed_choice_follows_growth),
+        cmocka_unit_test(test_stuck_brokers_are_avoided),
         cmocka_unit_test(test_all_parts_of_a_record_arrive),
         cmocka_unit_test(test_large_values_with_every_codec),
         cmocka_unit_test(test_incompressible_batch_goes_uncompressed),

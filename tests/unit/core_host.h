@@ -113,6 +113,7 @@ static inline void host_settings(struct sl_settings *s, enum sl_role role) {
     s->delivery_timeout_ms = 120000;
     s->retries = INT32_MAX;
     s->max_in_flight = 5;
+    s->adaptive_partitioning = true;
     s->offset_reset = SL_RESET_LATEST;
     s->check_crcs = true;
     s->fetch_min_bytes = 1;
