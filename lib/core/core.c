@@ -420,8 +420,11 @@ int64_t sl_core_backoff(struct sl_core *core, int32_t first_ms, int32_t most_ms,
     enum { LEAST_MS = 10 };
     int64_t ms = first_ms < LEAST_MS ? LEAST_MS : first_ms;
     for (uint32_t i = 0; i < failures && ms < most_ms; i++) ms *= 2;
-    if (ms > most_ms) ms = most_ms < LEAST_MS ? LEAST_MS : most_ms;
-    return sl_rng_jitter(&core->rng, ms * SL_MS);
+    if (ms > most_ms) ms = most_ms;
+    /* The limits hold for what comes out, as KIP-580 has it: jitter does not go beyond them. */
+    int64_t wait = sl_rng_jitter(&core->rng, ms * SL_MS);
+    if (wait > most_ms * SL_MS) wait = most_ms * SL_MS;
+    return wait < LEAST_MS * SL_MS ? LEAST_MS * SL_MS : wait;
 }
 
 static void add_notice(struct sl_core *core, int kind, int level, int code, int32_t broker,

@@ -326,6 +326,42 @@ static void notices_are_bounded(void **state) {
     host_end(h);
 }
 
+/* ---- back-off ---- */
+
+/* KIP-580: first * 2^failures * U(0.8, 1.2), never more than most; and never less than 10 ms. */
+static void back_off_is_exponential_with_jitter(void **state) {
+    enum { DRAWS = 20000, FIRST = 100, MOST = 1000 };
+    (void)state;
+    struct host *h = host_start(SL_ROLE_ADMIN);
+    for (uint32_t failures = 0; failures < 10; failures++) {
+        int64_t term = (int64_t)FIRST << failures;
+        if (term > MOST) term = MOST;
+        int64_t low = term * 8 / 10 * SL_MS;
+        int64_t high = term * 12 / 10 * SL_MS;
+        if (high > MOST * SL_MS) high = MOST * SL_MS;
+        int64_t least = SL_NEVER;
+        int64_t most = 0;
+        int fifths[5] = {0}; /* of the span of the jitter, before the cap */
+        for (int i = 0; i < DRAWS; i++) {
+            int64_t wait = sl_core_backoff(h->core, FIRST, MOST, failures);
+            assert_true(wait >= low && wait <= high);
+            if (wait < least) least = wait;
+            if (wait > most) most = wait;
+            int64_t fifth = (wait - low) * 5 / (term * 4 / 10 * SL_MS + 1);
+            fifths[fifth]++;
+        }
+        assert_true(least < low + term * SL_MS / 100 && most > high - term * SL_MS / 100);
+        for (int i = 0; i < 5 && term * 12 / 10 <= MOST; i++)
+            assert_in_range(fifths[i], DRAWS / 5 - 300, DRAWS / 5 + 300);
+    }
+    for (int i = 0; i < 1000; i++) {
+        assert_true(sl_core_backoff(h->core, 0, 0, 0) >= 10 * SL_MS);
+        assert_true(sl_core_backoff(h->core, 10, 1000, 0) >= 10 * SL_MS);
+        assert_true(sl_core_backoff(h->core, 1, INT32_MAX, UINT32_MAX) <= INT32_MAX * SL_MS);
+    }
+    host_end(h);
+}
+
 /* ---- replay ---- */
 
 static uint64_t run_story(uint64_t seed) {
@@ -433,6 +469,7 @@ int main(void) {
         cmocka_unit_test(buffers_come_back_to_the_pool),
         cmocka_unit_test(a_dump_tells_and_fits),
         cmocka_unit_test(notices_are_bounded),
+        cmocka_unit_test(back_off_is_exponential_with_jitter),
         cmocka_unit_test(the_same_seed_gives_the_same_trace),
         cmocka_unit_test(no_failing_allocation_does_harm),
     };

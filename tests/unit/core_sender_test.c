@@ -237,6 +237,30 @@ static void test_retries_are_counted(void **state) {
     prod_end(p);
 }
 
+/* A refused batch waits retry.backoff.ms, doubled with each failure, give or take a fifth, and never
+ * more than retry.backoff.max.ms (KIP-580). */
+static void test_retries_back_off(void **state) {
+    (void)state;
+    struct prod *p = prod_prepare();
+    p->h->settings.linger_ms = 0;
+    start_with(p);
+    send_one(p, 0, 1);
+    prod_turn(p);
+    int64_t term = 100;
+    for (int i = 0; i < 7; i++) {
+        assert_int_equal(prod_waiting(p), 1);
+        prod_answer(p, &req, SLUICE_KAFKA_NOT_ENOUGH_REPLICAS, -1);
+        int64_t waited = 0;
+        for (; prod_waiting(p) == 0 && waited < 5000; waited++) prod_advance(p, 1);
+        int64_t most = term * 12 / 10 < 1000 ? term * 12 / 10 : 1000;
+        assert_in_range(waited, term * 8 / 10, most + 1); /* a step of the clock late */
+        term = term * 2 < 1000 ? term * 2 : 1000;
+    }
+    prod_answer(p, &req, 0, 1);
+    prod_expect(p, 1, 1, SL_OUTCOME_WRITTEN);
+    prod_end(p);
+}
+
 /* ---- answers that are not what they should be ---- */
 
 /* Left out, asked by nobody, twice, out of order (19 of the mined bugs; 50). */
@@ -883,6 +907,7 @@ int main(void) {
         cmocka_unit_test(test_lost_answer_resends_the_same_bytes),
         cmocka_unit_test(test_half_sent_request_is_certainly_unwritten),
         cmocka_unit_test(test_retries_are_counted),
+        cmocka_unit_test(test_retries_back_off),
         cmocka_unit_test(test_answer_with_wrong_partitions),
         cmocka_unit_test(test_garbage_answer_is_no_outcome),
         cmocka_unit_test(test_meaning_of_codes),
