@@ -289,6 +289,50 @@ static int check_entry(sluice_config *config, const struct config_entry *entry, 
     return 0;
 }
 
+/* ---- defaults ---- */
+
+/* What holds while a property is not set. */
+struct config_default {
+    const char *value; /* NULL: it has to be set */
+    const char *why;
+    char buf[24]; /* of a value that follows from others */
+};
+
+/* The number that is set, or the default where none is or it is wrong (which check tells). */
+static int64_t number_of(const sluice_config *config, const char *name) {
+    int64_t unit;
+    int64_t number = 0;
+    const struct sl_property *p = sl_properties_find(name, &unit);
+    const struct config_entry *entry = find_config_entry(config, p, name);
+    if (entry != NULL && sl_properties_number(p, entry->value, entry->unit, &number)) return number;
+    (void)sl_properties_number(p, p->fallback, 1, &number); /* every default is right */
+    return number;
+}
+
+/* Two defaults give way to what was set beside them, as the Java client's do: set on purpose, the
+ * same values are a mistake. */
+static void find_default(const sluice_config *config, const struct sl_property *p,
+                         struct config_default *out) {
+    out->value = p->fallback;
+    out->why = "default";
+    if (strcmp(p->name, "enable.idempotence") == 0 &&
+        (number_of(config, "acks") != -1 || number_of(config, "retries") == 0)) {
+        out->value = "false";
+        out->why = "because of acks or retries";
+    }
+    if (strcmp(p->name, "delivery.timeout.ms") == 0) {
+        int64_t least = number_of(config, "linger.ms") + number_of(config, "request.timeout.ms");
+        int64_t usual = 0;
+        (void)sl_properties_number(p, p->fallback, 1, &usual); /* every default is right */
+        if (least <= usual) return;
+        struct sl_text t;
+        sl_text_init(&t, out->buf, sizeof out->buf);
+        sl_text_printf(&t, "%lld", (long long)(least < p->high ? least : p->high));
+        out->value = out->buf;
+        out->why = "because of linger.ms and request.timeout.ms";
+    }
+}
+
 /* Puts in the default of every property of the role that is not set. 0 or NOMEM. */
 static int fill_defaults(sluice_config *config, int32_t role, struct sl_property_values *values,
                          const struct sl_alloc *alloc) {
@@ -296,46 +340,81 @@ static int fill_defaults(sluice_config *config, int32_t role, struct sl_property
     for (int32_t i = 0; (p = sl_properties_at(i)) != NULL; i++) {
         if ((p->roles & 1 << role) == 0 || find_config_entry(config, p, p->name) != NULL) continue;
         char buf[CONFIG_LINE_MAX];
+        struct config_default found;
         struct sl_text line;
         sl_text_init(&line, buf, sizeof buf);
-        if (p->fallback == NULL) {
+        find_default(config, p, &found);
+        if (found.value == NULL) {
             sl_text_printf(&line, "%s: has to be set, to %s", p->name, p->range);
             put_line(&config->message, buf);
             continue;
         }
-        int rv = sl_properties_parse(p, p->fallback, 1, values, alloc, &line);
+        int rv = sl_properties_parse(p, found.value, 1, values, alloc, &line);
         if (rv != 0) return rv;
     }
     return 0;
 }
 
+/* ---- rules about several properties ---- */
+
 static void check_idempotence(struct sl_writer *message, const struct sl_settings *s) {
     if (!s->idempotence) return;
     if (s->acks != -1)
-        put_line(message, "acks: enable.idempotence needs all; set both, or neither");
-    if (s->retries == 0) put_line(message, "retries: enable.idempotence needs more than 0");
+        put_line(message, "acks: enable.idempotence=true needs acks=all, because a record that one "
+                          "broker has may be lost and sent again");
+    if (s->retries == 0)
+        put_line(message, "retries: enable.idempotence=true needs more than 0, because it is about "
+                          "retries");
     if (s->max_in_flight > 5)
         put_line(message, "max.in.flight.requests.per.connection: enable.idempotence needs 5 or "
-                          "less, because brokers remember five batches");
+                          "less, because brokers remember five batches; set one of the two");
 }
 
-static void check_level(struct sl_writer *message, struct sl_property_values *values) {
+static void check_level(struct sl_writer *message, const char *name, int codec, int32_t level) {
     char line[160];
     struct sl_text t;
-    struct sl_settings *s = &values->settings;
-    int32_t own = SL_COMPRESS_LEVEL_DEFAULT;
     int32_t low;
     int32_t high;
+    if (codec == SL_CODEC_NONE || level == SL_COMPRESS_LEVEL_DEFAULT ||
+        sl_compress_check_level(codec, level, &low, &high) == 0)
+        return;
+    sl_text_init(&t, line, sizeof line);
+    if (low == high)
+        sl_text_printf(&t, "%s: %s has no levels", name, sl_compress_name(codec));
+    else
+        sl_text_printf(&t, "%s: %ld is not one of %s, which has %ld..%ld", name, (long)level,
+                       sl_compress_name(codec), (long)low, (long)high);
+    put_line(message, line);
+}
+
+/* The level of the codec in use; what concerns the others is checked nonetheless. */
+static void settle_level(struct sl_writer *message, struct sl_property_values *values) {
+    struct sl_settings *s = &values->settings;
+    int32_t own = SL_COMPRESS_LEVEL_DEFAULT;
+    check_level(message, "compression.gzip.level", SL_CODEC_GZIP, values->gzip_level);
+    check_level(message, "compression.lz4.level", SL_CODEC_LZ4, values->lz4_level);
+    check_level(message, "compression.zstd.level", SL_CODEC_ZSTD, values->zstd_level);
     if (s->codec == SL_CODEC_GZIP) own = values->gzip_level;
     if (s->codec == SL_CODEC_LZ4) own = values->lz4_level;
     if (s->codec == SL_CODEC_ZSTD) own = values->zstd_level;
     if (own == SL_COMPRESS_LEVEL_DEFAULT && s->level == -1) s->level = SL_COMPRESS_LEVEL_DEFAULT;
-    if (own != SL_COMPRESS_LEVEL_DEFAULT) s->level = own;
-    if (s->level == SL_COMPRESS_LEVEL_DEFAULT) return;
-    if (sl_compress_check_level(s->codec, s->level, &low, &high) == 0) return;
+    if (own == SL_COMPRESS_LEVEL_DEFAULT)
+        check_level(message, "compression.level", s->codec, s->level);
+    else
+        s->level = own;
+}
+
+static void check_delivery_timeout(struct sl_writer *message, const struct sl_settings *s) {
+    char line[200];
+    struct sl_text t;
+    if (s->delivery_timeout_ms == INT32_MAX ||
+        (int64_t)s->linger_ms + s->request_timeout_ms <= s->delivery_timeout_ms)
+        return;
     sl_text_init(&t, line, sizeof line);
-    sl_text_printf(&t, "compression.level: %ld is not one of %s, which has %ld..%ld",
-                   (long)s->level, sl_compress_name(s->codec), (long)low, (long)high);
+    sl_text_printf(&t,
+                   "delivery.timeout.ms: %ld is less than linger.ms (%ld) and request.timeout.ms "
+                   "(%ld) together",
+                   (long)s->delivery_timeout_ms, (long)s->linger_ms, (long)s->request_timeout_ms);
     put_line(message, line);
 }
 
@@ -372,11 +451,9 @@ static void check_together(struct sl_writer *message, struct sl_property_values 
     if (s->role == SL_ROLE_CONSUMER) check_consumer(message, s);
     if (s->role != SL_ROLE_PRODUCER) return;
     check_idempotence(message, s);
-    check_level(message, values);
+    settle_level(message, values);
     check_partitioner(message, s);
-    if ((int64_t)s->linger_ms + s->request_timeout_ms > s->delivery_timeout_ms)
-        put_line(message, "delivery.timeout.ms: is less than linger.ms and request.timeout.ms "
-                          "together");
+    check_delivery_timeout(message, s);
 }
 
 /* Everything into *values, every mistake into the message. 0 (look at the message) or NOMEM. */
@@ -416,28 +493,34 @@ int sluice_config_check(sluice_config *config, int32_t role) {
 /* ---- looking ---- */
 
 /* The value in the property's own unit: "1024" set as kilobytes is 1048576. */
-static void put_value(struct sl_text *t, const struct sl_property *p,
-                      const struct config_entry *entry) {
+static void put_value(struct sl_text *t, const struct sl_property *p, const char *value,
+                      int64_t unit) {
     int64_t number;
-    const char *value = entry != NULL ? entry->value : p->fallback;
     if (value == NULL || *value == '\0') return;
     if (p->secret)
         sl_text_put(t, "****");
-    else if (entry != NULL && entry->unit != 1 && sl_text_parse_i64(value, &number) &&
-             number <= INT64_MAX / entry->unit && number >= 0)
-        sl_text_printf(t, "%lld", (long long)(number * entry->unit));
+    else if (unit != 1 && sl_properties_number(p, value, unit, &number))
+        sl_text_printf(t, "%lld", (long long)number);
     else
         sl_text_put(t, value);
 }
 
-static void put_whence(struct sl_text *t, const struct sl_property *p,
-                       const struct config_entry *entry) {
+/* The line of one property: what holds, and whence. */
+static void put_effective(struct sl_text *t, const sluice_config *config,
+                          const struct sl_property *p) {
+    const struct config_entry *entry = find_config_entry(config, p, p->name);
+    struct config_default found;
+    sl_text_printf(t, "%s=", p->name);
     if (entry == NULL) {
-        sl_text_put(t, "default");
+        find_default(config, p, &found);
+        put_value(t, p, found.value, 1);
+        sl_text_printf(t, " (%s)\n", found.why);
         return;
     }
-    sl_text_put(t, entry->origin != NULL ? entry->origin : "set");
+    put_value(t, p, entry->value, entry->unit);
+    sl_text_printf(t, " (%s", entry->origin != NULL ? entry->origin : "set");
     if (strcmp(entry->name, p->name) != 0) sl_text_printf(t, " as %s", entry->name);
+    sl_text_put(t, ")\n");
 }
 
 int64_t sluice_config_text(const sluice_config *config, int32_t role, char *buf, size_t cap) {
@@ -447,12 +530,7 @@ int64_t sluice_config_text(const sluice_config *config, int32_t role, char *buf,
     sl_text_init(&t, buf, cap);
     for (int32_t i = 0; (p = sl_properties_at(i)) != NULL; i++) {
         if ((p->roles & 1 << role) == 0) continue;
-        const struct config_entry *entry = find_config_entry(config, p, p->name);
-        sl_text_printf(&t, "%s=", p->name);
-        put_value(&t, p, entry);
-        sl_text_put(&t, " (");
-        put_whence(&t, p, entry);
-        sl_text_put(&t, ")\n");
+        put_effective(&t, config, p);
     }
     return (int64_t)t.size;
 }

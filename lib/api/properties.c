@@ -49,8 +49,9 @@ static const struct sl_property property_table[] = {
      PROPERTY_NUMBER(1, 2147483647), PROPERTY_FIELD(settings.request_timeout_ms),
      .text = "How long a broker may take to answer a request before the connection is given up."},
     {.name = "default.api.timeout.ms", .fallback = "60000", .roles = FOR_ALL,
-     PROPERTY_NUMBER(1, 2147483647), PROPERTY_FIELD(settings.default_api_timeout_ms),
-     .text = "The timeout of calls that are made with SLUICE_TIMEOUT_DEFAULT."},
+     PROPERTY_NUMBER(0, 2147483647), PROPERTY_FIELD(settings.default_api_timeout_ms),
+     .text = "The timeout of calls that are made with SLUICE_TIMEOUT_DEFAULT, of whatever role; the "
+             "Java client's producer calls it max.block.ms."},
     {.name = "socket.connection.setup.timeout.ms", .fallback = "10000", .roles = FOR_ALL,
      PROPERTY_NUMBER(1, 2147483647), PROPERTY_FIELD(settings.setup_timeout_ms),
      .text = "How long connecting may take; doubles with each failure in a row."},
@@ -75,6 +76,10 @@ static const struct sl_property property_table[] = {
     {.name = "metadata.max.age.ms", .fallback = "300000", .roles = FOR_ALL,
      PROPERTY_NUMBER(1, 2147483647), PROPERTY_FIELD(settings.metadata_max_age_ms),
      .text = "The layout of the cluster is asked for again after so long, changes or not."},
+    {.name = "metadata.max.idle.ms", .fallback = "300000", .roles = FOR_ALL,
+     PROPERTY_NUMBER(5000, 2147483647), PROPERTY_FIELD(settings.metadata_max_idle_ms),
+     .text = "Topics that nobody has used for so long are not asked for any more until they are "
+             "used again."},
     {.name = "metadata.recovery.rebootstrap.trigger.ms", .fallback = "300000", .roles = FOR_ALL,
      PROPERTY_NUMBER(-1, 2147483647), PROPERTY_FIELD(settings.rebootstrap_trigger_ms),
      .text = "When no known broker has answered for so long, bootstrap.servers are asked again; "
@@ -110,7 +115,9 @@ static const struct sl_property property_table[] = {
              "leader alone (1), or nobody (0)."},
     {.name = "enable.idempotence", .fallback = "true", .roles = FOR_PRODUCER, PROPERTY_BOOL,
      PROPERTY_FIELD(settings.idempotence),
-     .text = "Retries neither duplicate records nor change their order."},
+     .text = "Retries neither duplicate records nor change their order. Needs acks=all, retries and "
+             "at most 5 requests in flight; while it is not set, acks=0, acks=1 or retries=0 turn "
+             "it off."},
     {.name = "delivery.reports", .fallback = "none", .roles = FOR_PRODUCER,
      PROPERTY_WORDS(SL_REPORTS_NONE, "none|failed|all"), PROPERTY_FIELD(settings.reports),
      .text = "Of which records sluice_producer_deliveries tells the outcome."},
@@ -129,7 +136,8 @@ static const struct sl_property property_table[] = {
      .text = "The budget of records that have no outcome yet (default ours, 64 MiB)."},
     {.name = "delivery.timeout.ms", .fallback = "120000", .roles = FOR_PRODUCER,
      PROPERTY_NUMBER(0, 2147483647), PROPERTY_FIELD(settings.delivery_timeout_ms),
-     .text = "After so long every record has an outcome, retries included."},
+     .text = "After so long every record has an outcome, retries included. While it is not set, it is "
+             "as long at least as linger.ms and request.timeout.ms together."},
     {.name = "retries", .fallback = "2147483647", .roles = FOR_PRODUCER,
      PROPERTY_NUMBER(0, 2147483647), PROPERTY_FIELD(settings.retries),
      .text = "How often a batch is sent again; delivery.timeout.ms is the better limit."},
@@ -227,6 +235,9 @@ static const struct sl_property_alias property_aliases[] = {
     {"request.required.acks", "acks", 1},
     {"compression.codec", "compression.type", 1},
     {"partitioner.class", "partitioner", 1},
+    /* A call of a producer has its timeout as an argument. The one that stands for a property is
+     * the same for all calls and roles, and a second property for it could only contradict. */
+    {"max.block.ms", "default.api.timeout.ms", 1},
     {"max.in.flight", "max.in.flight.requests.per.connection", 1},
     {"fetch.wait.max.ms", "fetch.max.wait.ms", 1},
     {"fetch.message.max.bytes", "max.partition.fetch.bytes", 1},
@@ -266,12 +277,24 @@ static const struct {
     {"transaction", "this version has no transactions"},
     {"key.", "keys and values are bytes: serialise them before they are sent"},
     {"value.", "keys and values are bytes: serialise them before they are sent"},
-    {"max.block.ms", "each call has its own timeout; SLUICE_TIMEOUT_DEFAULT is "
-                     "default.api.timeout.ms"},
     {"max.poll.records", "a poll returns what has arrived, in one batch; read as much of it as "
                          "you like"},
     {"queue.buffering.max.messages", "records are limited in bytes: buffer.memory"},
     {"batch.num.messages", "batches are limited in bytes: batch.size"},
+    {"sticky.partitioning.linger.ms", "records without key change their partition after 16 KiB, "
+                                      "whatever the time"},
+    {"topic.metadata.propagation.max.ms", "records of a topic that does not exist yet wait for it, "
+                                          "up to delivery.timeout.ms"},
+    {"delivery.report.only.error", "set delivery.reports to failed, or to all"},
+    {"queuing.strategy", "records of a partition are sent in order"},
+    {"queue.buffering.backpressure.threshold", "a broker that is behind gets few large batches by "
+                                               "itself"},
+    {"message.copy.max.bytes", "values from 2 KiB on are not copied again"},
+    {"queued.min.messages", "what is fetched ahead is limited in bytes: fetch.memory"},
+    {"fetch.queue.backoff.ms", "fetching goes on at once when there is room again"},
+    {"debug", "set log.level to debug"},
+    {"statistics.interval.ms", "statistics are read when wanted: sluice_producer_counts, "
+                               "sluice_client_dump"},
     {"enable.partition.eof", "the end of a partition is told with poll.ends"},
 };
 /* clang-format on */
@@ -399,30 +422,31 @@ static bool parse_property_number(const struct sl_property *p, const char *value
     return *out >= p->low;
 }
 
-static int parse_property_scalar(const struct sl_property *p, const char *value, int64_t unit,
-                                 struct sl_property_values *values, struct sl_text *why) {
-    int64_t number = 0;
+bool sl_properties_number(const struct sl_property *p, const char *value, int64_t unit,
+                          int64_t *out) {
     bool flag = false;
-    bool is_good = false;
     switch (p->type) {
     case SL_PROPERTY_BOOL:
-        is_good = sl_text_parse_bool(value, &flag);
-        number = flag;
-        break;
+        if (!sl_text_parse_bool(value, &flag)) return false;
+        *out = flag;
+        return true;
     case SL_PROPERTY_NUMBER:
-        is_good = parse_property_number(p, value, unit, &number);
-        break;
+        return parse_property_number(p, value, unit, out);
     case SL_PROPERTY_WORD:
-        is_good = parse_property_word(p, value, &number);
-        break;
+        return parse_property_word(p, value, out);
     case SL_PROPERTY_LEVEL:
-        is_good = parse_property_level(value, &number);
-        break;
+        return parse_property_level(value, out);
     case SL_PROPERTY_TEXT:
     case SL_PROPERTY_ENDPOINTS:
-        break; /* not scalars */
+        break;
     }
-    if (is_good) {
+    return false;
+}
+
+static int parse_property_scalar(const struct sl_property *p, const char *value, int64_t unit,
+                                 struct sl_property_values *values, struct sl_text *why) {
+    int64_t number;
+    if (sl_properties_number(p, value, unit, &number)) {
         if (values != NULL) store_property(p, values, number);
         return 0;
     }

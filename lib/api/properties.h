@@ -66,6 +66,10 @@ const char *sl_properties_hint(const char *name);
 int sl_properties_parse(const struct sl_property *p, const char *value, int64_t unit,
                         struct sl_property_values *values, const struct sl_alloc *alloc,
                         struct sl_text *why);
+/* The value of anything but texts and endpoints as a number: words by their place, true is 1.
+ * False: it has none, or it is out of range. */
+bool sl_properties_number(const struct sl_property *p, const char *value, int64_t unit,
+                          int64_t *out);
 /* Frees the texts of settings, not the struct. */
 void sl_properties_free_texts(struct sl_settings *settings, const struct sl_alloc *alloc);
 

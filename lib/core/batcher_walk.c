@@ -43,6 +43,7 @@ static struct sl_batch *open_batch(struct sl_core *core, struct sl_partition *p,
     batch->generation = from->generation;
     batch->deadline = since + core->settings->delivery_timeout_ms * SL_MS;
     p->produce.open = batch;
+    sl_metadata_use(core, p->topic);
     b->open_count++;
     batch->opened_at = core->now;
     sl_list_push_back(has_waited ? &b->overdue : &b->lingering, &batch->linger);

@@ -5,6 +5,10 @@
  * to be asked for: at first, when one was lost, and every metadata.max.age.ms. Topics never used
  * are never asked for.
  *
+ * A topic that nobody has used for metadata.max.idle.ms is forgotten: it is asked for no more until
+ * it is used again (KIP-526), and then at once. What was known of it stays and serves meanwhile;
+ * where that is out of date, brokers say so as they do in the moment after any change.
+ *
  * A topic that an answer leaves in trouble (unknown, without leaders, left out) goes to `troubled`
  * and is asked for again after a back-off that grows to retry.backoff.max.ms while nothing gets
  * better. Right after its creation a topic being unknown is normal, so this is no error, and goes
@@ -15,7 +19,7 @@
  * metadata.recovery.rebootstrap.trigger.ms since the first unanswered one (not since the last
  * success: an idle client asks nothing and has no outage), or a broker says so.
  *
- * Not done here: topics are never dropped from use. */
+ * Not done here: objects of topics are never freed, since pointers to them are everywhere. */
 #include "core/metadata.h"
 
 #include <string.h>
@@ -94,7 +98,7 @@ static struct sl_topic *add_topic(struct sl_core *core, const char *name) {
     if (sl_map_put(&m->by_name, name, size, topic) != 0) goto destroy_topic;
     topic->name_str = sl_bytes_str(topic->name);
     topic->index = m->topic_count;
-    topic->unknown_since = core->now;
+    topic->unknown_since = topic->used_at = core->now;
     sl_list_init(&topic->staged);
     m->topics[m->topic_count++] = topic;
     sl_list_push_back(&m->wanted, &topic->wait_node);
@@ -108,8 +112,16 @@ destroy_topic:
 struct sl_topic *sl_metadata_topic(struct sl_core *core, const char *name) {
     struct sl_topic *topic = sl_map_get(&core->metadata.by_name, name, strlen(name));
     if (topic == NULL) return add_topic(core, name);
+    sl_metadata_use(core, topic);
     if (topic->partition_count == 0) sl_metadata_refresh(core, topic);
     return topic;
+}
+
+void sl_metadata_use(struct sl_core *core, struct sl_topic *topic) {
+    topic->used_at = core->now;
+    if (!topic->forgotten) return;
+    topic->forgotten = false;
+    sl_metadata_refresh(core, topic);
 }
 
 struct sl_topic *sl_metadata_find_id(struct sl_core *core, const struct sl_uuid *id) {
@@ -188,16 +200,39 @@ static bool is_topic_missed(const struct sl_core *core, const struct sl_topic *t
     return is_topic_consumed(core, topic);
 }
 
+/* Marks the topics of all partitions that are assigned or have batches. By owner and not by topic,
+ * so that the cost is that of a list and not that of a list for each topic. */
+static void mark_topics_in_use(struct sl_core *core) {
+    for (uint32_t i = 0; i < core->fetcher.slot_count; i++) {
+        const struct sl_fetch_position *position = core->fetcher.slots[i];
+        if (position != NULL) position->topic->used_at = core->now;
+    }
+    if (core->settings->role != SL_ROLE_PRODUCER) return;
+    SL_LIST_EACH(node, tmp, &core->batcher.expiry) {
+        SL_LIST_OF(node, struct sl_batch, expiry)->partition->topic->used_at = core->now;
+    }
+}
+
+/* Whether the topic is out of use, now that those in use are marked; then it is forgotten. */
+static bool forget_idle_topic(struct sl_core *core, struct sl_topic *topic) {
+    int64_t idle = core->settings->metadata_max_idle_ms * SL_MS;
+    if (core->now - topic->used_at < idle || is_topic_missed(core, topic)) return false;
+    topic->forgotten = true;
+    sl_list_remove(&topic->wait_node);
+    return true;
+}
+
 static void run_trouble(struct sl_core *core) {
     struct sl_metadata *m = &core->metadata;
     if (m->trouble_at > core->now) return;
     m->trouble_at = SL_NEVER;
+    mark_topics_in_use(core);
     SL_LIST_EACH(node, tmp, &m->troubled) {
         struct sl_topic *topic = SL_LIST_OF(node, struct sl_topic, wait_node);
         sl_list_remove(node);
-        if (topic->partition_count > 0 || is_topic_missed(core, topic)) {
-            sl_list_push_back(&m->wanted, node);
-        }
+        bool is_wanted = topic->partition_count > 0 ? !forget_idle_topic(core, topic)
+                                                    : is_topic_missed(core, topic);
+        if (is_wanted) sl_list_push_back(&m->wanted, node);
     }
 }
 
@@ -225,8 +260,10 @@ static int fill_metadata(struct sl_core *core, struct sl_call *call, int16_t ver
     if (items == NULL) return SLUICE_ERR_NOMEM;
     int32_t count = 0;
     if (m->full_wanted) {
+        mark_topics_in_use(core);
         for (uint32_t i = 0; i < m->topic_count; i++) {
-            list_asked_topic(items, &count, m->topics[i]);
+            if (!forget_idle_topic(core, m->topics[i]))
+                list_asked_topic(items, &count, m->topics[i]);
         }
         m->trouble_at = SL_NEVER; /* those in trouble are asked for with the others */
     } else {

@@ -31,7 +31,9 @@ struct sl_topic {
     int code;              /* topic-level error of the last answer */
     int64_t unknown_since; /* 0: known */
     int64_t updated_at;    /* of the last answer that spoke of it; 0: none yet */
+    int64_t used_at;       /* somebody asked for it then, or was seen to need it */
     bool asked;            /* named in the request under way */
+    bool forgotten;        /* out of use: not refreshed until it is used again */
     struct sl_list staged; /* batcher: struct sl_chunk of records that wait for partitions */
     void *batching;        /* batcher: its per-topic state (sticky choice), or NULL */
 };
@@ -63,6 +65,8 @@ void sl_metadata_init(struct sl_metadata *m, struct sl_core *core);
 void sl_metadata_deinit(struct sl_metadata *m);
 /* Finds or adds a topic in use and asks for it if unknown. NULL: out of memory. */
 struct sl_topic *sl_metadata_topic(struct sl_core *core, const char *name);
+/* The topic is about to be produced to: it stays in use, or is asked for when it was forgotten. */
+void sl_metadata_use(struct sl_core *core, struct sl_topic *topic);
 struct sl_topic *sl_metadata_find_id(struct sl_core *core, const struct sl_uuid *id);
 /* Ask again soon: what we know of this topic was wrong (NULL: of the brokers). Rate-limited by
  * the retry back-off. */

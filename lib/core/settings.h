@@ -47,6 +47,7 @@ struct sl_settings {
     int32_t retry_backoff_max_ms;
     int32_t connections_max_idle_ms; /* -1: never */
     int32_t metadata_max_age_ms;
+    int32_t metadata_max_idle_ms;
     int32_t rebootstrap_trigger_ms; /* metadata.recovery.rebootstrap.trigger.ms; -1: never */
     int32_t send_buffer_bytes;      /* -1: the system's own */
     int32_t receive_buffer_bytes;

@@ -128,18 +128,57 @@ static void settings_have_to_agree(void **unused) {
         const char *settings[5];
         const char *words; /* NULL: they do */
     } cases[] = {
-        {SLUICE_PRODUCER, {"acks", "1"}, "acks: enable.idempotence needs all"},
+        /* The default of enable.idempotence gives way, what was set does not. */
+        {SLUICE_PRODUCER, {"acks", "1"}, NULL},
+        {SLUICE_PRODUCER, {"retries", "0"}, NULL},
         {SLUICE_PRODUCER, {"acks", "1", "enable.idempotence", "false"}, NULL},
-        {SLUICE_PRODUCER, {"retries", "0"}, "retries: enable.idempotence needs more than 0"},
-        {SLUICE_PRODUCER, {"max.in.flight", "6"}, "max.in.flight.requests.per.connection"},
-        {SLUICE_PRODUCER, {"delivery.timeout.ms", "30000"}, "delivery.timeout.ms"},
+        {SLUICE_PRODUCER,
+         {"acks", "1", "enable.idempotence", "true"},
+         "acks: enable.idempotence=true needs acks=all"},
+        {SLUICE_PRODUCER,
+         {"request.required.acks", "0", "enable.idempotence", "true"},
+         "acks: enable.idempotence=true needs acks=all"},
+        {SLUICE_PRODUCER,
+         {"retries", "0", "enable.idempotence", "true"},
+         "retries: enable.idempotence=true needs more than 0"},
+        {SLUICE_PRODUCER, {"max.in.flight", "5"}, NULL},
+        {SLUICE_PRODUCER,
+         {"max.in.flight", "6"},
+         "max.in.flight.requests.per.connection: enable.idempotence needs 5 or less"},
+        {SLUICE_PRODUCER, {"max.in.flight", "6", "enable.idempotence", "false"}, NULL},
+        {SLUICE_PRODUCER, {"max.in.flight", "6", "acks", "1"}, NULL},
+        /* That of delivery.timeout.ms gives way, too. */
+        {SLUICE_PRODUCER, {"request.timeout.ms", "200000"}, NULL},
+        {SLUICE_PRODUCER, {"linger.ms", "2147483647"}, NULL},
+        {SLUICE_PRODUCER,
+         {"delivery.timeout.ms", "30000"},
+         "delivery.timeout.ms: 30000 is less than linger.ms (5) and request.timeout.ms (30000) "
+         "together"},
+        {SLUICE_PRODUCER, {"message.timeout.ms", "30005"}, NULL},
         {SLUICE_PRODUCER, {"delivery.timeout.ms", "3000", "request.timeout.ms", "2000"}, NULL},
+        /* Levels are checked for the codec that they are of, in use or not. */
         {SLUICE_PRODUCER,
          {"compression.type", "gzip", "compression.level", "12"},
-         "12 is not one of gzip"},
+         "compression.level: 12 is not one of gzip, which has 1..9"},
         {SLUICE_PRODUCER, {"compression.type", "gzip", "compression.gzip.level", "9"}, NULL},
-        {SLUICE_PRODUCER, {"compression.type", "zstd", "compression.gzip.level", "99"}, NULL},
+        {SLUICE_PRODUCER,
+         {"compression.type", "gzip", "compression.gzip.level", "10"},
+         "compression.gzip.level: 10 is not one of gzip, which has 1..9"},
+        {SLUICE_PRODUCER,
+         {"compression.type", "zstd", "compression.gzip.level", "99"},
+         "compression.gzip.level: 99"},
+        {SLUICE_PRODUCER,
+         {"compression.lz4.level", "18"},
+         "compression.lz4.level: 18 is not one of lz4, which has 1..17"},
+        {SLUICE_PRODUCER,
+         {"compression.zstd.level", "23"},
+         "compression.zstd.level: 23 is not one of zstd, which has -131072..22"},
+        {SLUICE_PRODUCER, {"compression.zstd.level", "-7"}, NULL},
         {SLUICE_PRODUCER, {"compression.type", "lz4", "compression.level", "-1"}, NULL},
+        {SLUICE_PRODUCER,
+         {"compression.type", "snappy", "compression.level", "5"},
+         "compression.level: snappy has no levels"},
+        {SLUICE_PRODUCER, {"compression.level", "5"}, NULL},
         {SLUICE_PRODUCER,
          {"partitioner", "consistent", "partitioner.ignore.keys", "true"},
          "take the one whose name ends in _random"},
@@ -166,10 +205,10 @@ static void settings_have_to_agree(void **unused) {
 static void names_of_other_clients_are_explained(void **unused) {
     sluice_config *config = make_config();
     (void)unused;
-    sluice_config_set(config, "max.block.ms", "1000");
+    sluice_config_set(config, "batch.num.messages", "1000");
     sluice_config_set(config, "sasl.password", "s3cret!");
     sluice_config_set(config, "key.serializer", "StringSerializer");
-    check_config_says(config, SLUICE_PRODUCER, "max.block.ms: each call has its own timeout");
+    check_config_says(config, SLUICE_PRODUCER, "batch.num.messages: batches are limited in bytes");
     check_config_says(config, SLUICE_PRODUCER, "sasl.password: this version has no authentication");
     check_config_says(config, SLUICE_PRODUCER, "key.serializer: keys and values are bytes");
     assert_null(strstr(sluice_config_message(config), "s3cret"));
@@ -233,6 +272,40 @@ static void the_dump_says_what_holds_and_whence(void **unused) {
     sluice_config_free(config);
 }
 
+/* What was not set may follow from what was. */
+static void the_dump_shows_what_follows(void **unused) {
+    char text[8192];
+    sluice_config *config = make_config();
+    (void)unused;
+    sluice_config_set(config, "acks", "1");
+    sluice_config_set(config, "request.timeout.ms", "200000");
+    sluice_config_set(config, "max.block.ms", "7");
+    sluice_config_set(config, "partitioner.class",
+                      "org.apache.kafka.clients.producer.RoundRobinPartitioner");
+    assert_true(sluice_config_text(config, SLUICE_PRODUCER, text, sizeof text) > 0);
+    check_says(text, "\nacks=1 (set)\n");
+    check_says(text, "\nenable.idempotence=false (because of acks or retries)\n");
+    check_says(text,
+               "\ndelivery.timeout.ms=200005 (because of linger.ms and request.timeout.ms)\n");
+    check_says(text, "\ndefault.api.timeout.ms=7 (set as max.block.ms)\n");
+    check_says(text, "RoundRobinPartitioner (set as partitioner.class)\n");
+    sluice_config_set(config, "acks", NULL);
+    sluice_config_set(config, "request.timeout.ms", NULL);
+    assert_true(sluice_config_text(config, SLUICE_PRODUCER, text, sizeof text) > 0);
+    check_says(text, "\nenable.idempotence=true (default)\n");
+    check_says(text, "\ndelivery.timeout.ms=120000 (default)\n");
+    /* Every property of the role has its line, and no other. */
+    sluice_property p;
+    for (int32_t role = SLUICE_PRODUCER; role <= SLUICE_ADMIN; role++) {
+        int32_t count = 0;
+        for (int32_t i = 0; sluice_config_property(i, &p, sizeof p) == 1; i++)
+            count += (p.roles & 1 << role) != 0;
+        assert_true(sluice_config_text(config, role, text, sizeof text) > 0);
+        assert_int_equal(count_lines(text) - 1, count);
+    }
+    sluice_config_free(config);
+}
+
 static void documented_defaults_hold(void **unused) {
     static const char *const wanted[][2] = {
         {"acks", "all"},
@@ -257,6 +330,14 @@ static void documented_defaults_hold(void **unused) {
         {"max.partition.fetch.bytes", "1048576"},
         {"fetch.max.wait.ms", "500"},
         {"metadata.max.age.ms", "300000"},
+        {"metadata.max.idle.ms", "300000"},
+        {"max.request.size", "1048576"},
+        {"retry.backoff.ms", "100"},
+        {"retry.backoff.max.ms", "1000"},
+        {"partitioner", "murmur2_random"},
+        {"partitioner.ignore.keys", "false"},
+        {"partitioner.adaptive.partitioning.enable", "true"},
+        {"partitioner.availability.timeout.ms", "0"},
     };
     (void)unused;
     for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
@@ -335,6 +416,7 @@ int main(void) {
         cmocka_unit_test(a_file_is_read_as_java_reads_it),
         cmocka_unit_test(a_missing_file_is_a_mistake),
         cmocka_unit_test(the_dump_says_what_holds_and_whence),
+        cmocka_unit_test(the_dump_shows_what_follows),
         cmocka_unit_test(documented_defaults_hold),
         cmocka_unit_test(every_row_of_the_table_is_complete),
         cmocka_unit_test(misuse_is_told),

@@ -42,6 +42,7 @@ static const char *const common[] = {
     "retry.backoff.max.ms", "108",
     "connections.max.idle.ms", "109",
     "metadata.max.age.ms", "110",
+    "metadata.max.idle.ms", "5001",
     "metadata.recovery.rebootstrap.trigger.ms", "111",
     "send.buffer.bytes", "112",
     "receive.buffer.bytes", "113",
@@ -71,6 +72,7 @@ static void common_properties_have_their_fields(void **unused) {
         s.receive_buffer_bytes};
     for (int i = 0; i < 13; i++) assert_int_equal(numbers[i], 101 + i);
     assert_int_equal(s.receive_frame_max, 1140);
+    assert_int_equal(s.metadata_max_idle_ms, 5001);
     assert_false(s.auto_create_topics);
     assert_int_equal(s.log_to, SL_LOG_TO_EVENTS);
     assert_int_equal(s.log_level, SL_LOG_DEBUG);
@@ -151,6 +153,71 @@ static void consumer_properties_have_their_fields(void **unused) {
     assert_int_equal(s.batch_decoded_max, 6000);
     assert_string_equal(s.client_rack, "r");
     sl_properties_free_texts(&s, sl_alloc_default());
+}
+
+/* Every alias ends up where its property does, in the property's unit. */
+static void aliases_have_the_fields_of_their_properties(void **unused) {
+    static const struct {
+        const char *name, *value;
+        size_t at; /* of an int32_t in the settings */
+        int32_t wanted;
+    } cases[] = {
+#define ALIAS_CASE(name, value, field, wanted) \
+    {name, value, offsetof(struct sl_settings, field), wanted}
+        ALIAS_CASE("socket.timeout.ms", "2000", request_timeout_ms, 2000),
+        ALIAS_CASE("socket.send.buffer.bytes", "7", send_buffer_bytes, 7),
+        ALIAS_CASE("socket.receive.buffer.bytes", "7", receive_buffer_bytes, 7),
+        ALIAS_CASE("topic.metadata.refresh.interval.ms", "7", metadata_max_age_ms, 7),
+        ALIAS_CASE("log_level", "7", log_level, 7),
+        ALIAS_CASE("queue.buffering.max.ms", "7", linger_ms, 7),
+        ALIAS_CASE("message.max.bytes", "7000", max_request_size, 7000),
+        ALIAS_CASE("message.timeout.ms", "70000", delivery_timeout_ms, 70000),
+        ALIAS_CASE("message.send.max.retries", "7", retries, 7),
+        ALIAS_CASE("compression.codec", "lz4", codec, SL_CODEC_LZ4),
+        ALIAS_CASE("max.in.flight", "4", max_in_flight, 4),
+        ALIAS_CASE("max.block.ms", "0", default_api_timeout_ms, 0),
+    };
+    (void)unused;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *const settings[] = {"metadata.broker.list", "a:1", cases[i].name,
+                                        cases[i].value, NULL};
+        struct sl_settings s = resolve(settings, SL_ROLE_PRODUCER);
+        int32_t found;
+        memcpy(&found, (const char *)&s + cases[i].at, sizeof found);
+        if (found != cases[i].wanted) fail_msg("%s: %d", cases[i].name, (int)found);
+        sl_properties_free_texts(&s, sl_alloc_default());
+    }
+    struct sl_settings s =
+        resolve((const char *const[]){"bootstrap.servers", "a:1", "fetch.wait.max.ms", "8",
+                                      "fetch.message.max.bytes", "9", "queued.max.messages.kbytes",
+                                      "2048", NULL},
+                SL_ROLE_CONSUMER);
+    assert_int_equal(s.fetch_max_wait_ms, 8);
+    assert_int_equal(s.fetch_partition_bytes, 9);
+    assert_int_equal(s.fetch_memory, 2048 * 1024);
+    sl_properties_free_texts(&s, sl_alloc_default());
+}
+
+static void defaults_give_way(void **unused) {
+    static const struct {
+        const char *name, *value;
+        bool idempotence;
+        int32_t delivery_timeout_ms;
+    } cases[] = {
+        {"acks", "all", true, 120000},        {"acks", "1", false, 120000},
+        {"acks", "0", false, 120000},         {"retries", "0", false, 120000},
+        {"retries", "1", true, 120000},       {"request.timeout.ms", "119995", true, 120000},
+        {"linger.ms", "90001", true, 120001}, {"linger.ms", "2147483647", true, INT32_MAX},
+    };
+    (void)unused;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *const settings[] = {"bootstrap.servers", "a:1", cases[i].name, cases[i].value,
+                                        NULL};
+        struct sl_settings s = resolve(settings, SL_ROLE_PRODUCER);
+        assert_int_equal(s.idempotence, cases[i].idempotence);
+        assert_int_equal(s.delivery_timeout_ms, cases[i].delivery_timeout_ms);
+        sl_properties_free_texts(&s, sl_alloc_default());
+    }
 }
 
 static void levels_follow_their_codec(void **unused) {
@@ -237,6 +304,8 @@ int main(void) {
         cmocka_unit_test(common_properties_have_their_fields),
         cmocka_unit_test(producer_properties_have_their_fields),
         cmocka_unit_test(consumer_properties_have_their_fields),
+        cmocka_unit_test(aliases_have_the_fields_of_their_properties),
+        cmocka_unit_test(defaults_give_way),
         cmocka_unit_test(levels_follow_their_codec),
         cmocka_unit_test(partitioners_go_by_their_names),
         cmocka_unit_test(every_allocation_may_fail),

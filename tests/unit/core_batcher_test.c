@@ -410,6 +410,36 @@ static void test_incompressible_batch_goes_uncompressed(void **state) {
 /* ---- topics that are not known ---- */
 
 /* An unknown topic holds up no other; when it is known, order is kept and nothing lingers. */
+/* A topic with batches is in use however long they take; one without is forgotten, and asked for
+ * with its next record, which does not wait for that. */
+static void test_idle_topics_are_forgotten(void **state) {
+    (void)state;
+    struct prod *p = prod_prepare();
+    p->h->settings.metadata_max_age_ms = 20000;
+    p->h->settings.metadata_max_idle_ms = 5000;
+    prod_open(p);
+    prod_put(p, "t", 0, 1);
+    prod_serve_for(p, 10);
+    const struct sl_topic *topic = sl_map_get(&p->h->core->metadata.by_name, "t", strlen("t"));
+    prod_put(p, "t", 0, 2);
+    prod_advance(p, 10);
+    assert_int_equal(prod_waiting(p), 1); /* and is not answered */
+    prod_advance(p, 21000);
+    assert_false(topic->forgotten);
+    prod_serve(p);
+    prod_advance(p, 21000);
+    assert_true(topic->forgotten);
+    int64_t updated_at = topic->updated_at;
+    prod_put(p, "t", 0, 3);
+    prod_advance(p, 5);
+    assert_false(topic->forgotten);
+    assert_int_equal(prod_waiting(p), 1);
+    prod_serve(p);
+    prod_expect(p, 1, 3, SL_OUTCOME_WRITTEN);
+    assert_true(topic->updated_at > updated_at);
+    prod_end(p);
+}
+
 static void test_unknown_topic_waits_alone(void **state) {
     (void)state;
     struct prod *p = start();
@@ -808,6 +838,7 @@ int main(void) {
         cmocka_unit_test(test_all_parts_of_a_record_arrive),
         cmocka_unit_test(test_large_values_with_every_codec),
         cmocka_unit_test(test_incompressible_batch_goes_uncompressed),
+        cmocka_unit_test(test_idle_topics_are_forgotten),
         cmocka_unit_test(test_unknown_topic_waits_alone),
         cmocka_unit_test(test_refused_topic_ends_what_waits),
         cmocka_unit_test(test_waiting_records_expire),

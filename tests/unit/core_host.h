@@ -99,6 +99,7 @@ static inline void host_settings(struct sl_settings *s, enum sl_role role) {
     s->retry_backoff_max_ms = 1000;
     s->connections_max_idle_ms = 540000;
     s->metadata_max_age_ms = 300000;
+    s->metadata_max_idle_ms = 300000;
     s->rebootstrap_trigger_ms = 300000;
     s->send_buffer_bytes = s->receive_buffer_bytes = -1;
     s->receive_frame_max = 100000000;

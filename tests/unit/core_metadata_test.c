@@ -346,6 +346,7 @@ static void refreshing_all_the_time_is_paced(void **state) {
 static void everything_is_refreshed_after_its_age(void **state) {
     (void)state;
     struct host *h = start_with_topic();
+    h->settings.metadata_max_idle_ms = 600000;
     int frames = h->frames;
     host_advance(h, 299000);
     assert_int_equal(h->frames, frames);
@@ -354,6 +355,71 @@ static void everything_is_refreshed_after_its_age(void **state) {
     host_advance(h, 2000);
     assert_int_equal(h->frames, frames + 1);
     assert_int_equal(topic_of(h, "t")->partitions[0]->leader, 2);
+    host_end(h);
+}
+
+/* Answers the Metadata request that waits as the host would; returns how many topics it named. */
+static int32_t count_asked_topics(struct host *h) {
+    struct host_request r = host_next_request(h, SL_API_METADATA);
+    struct sl_arena arena;
+    sl_arena_init(&arena, sl_alloc_default(), 0);
+    const struct sl_metadata_request *request = host_decode(&r, &arena);
+    int32_t count = request->topics.count;
+    sl_arena_deinit(&arena);
+    host_answer_metadata(h, &r);
+    host_turn(h);
+    return count;
+}
+
+static void idle_topics_are_forgotten_until_used(void **state) {
+    (void)state;
+    struct host *h = start_with_topic();
+    h->settings.metadata_max_age_ms = 50000;
+    h->settings.metadata_max_idle_ms = 120000;
+    h->hold_metadata = true;
+    sl_metadata_refresh(h->core, NULL);
+    host_turn(h);
+    assert_int_equal(count_asked_topics(h), 1);
+    host_advance(h, 50000);
+    assert_int_equal(count_asked_topics(h), 1);
+    host_advance(h, 50000);
+    assert_int_equal(count_asked_topics(h), 1);
+    host_advance(h, 50000);
+    assert_int_equal(count_asked_topics(h), 0);
+    assert_true(topic_of(h, "t")->forgotten);
+    host_advance(h, 50000);
+    assert_int_equal(count_asked_topics(h), 0);
+    /* Who asks for it gets what is known, and it is asked for at once. */
+    h->topics[0].leader = 2;
+    h->topics[0].leader_epoch = 6;
+    struct sl_op *op = host_ask(h, SL_COMMAND_PARTITIONS, "t", 1000);
+    assert_int_equal(op->number, 3);
+    host_turn(h);
+    assert_int_equal(count_asked_topics(h), 1);
+    assert_int_equal(topic_of(h, "t")->partitions[0]->leader, 2);
+    host_advance(h, 50000);
+    assert_int_equal(count_asked_topics(h), 1);
+    host_end(h);
+}
+
+/* Trouble with a topic that nobody uses any more ends, too. */
+static void trouble_of_idle_topics_ends(void **state) {
+    (void)state;
+    struct host *h = start_with_topic();
+    h->settings.metadata_max_idle_ms = 120000;
+    h->topics[0].leader = -1;
+    h->topics[0].leader_epoch = 6;
+    ask_again(h);
+    host_advance(h, 60000);
+    assert_int_equal(topic_of(h, "t")->partitions[0]->leader, -1);
+    int frames = h->frames;
+    host_advance(h, 10000);
+    assert_true(h->frames > frames);
+    host_advance(h, 60000);
+    assert_true(topic_of(h, "t")->forgotten);
+    frames = h->frames;
+    host_advance(h, 60000);
+    assert_int_equal(h->frames, frames);
     host_end(h);
 }
 
@@ -474,6 +540,8 @@ int main(void) {
         cmocka_unit_test(leaderless_partitions_are_asked_for_again),
         cmocka_unit_test(refreshing_all_the_time_is_paced),
         cmocka_unit_test(everything_is_refreshed_after_its_age),
+        cmocka_unit_test(idle_topics_are_forgotten_until_used),
+        cmocka_unit_test(trouble_of_idle_topics_ends),
         cmocka_unit_test(hints_are_taken_when_newer_and_known),
         cmocka_unit_test(an_outage_leads_back_to_the_seeds),
         cmocka_unit_test(idle_clients_have_no_outage),
