@@ -151,11 +151,14 @@ static const struct sl_property property_table[] = {
      PROPERTY_FIELD(settings.level),
      .text = "The level of whatever compression.type says; -1 is the codec's default too."},
     {.name = "compression.gzip.level", .fallback = "default", .roles = FOR_PRODUCER, PROPERTY_LEVEL,
-     PROPERTY_FIELD(gzip_level), .text = "The level when compression.type is gzip."},
+     PROPERTY_FIELD(gzip_level),
+     .text = "The level when compression.type is gzip: 1 to 9; -1 is the default."},
     {.name = "compression.lz4.level", .fallback = "default", .roles = FOR_PRODUCER, PROPERTY_LEVEL,
-     PROPERTY_FIELD(lz4_level), .text = "The level when compression.type is lz4."},
+     PROPERTY_FIELD(lz4_level),
+     .text = "The level when compression.type is lz4: 1 to 17 (KIP-390)."},
     {.name = "compression.zstd.level", .fallback = "default", .roles = FOR_PRODUCER, PROPERTY_LEVEL,
-     PROPERTY_FIELD(zstd_level), .text = "The level when compression.type is zstd."},
+     PROPERTY_FIELD(zstd_level),
+     .text = "The level when compression.type is zstd: -131072 to 22."},
     {.name = "partitioner", .fallback = "murmur2_random", .roles = FOR_PRODUCER,
      PROPERTY_WORDS(SL_PARTITIONER_MURMUR2_RANDOM,
                     "murmur2_random|murmur2|consistent_random|consistent|fnv1a_random|fnv1a|"
@@ -244,12 +247,7 @@ static const struct sl_property_alias property_aliases[] = {
     {"queued.max.messages.kbytes", "fetch.memory", 1024},
 };
 
-/* Other clients' words for values. */
-static const struct {
-    const char *property;
-    const char *word;
-    const char *means;
-} property_words[] = {
+static const struct sl_property_word property_words[] = {
     {"partitioner", "org.apache.kafka.clients.producer.internals.DefaultPartitioner",
      "murmur2_random"},
     {"partitioner", "org.apache.kafka.clients.producer.RoundRobinPartitioner", "roundrobin"},
@@ -260,11 +258,8 @@ static const struct {
     {"auto.offset.reset", "error", "none"},
 };
 
-/* Names that begin so are known elsewhere. The longest first where one begins another. */
-static const struct {
-    const char *prefix;
-    const char *hint;
-} property_hints[] = {
+/* The longest first where one begins another. */
+static const struct sl_property_hint property_hints[] = {
     {"sasl.", "this version has no authentication: security.protocol is PLAINTEXT"},
     {"ssl.", "this version has no TLS: security.protocol is PLAINTEXT"},
     {"group.", "this version has no consumer groups: assign partitions by hand"},
@@ -311,6 +306,18 @@ enum {
 
 const struct sl_property *sl_properties_at(int32_t index) {
     return index >= 0 && index < PROPERTY_COUNT ? &property_table[index] : NULL;
+}
+
+const struct sl_property_alias *sl_properties_alias_at(int32_t index) {
+    return index >= 0 && index < PROPERTY_ALIAS_COUNT ? &property_aliases[index] : NULL;
+}
+
+const struct sl_property_word *sl_properties_word_at(int32_t index) {
+    return index >= 0 && index < PROPERTY_WORD_COUNT ? &property_words[index] : NULL;
+}
+
+const struct sl_property_hint *sl_properties_hint_at(int32_t index) {
+    return index >= 0 && index < PROPERTY_HINT_COUNT ? &property_hints[index] : NULL;
 }
 
 static const struct sl_property *find_property(const char *name) {

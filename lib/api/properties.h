@@ -52,8 +52,23 @@ struct sl_property_alias {
     int64_t unit; /* its numbers count so many of the property's */
 };
 
-/* NULL past the last. */
+/* Another client's word for a value. */
+struct sl_property_word {
+    const char *property;
+    const char *word;
+    const char *means;
+};
+/* Names that begin so are known elsewhere, but not here. */
+struct sl_property_hint {
+    const char *prefix;
+    const char *hint;
+};
+
+/* The rows of each table; NULL past the last. */
 const struct sl_property *sl_properties_at(int32_t index);
+const struct sl_property_alias *sl_properties_alias_at(int32_t index);
+const struct sl_property_word *sl_properties_word_at(int32_t index);
+const struct sl_property_hint *sl_properties_hint_at(int32_t index);
 /* By name or alias, exactly; NULL when unknown. *unit: what the value is multiplied with. */
 const struct sl_property *sl_properties_find(const char *name, int64_t *unit);
 /* The name that was probably meant, or NULL. */

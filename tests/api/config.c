@@ -203,6 +203,7 @@ static void settings_have_to_agree(void **unused) {
 }
 
 static void names_of_other_clients_are_explained(void **unused) {
+    char text[8192];
     sluice_config *config = make_config();
     (void)unused;
     sluice_config_set(config, "batch.num.messages", "1000");
@@ -212,6 +213,8 @@ static void names_of_other_clients_are_explained(void **unused) {
     check_config_says(config, SLUICE_PRODUCER, "sasl.password: this version has no authentication");
     check_config_says(config, SLUICE_PRODUCER, "key.serializer: keys and values are bytes");
     assert_null(strstr(sluice_config_message(config), "s3cret"));
+    assert_true(sluice_config_text(config, SLUICE_PRODUCER, text, sizeof text) > 0);
+    assert_null(strstr(text, "s3cret"));
     sluice_config_free(config);
 }
 

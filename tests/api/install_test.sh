@@ -21,7 +21,9 @@ fail() {
 unset MAKEFLAGS MAKELEVEL
 install_make install
 [ -f "$stage/opt/sluice/include/sluice/sluice.h" ] || fail "no header was installed"
-[ -x "$stage/opt/sluice/bin/sluice-broker" ] || fail "no sluice-broker was installed"
+for tool in sluice-broker sluice-config; do
+    [ -x "$stage/opt/sluice/bin/$tool" ] || fail "no $tool was installed"
+done
 
 cat >"$scratch/app.c" <<'END'
 #include <sluice/sluice.h>
