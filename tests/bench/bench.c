@@ -164,7 +164,8 @@ void bench_data_deinit(struct bench_data *data) {
 void bench_tally_init(struct bench_tally *tally, const struct bench_case *what) {
     memset(tally, 0, sizeof *tally);
     tally->partitions = what->partitions;
-    tally->value_size = what->value_size;
+    tally->value_least = what->has_json ? what->value_size / 2 : what->value_size;
+    tally->value_most = what->has_json ? what->value_size * 2 : what->value_size;
     tally->key_size = what->key_size;
     tally->next_offset = malloc((size_t)what->partitions * sizeof *tally->next_offset);
     if (tally->next_offset == NULL) bench_fail("out of memory");
