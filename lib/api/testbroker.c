@@ -157,7 +157,8 @@ static uint8_t *encode_single(const struct sl_staging_input *in, size_t *size) {
     if (batch == NULL) return NULL;
     struct sl_iov piece = {batch + SL_RECORD_HEADER_SIZE, record_size};
     (void)sl_batch_write_record(batch + SL_RECORD_HEADER_SIZE, &record, 0, 0);
-    sl_batch_write_header(batch, &summary, &piece, 1);
+    struct sl_batch_sum sum = sl_batch_write_sum(&piece, 1);
+    sl_batch_write_header(batch, &summary, &sum);
     return batch;
 }
 

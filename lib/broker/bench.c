@@ -83,7 +83,8 @@ static int seal_bench_batch(struct sl_bench *b, const struct sl_broker_options *
         struct sl_iov piece = {b->batch + SL_RECORD_HEADER_SIZE, body.size};
         b->size = SL_RECORD_HEADER_SIZE + body.size;
         memcpy(b->batch + SL_RECORD_HEADER_SIZE, body.data, body.size);
-        sl_batch_write_header(b->batch, &s, &piece, 1);
+        struct sl_batch_sum sum = sl_batch_write_sum(&piece, 1);
+        sl_batch_write_header(b->batch, &s, &sum);
     }
     sl_writer_deinit(&body);
     return rv;

@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "core/partition.h"
 #include "core/staging.h"
+#include "record/batch_write.h"
 
 struct sl_core;
 struct sl_delivery;
@@ -86,6 +87,8 @@ struct sl_batch {
     int32_t sequence;    /* -1: none yet */
     int16_t epoch;
     uint16_t attempts;              /* times sent */
+    struct sl_batch_sum sum;        /* of the records' bytes: once sealed, of all … */
+    const uint8_t *summed;          /* … and until then without a codec up to here in `last` */
     bool due;                       /* open: has lingered; closed as soon as nothing is before it */
     bool headed;                    /* the header has been written */
     bool maybe_written;             /* an attempt ended without an answer */

@@ -44,6 +44,8 @@ void sl_pack_pieces(struct sl_job_tools *tools, int codec, int32_t level,
     if (out->data == NULL) return;
     out->size = SL_RECORD_HEADER_SIZE + output->size;
     memcpy(out->data + SL_RECORD_HEADER_SIZE, output->data, output->size);
+    struct sl_iov packed = {output->data, output->size};
+    out->sum = sl_batch_write_sum(&packed, 1);
 }
 
 static void run_pack(struct sl_job *job, struct sl_job_tools *tools) {

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/list.h"
 #include "core/job.h"
+#include "record/batch_write.h"
 
 struct sl_core;
 struct sl_batch;
@@ -18,6 +19,7 @@ struct sl_segment;
 struct sl_packed {
     uint8_t *data;
     size_t size;
+    struct sl_batch_sum sum; /* of the bytes behind the header */
 };
 struct sl_pack {
     struct sl_job job;

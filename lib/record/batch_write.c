@@ -110,12 +110,19 @@ size_t sl_batch_write_tail(uint8_t *out, const struct sl_record_in *r) {
     return (size_t)(put_record_tail(out, r) - out);
 }
 
-static void set_batch_crc(uint8_t *header, const struct sl_iov *records, size_t record_pieces) {
+struct sl_batch_sum sl_batch_write_sum(const struct sl_iov *records, size_t record_pieces) {
+    struct sl_batch_sum sum = {0, 0};
+    for (size_t i = 0; i < record_pieces; i++) {
+        sum.size += records[i].size;
+        sum.crc = sl_crc32c(sum.crc, records[i].data, records[i].size);
+    }
+    return sum;
+}
+
+static void set_batch_crc(uint8_t *header, const struct sl_batch_sum *records) {
     uint32_t crc =
         sl_crc32c(0, header + SL_RECORD_ATTRIBUTES, SL_RECORD_HEADER_SIZE - SL_RECORD_ATTRIBUTES);
-    for (size_t i = 0; i < record_pieces; i++)
-        crc = sl_crc32c(crc, records[i].data, records[i].size);
-    sl_bytes_put32(header + SL_RECORD_CRC, crc);
+    sl_bytes_put32(header + SL_RECORD_CRC, sl_crc32c_join(crc, records->crc, records->size));
 }
 
 static void put_batch_identity(uint8_t *header, int64_t producer_id, int16_t producer_epoch,
@@ -126,11 +133,9 @@ static void put_batch_identity(uint8_t *header, int64_t producer_id, int16_t pro
 }
 
 void sl_batch_write_header(uint8_t *header, const struct sl_batch_summary *s,
-                           const struct sl_iov *records, size_t record_pieces) {
-    size_t size = SL_BATCH_WRITE_COUNTED;
-    for (size_t i = 0; i < record_pieces; i++) size += records[i].size;
+                           const struct sl_batch_sum *records) {
     sl_bytes_put64(header + SL_RECORD_BASE_OFFSET, 0); /* the broker gives offsets */
-    sl_bytes_put32(header + SL_RECORD_LENGTH, (uint32_t)size);
+    sl_bytes_put32(header + SL_RECORD_LENGTH, (uint32_t)(SL_BATCH_WRITE_COUNTED + records->size));
     sl_bytes_put32(header + SL_RECORD_LEADER_EPOCH, UINT32_MAX); /* -1: the broker's to fill */
     header[SL_RECORD_MAGIC] = 2;
     sl_bytes_put16(header + SL_RECORD_ATTRIBUTES, s->attributes);
@@ -139,14 +144,13 @@ void sl_batch_write_header(uint8_t *header, const struct sl_batch_summary *s,
     sl_bytes_put64(header + SL_RECORD_MAX_TIME, (uint64_t)s->max_timestamp);
     put_batch_identity(header, s->producer_id, s->producer_epoch, s->base_sequence);
     sl_bytes_put32(header + SL_RECORD_COUNT, (uint32_t)s->count);
-    set_batch_crc(header, records, record_pieces);
+    set_batch_crc(header, records);
 }
 
 void sl_batch_write_identity(uint8_t *header, int64_t producer_id, int16_t producer_epoch,
-                             int32_t base_sequence, const struct sl_iov *records,
-                             size_t record_pieces) {
+                             int32_t base_sequence, const struct sl_batch_sum *records) {
     put_batch_identity(header, producer_id, producer_epoch, base_sequence);
-    set_batch_crc(header, records, record_pieces);
+    set_batch_crc(header, records);
 }
 
 size_t sl_batch_write_user_header(uint8_t *out, const char *name, uint32_t name_size,

@@ -43,14 +43,19 @@ size_t sl_batch_write_record(uint8_t *out, const struct sl_record_in *r, int64_t
 size_t sl_batch_write_head(uint8_t *out, const struct sl_record_in *r, int64_t timestamp_delta,
                            int32_t offset_delta);
 size_t sl_batch_write_tail(uint8_t *out, const struct sl_record_in *r);
-/* Fills the 61 bytes at header; records are the pieces that follow it, in order. Sets the CRC. */
+/* What the header has to say of the bytes of the records. */
+struct sl_batch_sum {
+    size_t size;
+    uint32_t crc; /* CRC-32C of them alone */
+};
+struct sl_batch_sum sl_batch_write_sum(const struct sl_iov *records, size_t record_pieces);
+/* Fills the 61 bytes at header, its CRC included. */
 void sl_batch_write_header(uint8_t *header, const struct sl_batch_summary *s,
-                           const struct sl_iov *records, size_t record_pieces);
+                           const struct sl_batch_sum *records);
 /* Replaces producer id, epoch and base sequence of a sealed batch and sets its CRC anew; for a
  * batch that was certainly not written yet (epoch bump). Other bytes stay. */
 void sl_batch_write_identity(uint8_t *header, int64_t producer_id, int16_t producer_epoch,
-                             int32_t base_sequence, const struct sl_iov *records,
-                             size_t record_pieces);
+                             int32_t base_sequence, const struct sl_batch_sum *records);
 /* One header (name, value) in wire form; out has room for 10 + both sizes. value_size -1: null. */
 size_t sl_batch_write_user_header(uint8_t *out, const char *name, uint32_t name_size,
                                   const void *value, int32_t value_size);

@@ -84,6 +84,30 @@ uint32_t sl_crc32c_table(uint32_t crc, const void *data, size_t size) {
     return ~sum;
 }
 
+/* x^(8 2^k) mod P: what a sum is multiplied with to move it over 2^k bytes to its right. */
+static const uint32_t crc32c_powers[31] = {
+    0x00800000, 0x00008000, 0x82f63b78, 0x6ea2d55c, 0x18b8ea18, 0x510ac59a, 0xb82be955, 0xb8fdb1e7,
+    0x88e56f72, 0x74c360a4, 0xe4172b16, 0x0d65762a, 0x35d73a62, 0x28461564, 0xbf455269, 0xe2ea32dc,
+    0xfe7740e6, 0xf946610b, 0x3c204f8f, 0x538586e3, 0x59726915, 0x734d5309, 0xbc1ac763, 0x7d0722cc,
+    0xd289cabe, 0xe94ca9bc, 0x05b74f3f, 0xa51e1f42, 0x40000000, 0x20000000, 0x08000000,
+};
+
+/* The product of two sums mod P. */
+static uint32_t multiply_crc_sums(uint32_t a, uint32_t b) {
+    uint32_t product = 0;
+    for (uint32_t bit = 0x80000000U; bit != 0; bit >>= 1) {
+        if ((a & bit) != 0) product ^= b;
+        b = (b >> 1) ^ ((b & 1) != 0 ? 0x82f63b78U : 0);
+    }
+    return product;
+}
+
+static uint32_t move_crc_by_table(uint32_t sum, size_t size) {
+    for (int k = 0; size != 0; size >>= 1, k++)
+        if ((size & 1) != 0) sum = multiply_crc_sums(sum, crc32c_powers[k]);
+    return sum;
+}
+
 #if defined(__x86_64__)
 
 #include <nmmintrin.h>
@@ -136,6 +160,20 @@ SL_CRC32C_TARGET static uint32_t sum_crc_by_instruction(uint32_t sum, const uint
     return sum;
 }
 
+/* x^(8 2^k - 33) mod P, for shift_crc_sum. */
+static const uint32_t crc32c_factors[31] = {
+    0xbf818109, 0x780d5a4d, 0x05ec76f1, 0x00000001, 0x493c7d27, 0xba4fc28e, 0x9e4addf8, 0x0d3b6092,
+    0xb9e02b86, 0xdd7e3b0c, 0x170076fa, 0xa51b6135, 0x82f89c77, 0x54a86326, 0x1dc403cc, 0x5ae703ab,
+    0xc5013a36, 0xac2ac6dd, 0x9b4615a9, 0x688d1c61, 0xf6af14e6, 0xb6ffe386, 0xb717425b, 0x478b0d30,
+    0x54cc62e5, 0x7b2102ee, 0x8a99adef, 0xa7568c8f, 0xd610d67e, 0x6b086b3f, 0xd94f3c0b,
+};
+
+static uint32_t move_crc_by_instruction(uint32_t sum, size_t size) {
+    for (int k = 0; size != 0; size >>= 1, k++)
+        if ((size & 1) != 0) sum = shift_crc_sum(sum, crc32c_factors[k]);
+    return sum;
+}
+
 #elif defined(__aarch64__) && (defined(__ARM_FEATURE_CRC32) || defined(__GLIBC__))
 
 #if defined(__ARM_FEATURE_CRC32)
@@ -162,6 +200,9 @@ static uint32_t sum_crc_by_instruction(uint32_t sum, const uint8_t *p, size_t si
     for (; size > 0; size--, p++) sum = add_crc_byte(sum, *p);
     return sum;
 }
+static uint32_t move_crc_by_instruction(uint32_t sum, size_t size) {
+    return move_crc_by_table(sum, size);
+}
 
 #else
 
@@ -169,10 +210,22 @@ static inline bool has_crc_instructions(void) { return false; }
 static uint32_t sum_crc_by_instruction(uint32_t sum, const uint8_t *p, size_t size) {
     return ~sl_crc32c_table(~sum, p, size);
 }
+static uint32_t move_crc_by_instruction(uint32_t sum, size_t size) {
+    return move_crc_by_table(sum, size);
+}
 
 #endif
 
 uint32_t sl_crc32c(uint32_t crc, const void *data, size_t size) {
     if (!has_crc_instructions()) return sl_crc32c_table(crc, data, size);
     return ~sum_crc_by_instruction(~crc, data, size);
+}
+
+uint32_t sl_crc32c_join_table(uint32_t first, uint32_t second, size_t second_size) {
+    return move_crc_by_table(first, second_size) ^ second;
+}
+
+uint32_t sl_crc32c_join(uint32_t first, uint32_t second, size_t second_size) {
+    if (!has_crc_instructions()) return sl_crc32c_join_table(first, second, second_size);
+    return move_crc_by_instruction(first, second_size) ^ second;
 }

@@ -269,7 +269,8 @@ static void append_record(struct fuzz_world *w, int32_t partition) {
                                  .count = 1};
     size_t size = sl_batch_write_record(batch + SL_RECORD_HEADER_SIZE, &r, 0, 0);
     struct sl_iov records = {batch + SL_RECORD_HEADER_SIZE, size};
-    sl_batch_write_header(batch, &s, &records, 1);
+    struct sl_batch_sum sum = sl_batch_write_sum(&records, 1);
+    sl_batch_write_header(batch, &s, &sum);
     demand(sl_broker_log_append(w->broker, "t", partition, batch, SL_RECORD_HEADER_SIZE + size,
                                 &offset) == 0);
 }

@@ -26,7 +26,8 @@ static size_t make_corrupt(uint8_t *out) {
                                        .count = 1};
     size_t size = sl_batch_write_record(out + SL_RECORD_HEADER_SIZE, &record, 0, 0);
     struct sl_iov piece = {.data = out + SL_RECORD_HEADER_SIZE, .size = size};
-    sl_batch_write_header(out, &summary, &piece, 1);
+    struct sl_batch_sum sum = sl_batch_write_sum(&piece, 1);
+    sl_batch_write_header(out, &summary, &sum);
     out[SL_RECORD_HEADER_SIZE + size - 2] ^= 0x20;
     return SL_RECORD_HEADER_SIZE + size;
 }

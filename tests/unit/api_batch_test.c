@@ -63,7 +63,8 @@ static void add_batch(struct answer *a, int32_t count, int32_t step, int codec,
                                  .base_sequence = -1,
                                  .count = count,
                                  .attributes = (uint16_t)((uint16_t)codec | attributes)};
-    sl_batch_write_header(header, &s, &piece, 1);
+    struct sl_batch_sum sum = sl_batch_write_sum(&piece, 1);
+    sl_batch_write_header(header, &s, &sum);
     sl_bytes_put64(header, (uint64_t)a->next);
     sl_bytes_put32(header + SL_RECORD_LEADER_EPOCH, 7);
     sl_bytes_put32(header + SL_RECORD_LAST_DELTA, (uint32_t)((count - 1) * step));

@@ -328,7 +328,8 @@ static inline void client_build(struct client_batch *b) {
                                  .count = b->count,
                                  .attributes = b->attributes};
     struct sl_iov records = {b->data + SL_RECORD_HEADER_SIZE, b->size - SL_RECORD_HEADER_SIZE};
-    sl_batch_write_header(b->data, &s, &records, 1);
+    struct sl_batch_sum sum = sl_batch_write_sum(&records, 1);
+    sl_batch_write_header(b->data, &s, &sum);
 }
 /* Appends a plain batch of count records behind the broker's back; returns its base offset. */
 static inline int64_t client_append(struct client *c, const char *topic, int32_t partition,

@@ -140,8 +140,8 @@ static void set32(size_t at, uint32_t value) { sl_bytes_put32(batch.data + at, v
 static void seal_again(void) {
     struct sl_iov records = {batch.data + SL_RECORD_HEADER_SIZE,
                              batch.size - SL_RECORD_HEADER_SIZE};
-    sl_batch_write_identity(batch.data, batch.producer_id, batch.epoch, batch.sequence, &records,
-                            1);
+    struct sl_batch_sum sum = sl_batch_write_sum(&records, 1);
+    sl_batch_write_identity(batch.data, batch.producer_id, batch.epoch, batch.sequence, &sum);
 }
 
 static void expect_refused(int code, const char *why) {

@@ -219,7 +219,8 @@ static inline size_t cons_batch(uint8_t *out, int64_t base, int32_t count, int32
                                  .count = count > 0 ? count : 1};
     struct sl_iov records = {out + SL_RECORD_HEADER_SIZE,
                              (size_t)(at - out) - SL_RECORD_HEADER_SIZE};
-    sl_batch_write_header(out, &s, &records, 1);
+    struct sl_batch_sum sum = sl_batch_write_sum(&records, 1);
+    sl_batch_write_header(out, &s, &sum);
     /* What a broker changes: offset, leader epoch; and compaction the counts. */
     sl_bytes_put64(out + SL_RECORD_BASE_OFFSET, (uint64_t)base);
     sl_bytes_put32(out + SL_RECORD_LEADER_EPOCH, 5);

@@ -44,7 +44,8 @@ static struct batch take_batch(int32_t count, int32_t last_delta, const char *re
     struct sl_iov piece = {b.data + SL_RECORD_HEADER_SIZE, size};
     struct sl_batch_summary s = {
         .base_timestamp = GOLDEN_TIME, .max_timestamp = GOLDEN_TIME + 1000, .count = count};
-    sl_batch_write_header(b.data, &s, &piece, 1);
+    struct sl_batch_sum sum = sl_batch_write_sum(&piece, 1);
+    sl_batch_write_header(b.data, &s, &sum);
     sl_bytes_put32(b.data + SL_RECORD_LAST_DELTA, (uint32_t)last_delta);
     set_crc(&b);
     return b;

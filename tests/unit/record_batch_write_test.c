@@ -31,7 +31,8 @@ static void test_golden_one_record(void **state) {
                                  .producer_epoch = -1,
                                  .base_sequence = -1,
                                  .count = 1};
-    sl_batch_write_header(batch, &s, &records, 1);
+    struct sl_batch_sum sum = sl_batch_write_sum(&records, 1);
+    sl_batch_write_header(batch, &s, &sum);
     test_hex_equal(batch, SL_RECORD_HEADER_SIZE + size, GOLDEN_B1);
 }
 
@@ -56,7 +57,8 @@ static size_t build_b2(uint8_t *batch) {
                                  .producer_epoch = 0,
                                  .base_sequence = 7,
                                  .count = 2};
-    sl_batch_write_header(batch, &s, &records, 1);
+    struct sl_batch_sum sum = sl_batch_write_sum(&records, 1);
+    sl_batch_write_header(batch, &s, &sum);
     return size;
 }
 
@@ -82,7 +84,8 @@ static void test_any_split_gives_the_same_batch(void **state) {
         struct sl_iov pieces[] = {
             {records, cut}, {records, 0}, {records + cut, records_size - cut}};
         memset(batch, 0xee, SL_RECORD_HEADER_SIZE);
-        sl_batch_write_header(batch, &s, pieces, 3);
+        struct sl_batch_sum sum = sl_batch_write_sum(pieces, 3);
+        sl_batch_write_header(batch, &s, &sum);
         test_hex_equal(batch, size, GOLDEN_B2);
     }
 }
@@ -92,7 +95,8 @@ static void test_identity_is_replaced(void **state) {
     uint8_t batch[GOLDEN_CAP];
     size_t size = build_b2(batch);
     struct sl_iov records = {batch + SL_RECORD_HEADER_SIZE, size - SL_RECORD_HEADER_SIZE};
-    sl_batch_write_identity(batch, 1234567890123, 9, INT32_MAX, &records, 1);
+    struct sl_batch_sum sum = sl_batch_write_sum(&records, 1);
+    sl_batch_write_identity(batch, 1234567890123, 9, INT32_MAX, &sum);
     struct sl_batch_info info;
     assert_int_equal(sl_batch_read_info(batch, size, &info), 0);
     assert_int_equal(sl_batch_read_check(batch, &info), 0);
@@ -100,7 +104,7 @@ static void test_identity_is_replaced(void **state) {
     assert_int_equal(info.producer_epoch, 9);
     assert_int_equal(info.base_sequence, INT32_MAX);
     /* All else stayed: with the old identity the batch is the old one again. */
-    sl_batch_write_identity(batch, 4000, 0, 7, &records, 1);
+    sl_batch_write_identity(batch, 4000, 0, 7, &sum);
     test_hex_equal(batch, size, GOLDEN_B2);
 }
 
@@ -244,7 +248,8 @@ static void test_random_batches_read_back(void **state) {
         }
         struct sl_iov records = {batch + SL_RECORD_HEADER_SIZE, at - SL_RECORD_HEADER_SIZE};
         struct sl_batch_summary s = {.base_timestamp = GOLDEN_TIME, .count = count};
-        sl_batch_write_header(batch, &s, &records, 1);
+        struct sl_batch_sum sum = sl_batch_write_sum(&records, 1);
+        sl_batch_write_header(batch, &s, &sum);
         struct sl_batch_info info;
         struct sl_batch_walk walk;
         struct sl_record_out r;

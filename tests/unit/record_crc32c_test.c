@@ -78,6 +78,24 @@ static void test_continued_at_every_point(void **state) {
     }
 }
 
+/* Two parts summed apart and joined are the whole, for every short cut and for long ones. */
+static void test_parts_are_joined(void **state) {
+    (void)state;
+    for (size_t size = 0; size < 5000; size = size < 300 ? size + 1 : size * 3 / 2) {
+        for (size_t cut = 0; cut <= size; cut += cut < 70 ? 1 : 61) {
+            uint32_t first = sl_crc32c(0, data, cut);
+            uint32_t second = sl_crc32c(0, data + cut, size - cut);
+            uint32_t whole = sl_crc32c(0, data, size);
+            assert_int_equal(sl_crc32c_join(first, second, size - cut), whole);
+            assert_int_equal(sl_crc32c_join_table(first, second, size - cut), whole);
+        }
+    }
+    /* Long ones: joining zeros that nobody has to read. */
+    uint32_t crc = sl_crc32c(0, data, 100);
+    for (size_t size = 1; size <= INT32_MAX / 2; size = size * 2 + 1)
+        assert_int_equal(sl_crc32c_join(crc, 7, size), sl_crc32c_join_table(crc, 7, size));
+}
+
 static void test_notices_every_flipped_bit(void **state) {
     (void)state;
     uint32_t want = sl_crc32c(0, data, 900);
@@ -94,6 +112,7 @@ int main(void) {
         cmocka_unit_test(test_every_length_and_alignment),
         cmocka_unit_test(test_lengths_around_block_limits),
         cmocka_unit_test(test_continued_at_every_point),
+        cmocka_unit_test(test_parts_are_joined),
         cmocka_unit_test(test_notices_every_flipped_bit),
     };
     return cmocka_run_group_tests(tests, fill_data, NULL);
