@@ -50,7 +50,8 @@ SLUICE_API SLUICE_MUST int sluice_producer_send_packed(sluice_client *producer,
  * timed out after the record was accepted (SLUICE_ERR_TIMEOUT).
  * record, size   as sluice_producer_send_record.
  * timeout_ms   for room and outcome together.
- * out, out_size  the outcome and sizeof it; out may be NULL. out->tags is NULL.
+ * out, out_size  the outcome and sizeof it; out may be NULL. out->tags and text are
+ *          NULL; sluice_client_explain has the text.
  * Returns 0 (written) or SLUICE_ERR_NOT_WRITTEN, SLUICE_ERR_MAYBE_WRITTEN (do not just send it
  * again; out->code says why), SLUICE_ERR_TIMEOUT (undecided), or as sluice_producer_send.
  * Thread: any.  Blocks: up to timeout_ms.  Owns: out->topic lives as long as the client.

@@ -162,6 +162,7 @@ typedef struct {
     const uint64_t *tags;
     int64_t base_offset;
     int64_t timestamp_ms; /* the broker's append time, or -1: the records keep their own */
+    const char *text;     /* what the broker said, or more than the code tells; NULL: nothing */
 } sluice_delivery;
 
 /* Records of a producer since it was opened. pending: accepted and not decided. */

@@ -61,6 +61,7 @@ void sl_deliveries_fill(const struct sl_delivery *d, sluice_delivery *out) {
         .tags = d->tags,
         .base_offset = d->base_offset,
         .timestamp_ms = d->timestamp_ms,
+        .text = d->text,
     };
 }
 

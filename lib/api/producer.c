@@ -51,7 +51,8 @@ static void remember_outcome(sluice_client *producer, const struct sl_delivery *
     struct sl_text text;
     sl_text_init(&text, buf, sizeof buf);
     sl_text_printf(&text, "%.249s-%d: %s: %s", d->topic, (int)d->partition,
-                   sluice_error_name(d->code), sluice_error_text(d->code));
+                   sluice_error_name(d->code),
+                   d->text != NULL ? d->text : sluice_error_text(d->code));
     sl_client_remember(producer, code_of_outcome(d), buf);
 }
 
@@ -75,6 +76,7 @@ int sluice_producer_write(sluice_client *producer, const sluice_record *record, 
     if (out != NULL) {
         sl_deliveries_fill(d, out);
         out->tags = NULL;
+        out->text = NULL;
     }
     sl_delivery_destroy(alloc, d);
     return rv;

@@ -21,6 +21,7 @@
     X(BATCH_SENT, "partition", "sequence")  \
     X(BATCH_RETRY, "partition", "code")     \
     X(BATCH_DONE, "partition", "outcome")   \
+    X(BATCH_SPLIT, "partition", "records")  \
     X(PRODUCER_ID, "id", "epoch")           \
     X(FETCH_SENT, "broker", "partitions")   \
     X(FETCHED, "partition", "offset")       \

@@ -82,7 +82,8 @@ struct sl_batch {
     int64_t charged;     /* bytes of the sending account that go back with it */
     int64_t opened_at;
     int64_t deadline;    /* delivery.timeout.ms after the oldest record was taken */
-    uint64_t serial;     /* order of closing: retries go back to their place by it */
+    uint64_t serial;     /* number of its first record in the order of closing: retries go back to
+                          * their place by it */
     int64_t producer_id; /* with sequence: the identity that its header names */
     int32_t sequence;    /* -1: none yet */
     int16_t epoch;

@@ -154,7 +154,8 @@ void sl_batcher_close(struct sl_core *core, struct sl_batch *batch) {
     batch->partition->produce.queued++;
     b->open_count--;
     batch->state = SL_BATCH_CLOSED;
-    batch->serial = ++b->serial;
+    batch->serial = b->serial + 1;
+    b->serial += (uint64_t)batch->count;
     sl_list_push_back(&b->closed, &batch->node);
     turn_sticky(batch);
 }

@@ -23,6 +23,8 @@ struct sl_staged;
 struct sl_batching {
     const char *name; /* interned by staging, lives as long as the client's shell */
     struct sl_topic *topic;
+    size_t batch_limit; /* bytes a batch is filled to: by the settings, or by what a broker refused
+                         * (split.c) */
     int32_t sticky;                  /* partition of key-less records; -1: to be chosen */
     int64_t sticky_bytes;            /* that went there since */
     struct sl_partitioner_load load; /* by which it is chosen */
@@ -52,7 +54,7 @@ struct sl_batcher {
     size_t job_least;          /* bytes of a batch from which a job pays */
     bool stalled;              /* the next batch waits until a job comes back */
     uint64_t generation;       /* of flushes: counts FLUSH commands */
-    uint64_t serial;           /* of the batch closed last */
+    uint64_t serial;           /* records in the batches closed so far */
     uint64_t accepted;         /* records taken from staging, ever */
     uint64_t decided;          /* records with an outcome, ever */
     int64_t retry_at;          /* memory was short: try again then; 0: it was not */

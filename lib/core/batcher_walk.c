@@ -74,12 +74,9 @@ static int32_t choose_partition(struct sl_core *core, struct sl_batching *t,
 }
 
 /* Whether the batch can take another record of so many bytes by its limits, memory apart. */
-static bool is_within_limits(const struct sl_core *core, const struct sl_batch *batch,
+static bool is_within_limits(const struct sl_batching *t, const struct sl_batch *batch,
                              const struct sl_chunk *from, size_t bytes) {
-    const struct sl_settings *s = core->settings;
-    size_t limit =
-        (size_t)(s->batch_size < s->max_request_size ? s->batch_size : s->max_request_size);
-    return batch->generation == from->generation && (size_t)batch->size + bytes <= limit &&
+    return batch->generation == from->generation && (size_t)batch->size + bytes <= t->batch_limit &&
            batch->segment_count + BATCHER_VALUE_PIECES * (batch->value_count + 1) <=
                SL_BATCH_PIECES;
 }
@@ -167,7 +164,7 @@ static bool encode_record(struct sl_core *core, struct sl_batching *t, const str
         struct sl_partition *p = t->topic->partitions[index];
         struct sl_batch *batch = p->produce.open;
         if (batch != NULL &&
-            (is_watched || !is_within_limits(core, batch, from, room + value_bytes))) {
+            (is_watched || !is_within_limits(t, batch, from, room + value_bytes))) {
             sl_batcher_close(core, batch);
             batch = NULL;
             /* Its closing may have turned the choice for records without key. */
@@ -192,6 +189,10 @@ static bool encode_record(struct sl_core *core, struct sl_batching *t, const str
 
 /* ---- the walk over what was taken ---- */
 
+static size_t choose_batch_limit(const struct sl_settings *s) {
+    return (size_t)(s->batch_size < s->max_request_size ? s->batch_size : s->max_request_size);
+}
+
 /* Gives the topics that staging has interned since a place in `topics`. False: out of memory. */
 static bool adopt_topics(struct sl_core *core) {
     struct sl_batcher *b = &core->batcher;
@@ -214,6 +215,7 @@ static bool adopt_topics(struct sl_core *core) {
         t->name = name->name;
         t->topic = topic;
         t->sticky = -1;
+        t->batch_limit = choose_batch_limit(core->settings);
         if (topic->staged.next == NULL) sl_list_init(&topic->staged);
         topic->batching = t;
         b->topics[b->topic_count++] = t;

@@ -44,6 +44,18 @@ int sl_delivery_grow(const struct sl_alloc *alloc, struct sl_delivery *delivery,
     return 0;
 }
 
+void sl_delivery_explain(const struct sl_alloc *alloc, struct sl_delivery *delivery,
+                         struct sl_str text) {
+    if (delivery == NULL || text.data == NULL || text.size <= 0) return;
+    SL_ASSERT(delivery->chunk == NULL && delivery->text == NULL);
+    char *copy = sl_alloc_get(alloc, (size_t)text.size + 1);
+    if (copy == NULL) return;
+    memcpy(copy, text.data, (size_t)text.size);
+    copy[text.size] = '\0';
+    delivery->text = copy;
+    delivery->text_bytes = (size_t)text.size + 1;
+}
+
 void sl_delivery_destroy(const struct sl_alloc *alloc, struct sl_delivery *delivery) {
     if (delivery == NULL) return;
     sl_alloc_free(alloc, delivery->watch, sizeof *delivery->watch);
@@ -51,13 +63,15 @@ void sl_delivery_destroy(const struct sl_alloc *alloc, struct sl_delivery *deliv
         sl_staging_chunk_destroy(alloc, delivery->chunk);
         return;
     }
+    sl_alloc_free(alloc, delivery->text, delivery->text_bytes);
     sl_alloc_free(alloc, delivery->tags, (size_t)delivery->tag_cap * sizeof *delivery->tags);
     sl_alloc_free(alloc, delivery, sizeof *delivery);
 }
 
 size_t sl_delivery_bytes(const struct sl_delivery *delivery) {
     if (delivery->chunk != NULL) return sl_staging_chunk_bytes(delivery->chunk);
-    return sizeof *delivery + (size_t)delivery->tag_cap * sizeof *delivery->tags;
+    return sizeof *delivery + (size_t)delivery->tag_cap * sizeof *delivery->tags +
+           delivery->text_bytes;
 }
 
 static void add_to_sum(struct sl_delivery_sum *sum, const struct sl_staged_record *r) {

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/alloc.h"
+#include "base/bytes.h"
 #include "core/command.h"
 #include "core/staging.h"
 
@@ -14,6 +15,10 @@
 int sl_delivery_create(const struct sl_alloc *alloc, int32_t tag_cap, struct sl_delivery **out);
 /* Room for tag_cap tags in all. 0 or NOMEM (then it is as before). Not for one in a chunk. */
 int sl_delivery_grow(const struct sl_alloc *alloc, struct sl_delivery *delivery, int32_t tag_cap);
+/* The report says this too, a text of any length or null. Left out when memory is short: it is no
+ * part of the outcome. NULL is fine. Not for one in a chunk. */
+void sl_delivery_explain(const struct sl_alloc *alloc, struct sl_delivery *delivery,
+                         struct sl_str text);
 /* Frees it with its tags and all `more` behind it; NULL is fine. */
 void sl_delivery_destroy(const struct sl_alloc *alloc, struct sl_delivery *delivery);
 /* Bytes of memory it takes: what an unread report is charged with. */

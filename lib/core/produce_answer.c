@@ -1,6 +1,7 @@
 /* What the end of a Produce request means for each of its batches.
  *
  *   acknowledged (0), or known already (46)      WRITTEN
+ *   too large (10, 18), and several records      in parts, in its place (split.c)
  *   refused, and the same bytes would be again   NOT_WRITTEN; MAYBE_WRITTEN if an earlier attempt
  *                                                is open
  *   not now, not here (leader, replicas)         again, in its place
@@ -16,8 +17,10 @@
  * twice keeps the first word, and one that is left out counts as an open attempt. */
 #include <string.h>
 
+#include "core/delivery.h"
 #include "core/produce.h"
 #include "core/sequences.h"
+#include "core/split.h"
 #include "core/unit.h"
 #include "sluice/error.h"
 #include "sluice/kafka_errors.h"
@@ -34,6 +37,7 @@ enum answer_meaning {
     ANSWER_AGAIN,   /* certainly not written by this attempt */
     ANSWER_OPEN,    /* this attempt may have written it; again */
     ANSWER_UNCLEAR, /* the same, but not again */
+    ANSWER_LARGE,   /* certainly not written, not in one batch */
     ANSWER_SEQUENCE /* idempotent: the broker does not take this sequence */
 };
 
@@ -52,6 +56,9 @@ static enum answer_meaning interpret_answer(const struct sl_core *core, int code
         return core->settings->acks == -1 ? ANSWER_OPEN : ANSWER_AGAIN;
     case SLUICE_KAFKA_UNKNOWN_SERVER_ERROR:
         return ANSWER_UNCLEAR;
+    case SLUICE_KAFKA_MESSAGE_TOO_LARGE:
+    case SLUICE_KAFKA_RECORD_LIST_TOO_LARGE:
+        return ANSWER_LARGE;
     case SLUICE_KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER:
     case SLUICE_KAFKA_INVALID_PRODUCER_EPOCH:
     case SLUICE_KAFKA_UNKNOWN_PRODUCER_ID:
@@ -69,7 +76,7 @@ static void acknowledge_batch(struct sl_core *core, struct sl_batch *batch, int6
     struct sl_partition *p = batch->partition;
     sl_sender_detach(batch);
     sl_sequences_on_written(p, batch);
-    p->produce.one_at_a_time = false;
+    p->produce.one_at_a_time = batch->serial + (uint64_t)batch->count <= p->produce.careful_until;
     p->produce.not_before = 0;
     if (base_offset >= 0) p->produce.acked_offset = base_offset + batch->count - 1;
     if (batch->reported) {
@@ -81,19 +88,41 @@ static void acknowledge_batch(struct sl_core *core, struct sl_batch *batch, int6
     sl_sender_place(core, p);
 }
 
-/* The batch ends here, without having been acknowledged. */
-static void end_refused_batch(struct sl_core *core, struct sl_batch *batch, int code,
-                              bool certain) {
+/* The batch ends here, without having been acknowledged. text: why, or null. */
+static void end_refused_batch(struct sl_core *core, struct sl_batch *batch, int code, bool certain,
+                              struct sl_str text) {
     struct sl_partition *p = batch->partition;
     sl_sender_detach(batch);
     if (batch->maybe_written) certain = false;
     sl_sequences_on_lost(core, p, batch, certain);
-    if (batch->reported)
+    if (batch->reported) {
         sl_batch_destroy(core, batch);
-    else
+    } else {
+        sl_delivery_explain(core->alloc, batch->delivery, text);
         sl_batcher_finish(core, batch, certain ? SL_OUTCOME_NOT_WRITTEN : SL_OUTCOME_MAYBE_WRITTEN,
                           code, -1, -1);
+    }
     sl_sender_place(core, p);
+}
+
+/* A single record, or one that may be there already, cannot be made smaller. */
+static void take_too_large(struct sl_core *core, struct sl_batch *batch, int code) {
+    char buf[200];
+    struct sl_text text;
+    sl_text_init(&text, buf, sizeof buf);
+    if (batch->count > 1 && !batch->maybe_written && !batch->reported) {
+        int rv = sl_split_batch(core, batch);
+        if (rv == 0) return;
+        sl_text_printf(&text, "too large for the broker in one batch, and no memory to split it");
+        code = rv;
+    } else {
+        sl_text_printf(&text,
+                       "%s of %d bytes is larger than the broker takes: max.message.bytes of the "
+                       "topic, message.max.bytes of the broker%s",
+                       batch->count == 1 ? "a record" : "a batch", (int)batch->size,
+                       code == SLUICE_KAFKA_RECORD_LIST_TOO_LARGE ? ", segment.bytes" : "");
+    }
+    end_refused_batch(core, batch, code, true, sl_bytes_str(buf));
 }
 
 static void retry_refused_sequence(struct sl_core *core, struct sl_batch *batch,
@@ -135,7 +164,10 @@ static void take_partition_answer(struct sl_core *core, struct sl_batch *batch,
         break;
     case ANSWER_REFUSED:
     case ANSWER_UNCLEAR:
-        end_refused_batch(core, batch, code, meaning == ANSWER_REFUSED);
+        end_refused_batch(core, batch, code, meaning == ANSWER_REFUSED, answer->error_message);
+        break;
+    case ANSWER_LARGE:
+        take_too_large(core, batch, code);
         break;
     case ANSWER_AGAIN:
     case ANSWER_OPEN:

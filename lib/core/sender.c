@@ -183,8 +183,7 @@ void sl_sender_detach(struct sl_batch *batch) {
     batch->entry = NULL;
 }
 
-/* Into its place among the sealed ones, before those that were closed after it. */
-static void put_back(struct sl_partition *p, struct sl_batch *batch) {
+void sl_sender_put_back(struct sl_partition *p, struct sl_batch *batch) {
     struct sl_list *at = p->produce.sealed.next;
     while (at != &p->produce.sealed &&
            (SL_LIST_OF(at, struct sl_batch, node)->serial < batch->serial || SL_PLANTED(3)))
@@ -212,7 +211,7 @@ void sl_sender_retry(struct sl_core *core, struct sl_batch *batch, int code, boo
         sl_batcher_finish(core, batch, SL_OUTCOME_WRITTEN, 0, -1, -1);
         return;
     }
-    put_back(p, batch);
+    sl_sender_put_back(p, batch);
     if (maybe && SL_PLANTED(2))
         batch->sequence = -1;
     else if (maybe)

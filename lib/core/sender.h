@@ -58,6 +58,8 @@ void sl_sender_give_up(struct sl_core *core, struct sl_batch *batch, int code);
 void sl_sender_place(struct sl_core *core, struct sl_partition *partition);
 /* The batch leaves the request that referred to it, and the partition's in_flight list. */
 void sl_sender_detach(struct sl_batch *batch);
+/* Into its place among the sealed ones, by serial: it may be sent (again). */
+void sl_sender_put_back(struct sl_partition *partition, struct sl_batch *batch);
 /* A batch that an attempt left undecided goes back to its place. maybe: that attempt may have
  * written it. wait: after a back-off. */
 void sl_sender_retry(struct sl_core *core, struct sl_batch *batch, int code, bool maybe, bool wait);

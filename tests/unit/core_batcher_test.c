@@ -9,13 +9,14 @@
 static struct prod_request req;
 
 /* A producer whose identity is known and whose link to the broker is open. */
-static struct prod *start(void) {
-    struct prod *p = prod_open(prod_prepare());
+static struct prod *begin_with(struct prod *p) {
+    prod_open(p);
     prod_put(p, "t", 0, 0);
     prod_serve_for(p, 10);
     prod_expect(p, 0, 0, SL_OUTCOME_WRITTEN);
     return p;
 }
+static struct prod *start(void) { return begin_with(prod_prepare()); }
 
 static void test_records_become_one_batch(void **state) {
     (void)state;
@@ -82,9 +83,10 @@ static void test_linger_ends_early(void **state) {
 /* batch.size closes batches; none is larger, order goes on from one to the next. */
 static void test_full_batches_are_sent_without_linger(void **state) {
     (void)state;
-    struct prod *p = start();
-    p->h->settings.linger_ms = 60000;
+    struct prod *p = prod_prepare();
     p->h->settings.batch_size = 1000;
+    begin_with(p);
+    p->h->settings.linger_ms = 60000;
     for (uint64_t tag = 1; tag <= 200; tag++) prod_put(p, "t", 2, tag);
     prod_turn(p);
     uint64_t next = 1;

@@ -59,6 +59,8 @@ struct prod {
     struct prod_log logs[PROD_PARTS];
     int log_count;
     bool plain_values; /* values are not tags */
+    int32_t told;      /* reports so far … */
+    char text[256];    /* … and what the last one with a text said */
 };
 
 /* ---- life ---- */
@@ -88,6 +90,8 @@ static inline struct prod *prod_open(struct prod *p) {
 /* ---- turns ---- */
 
 static inline void prod_note(struct prod *p, const struct sl_delivery *d) {
+    p->told++;
+    if (d->text != NULL) (void)snprintf(p->text, sizeof p->text, "%s", d->text);
     for (int32_t i = 0; i < d->count; i++) {
         uint64_t tag = d->tags[i];
         assert_true(tag < PROD_TAGS);
