@@ -364,12 +364,12 @@ void sl_batcher_finish(struct sl_core *core, struct sl_batch *batch, int outcome
     struct sl_delivery *d = batch->delivery;
     bool is_told = core->settings->reports == SL_REPORTS_ALL || outcome != SL_OUTCOME_WRITTEN;
     is_told = is_told || (d != NULL && d->watch != NULL);
-    if (d != NULL && is_told) {
+    if (d != NULL && is_told && batch->count > d->told_apart) {
         const struct sl_batching *t = batch->partition->topic->batching;
         d->outcome = outcome;
         d->code = code;
         d->partition = batch->partition->index;
-        d->count = batch->count;
+        d->count = batch->count - d->told_apart;
         d->base_offset = base_offset;
         d->timestamp_ms = timestamp_ms;
         d->topic = t->name;

@@ -115,6 +115,7 @@ struct sl_delivery {
     int32_t tag_cap;        /* 0 with chunk */
     char *text;             /* owned: what the broker said, or more than the code says; or NULL */
     size_t text_bytes;      /* of its memory */
+    int32_t told_apart;     /* records of the batch that have a report of their own (KIP-467) */
 };
 
 struct sl_fetched;

@@ -15,7 +15,7 @@
 int sl_delivery_create(const struct sl_alloc *alloc, int32_t tag_cap, struct sl_delivery **out);
 /* Room for tag_cap tags in all. 0 or NOMEM (then it is as before). Not for one in a chunk. */
 int sl_delivery_grow(const struct sl_alloc *alloc, struct sl_delivery *delivery, int32_t tag_cap);
-/* The report says this too, a text of any length or null. Left out when memory is short: it is no
+/* The report says this too, a text of any length or null, unless it has one. Left out when memory is short: it is no
  * part of the outcome. NULL is fine. Not for one in a chunk. */
 void sl_delivery_explain(const struct sl_alloc *alloc, struct sl_delivery *delivery,
                          struct sl_str text);

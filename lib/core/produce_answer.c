@@ -19,6 +19,7 @@
 
 #include "core/delivery.h"
 #include "core/produce.h"
+#include "core/record_errors.h"
 #include "core/sequences.h"
 #include "core/split.h"
 #include "core/unit.h"
@@ -125,6 +126,15 @@ static void take_too_large(struct sl_core *core, struct sl_batch *batch, int cod
     end_refused_batch(core, batch, code, true, sl_bytes_str(buf));
 }
 
+/* Nobody can make it better by trying again. */
+static void take_refusal(struct sl_core *core, struct sl_batch *batch, bool certain,
+                         const struct sl_produce_partition_response *answer) {
+    int outcome =
+        certain && !batch->maybe_written ? SL_OUTCOME_NOT_WRITTEN : SL_OUTCOME_MAYBE_WRITTEN;
+    if (!batch->reported) sl_record_errors_tell(core, batch, outcome, answer);
+    end_refused_batch(core, batch, answer->error_code, certain, answer->error_message);
+}
+
 static void retry_refused_sequence(struct sl_core *core, struct sl_batch *batch,
                                    const struct sl_produce_partition_response *answer) {
     struct sl_partition *p = batch->partition;
@@ -164,7 +174,7 @@ static void take_partition_answer(struct sl_core *core, struct sl_batch *batch,
         break;
     case ANSWER_REFUSED:
     case ANSWER_UNCLEAR:
-        end_refused_batch(core, batch, code, meaning == ANSWER_REFUSED, answer->error_message);
+        take_refusal(core, batch, meaning == ANSWER_REFUSED, answer);
         break;
     case ANSWER_LARGE:
         take_too_large(core, batch, code);

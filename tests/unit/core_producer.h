@@ -28,6 +28,9 @@ struct prod_part { /* of a Produce request */
     int64_t base_offset;
     int64_t log_start;
     struct sl_leader_hint hint;
+    struct sl_produce_record_error errors[4]; /* record_errors of the answer */
+    int32_t error_count;
+    const char *message; /* error_message; NULL: null */
     bool omit;
 };
 struct prod_request {
@@ -58,9 +61,10 @@ struct prod {
     int64_t next_id;
     struct prod_log logs[PROD_PARTS];
     int log_count;
-    bool plain_values; /* values are not tags */
-    int32_t told;      /* reports so far … */
-    char text[256];    /* … and what the last one with a text said */
+    bool plain_values;   /* values are not tags */
+    int32_t told;        /* reports so far … */
+    char text[256];      /* … and what the last one with a text said */
+    char texts[16][128]; /* the same for each of the first tags */
 };
 
 /* ---- life ---- */
@@ -98,6 +102,8 @@ static inline void prod_note(struct prod *p, const struct sl_delivery *d) {
         p->reports[tag]++;
         p->outcome[tag] = d->outcome;
         p->code[tag] = d->code;
+        if (tag < 16 && d->text != NULL)
+            (void)snprintf(p->texts[tag], sizeof p->texts[tag], "%s", d->text);
         p->partition[tag] = d->partition;
         p->offset[tag] = d->base_offset < 0 ? -1 : d->base_offset + i;
     }
@@ -317,6 +323,9 @@ static inline void prod_reply_with(struct prod *p, const struct prod_request *q,
         memset(&parts[count], 0, sizeof parts[count]);
         parts[count].log_append_ms = -1;
         parts[count].error_message = SL_STR_NULL;
+        if (part->message != NULL) parts[count].error_message = sl_bytes_str(part->message);
+        parts[count].record_errors =
+            (struct sl_array){(void *)(uintptr_t)part->errors, part->error_count};
         parts[count].partition = part->partition;
         parts[count].error_code = part->code;
         parts[count].base_offset = part->code == 0 ? part->base_offset : -1;

@@ -157,6 +157,25 @@ static int execute_produce(struct sl_exchange *x, struct sl_cluster_partition *p
     return code != 0 ? code : append_batch(x, p, &asked->records, &info, &out->base_offset);
 }
 
+/* A scripted INVALID_RECORD is about records: the first and the last (KIP-467). False: out of
+ * memory. */
+static bool name_records(struct sl_exchange *x, const struct sl_records *records,
+                         struct sl_produce_partition_response *out) {
+    struct sl_batch_info info;
+    if (records->size <= 0 || sl_batch_read_info(records->data, (size_t)records->size, &info) != 0)
+        return true;
+    int32_t count = info.record_count > 1 ? 2 : 1;
+    if (!sl_machine_array(x, &out->record_errors, count, sizeof(struct sl_produce_record_error)))
+        return false;
+    struct sl_produce_record_error *errors = out->record_errors.items;
+    errors[0] = (struct sl_produce_record_error){0, SL_STR("scripted: the first record")};
+    if (count == 2)
+        errors[1] = (struct sl_produce_record_error){info.record_count - 1,
+                                                     SL_STR("scripted: the last record")};
+    out->error_message = SL_STR("scripted: some records were refused");
+    return true;
+}
+
 /* topic NULL: there is none, and topic_code says how. False: out of memory. */
 static bool produce_partition(struct sl_exchange *x, struct sl_cluster_topic *topic,
                               struct sl_str name, int topic_code,
@@ -175,6 +194,8 @@ static bool produce_partition(struct sl_exchange *x, struct sl_cluster_topic *to
     if (forced != 0) code = forced;
     out->error_code = (int16_t)code;
     if (code != 0) out->base_offset = -1;
+    if (forced == SLUICE_KAFKA_INVALID_RECORD && !name_records(x, &asked->records, out))
+        return false;
     if (p == NULL) return true;
     out->log_start_offset = code == 0 ? p->log.start : -1;
     if (code == SLUICE_KAFKA_NOT_LEADER_OR_FOLLOWER && p->leader >= 0)
