@@ -36,6 +36,21 @@ SLUICE_API SLUICE_MUST int sluice_producer_send_record(sluice_client *producer,
                                                        const sluice_record *record, size_t size,
                                                        int32_t timeout_ms);
 
+/* Queues one record and sends its value from where it lies, without a copy: for values of many
+ * kilobytes. The value's memory must stay as it is until its report is read (by
+ * sluice_deliveries_next), or sluice_client_free has returned. All else is copied, and so are small
+ * values and those that are compressed; the rule is the same for them.
+ * A record that has its outcome while its bytes are still on their way out is reported when they
+ * are not needed any more; flush does not wait for that.
+ * record, size   as sluice_producer_send_record.
+ * timeout_ms   for room in buffer.memory: the value counts as if it were copied.
+ * Returns as sluice_producer_send_record; SLUICE_ERR_USAGE too unless delivery.reports=all. After
+ * an error the memory is yours at once.
+ * Thread: any.  Blocks: up to timeout_ms.  Owns: borrows record->value.  Since: 0.1 */
+SLUICE_API SLUICE_MUST int sluice_producer_send_borrowed(sluice_client *producer,
+                                                         const sluice_record *record, size_t size,
+                                                         int32_t timeout_ms);
+
 /* Queues many records of one topic in one call.
  * packed, size   copied, and sizeof it.
  * next     where to begin; moved past what was accepted, error or not. Call again to go on.

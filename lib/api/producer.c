@@ -23,19 +23,32 @@ int sluice_producer_send(sluice_client *producer, const char *topic, const void 
     return rv != 0 ? rv : sl_client_stage(producer, &input, timeout_ms);
 }
 
-int sluice_producer_send_record(sluice_client *producer, const sluice_record *record, size_t size,
-                                int32_t timeout_ms) {
+static int send_record(sluice_client *producer, const sluice_record *record, size_t size,
+                       int32_t timeout_ms, uint16_t flags) {
     struct sl_input in;
-    int rv = sl_client_expect(producer, SLUICE_PRODUCER);
-    if (rv != 0) return rv;
     if (record == NULL || size != sizeof *record || timeout_ms < SLUICE_TIMEOUT_DEFAULT)
         return SLUICE_ERR_USAGE;
     const struct sl_alloc *alloc = sl_client_alloc(producer);
-    rv = sl_input_init(&in, record, alloc);
+    int rv = sl_input_init(&in, record, alloc);
     if (rv != 0) return rv;
+    in.input.flags |= flags;
     rv = sl_client_stage(producer, &in.input, timeout_ms);
     sl_input_deinit(&in, alloc);
     return rv;
+}
+
+int sluice_producer_send_record(sluice_client *producer, const sluice_record *record, size_t size,
+                                int32_t timeout_ms) {
+    int rv = sl_client_expect(producer, SLUICE_PRODUCER);
+    return rv != 0 ? rv : send_record(producer, record, size, timeout_ms, 0);
+}
+
+int sluice_producer_send_borrowed(sluice_client *producer, const sluice_record *record, size_t size,
+                                  int32_t timeout_ms) {
+    int rv = sl_client_expect(producer, SLUICE_PRODUCER);
+    if (rv != 0) return rv;
+    if (sl_client_settings(producer)->reports != SL_REPORTS_ALL) return SLUICE_ERR_USAGE;
+    return send_record(producer, record, size, timeout_ms, SL_STAGED_BORROWED);
 }
 
 /* ---- one record, and its outcome ---- */

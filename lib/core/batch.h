@@ -93,6 +93,7 @@ struct sl_batch {
     bool due;                       /* open: has lingered; closed as soon as nothing is before it */
     bool headed;                    /* the header has been written */
     bool maybe_written;             /* an attempt ended without an answer */
+    bool borrows;                   /* its pieces are partly the application's memory */
     bool reported;                  /* has its outcome while a request still refers to it */
     struct sl_pack *pack;           /* PACKING: the job, which refers to the bytes; else NULL */
     struct sl_produce_entry *entry; /* in flight: its line in the request; else NULL */

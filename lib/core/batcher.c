@@ -373,8 +373,10 @@ void sl_batcher_finish(struct sl_core *core, struct sl_batch *batch, int outcome
         d->base_offset = base_offset;
         d->timestamp_ms = timestamp_ms;
         d->topic = t->name;
-        batch->delivery = NULL;
-        sl_list_push_back(&core->events.deliveries, &d->node);
+        if (batch->entry == NULL || !batch->borrows) {
+            batch->delivery = NULL;
+            sl_list_push_back(&core->events.deliveries, &d->node);
+        }
     }
     sl_trace_add(&core->trace, SL_TRACE_BATCH_DONE, core->now, batch->partition->index, outcome);
     sl_outcome_count(core, batch->count, batch->generation, outcome);

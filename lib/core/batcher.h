@@ -25,7 +25,7 @@ struct sl_batching {
     struct sl_topic *topic;
     size_t batch_limit; /* bytes a batch is filled to: by the settings, or by what a broker refused
                          * (split.c) */
-    int32_t sticky;                  /* partition of key-less records; -1: to be chosen */
+    int32_t sticky;     /* partition of key-less records; -1: to be chosen */
     int64_t sticky_bytes;            /* that went there since */
     struct sl_partitioner_load load; /* by which it is chosen */
     uint64_t request;     /* sender: serial of the request being built that it was seen in … */

@@ -23,14 +23,14 @@ struct sl_partition_produce {
     int64_t not_before;        /* back-off of the head batch; 0: none */
     int64_t producer_id;       /* that next_sequence counts under; -1: none yet, start at 0 */
     int64_t acked_offset;      /* of the last record acknowledged; -1: none */
-    uint64_t careful_until;    /* serial up to which batches may be too large for the broker: they go
+    uint64_t careful_until;  /* serial up to which batches may be too large for the broker: they go
                                 * one at a time; 0: none */
-    int32_t next_sequence;     /* for the next batch that gets one */
-    int32_t hole;              /* with unresolved: first sequence whose fate is not known */
-    int32_t queued;            /* batches closed or in sealed: not in a request */
-    int32_t in_flight_count;   /* batches in in_flight */
-    int16_t epoch;             /* producer epoch that next_sequence counts under */
-    bool one_at_a_time;        /* after a retry, a leader or identity change: until a success */
+    int32_t next_sequence;   /* for the next batch that gets one */
+    int32_t hole;            /* with unresolved: first sequence whose fate is not known */
+    int32_t queued;          /* batches closed or in sealed: not in a request */
+    int32_t in_flight_count; /* batches in in_flight */
+    int16_t epoch;           /* producer epoch that next_sequence counts under */
+    bool one_at_a_time;      /* after a retry, a leader or identity change: until a success */
     bool unresolved; /* a sequence may be missing at the broker: no new one until that is known */
     bool is_set_up;  /* the lists above are */
 };

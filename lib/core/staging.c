@@ -71,10 +71,12 @@ struct sl_chunk *sl_staging_chunk_create(const struct sl_alloc *alloc, uint32_t 
 }
 
 void sl_staging_chunk_destroy(const struct sl_alloc *alloc, struct sl_chunk *chunk) {
-    sl_alloc_free(alloc, chunk, sl_staging_chunk_bytes(chunk));
+    sl_alloc_free(alloc, chunk, sizeof *chunk + chunk->cap);
 }
 
-size_t sl_staging_chunk_bytes(const struct sl_chunk *chunk) { return sizeof *chunk + chunk->cap; }
+size_t sl_staging_chunk_bytes(const struct sl_chunk *chunk) {
+    return sizeof *chunk + (chunk->lent != NULL ? chunk->size : chunk->cap);
+}
 
 struct sl_chunk *sl_staging_value_chunk(const struct sl_staged_record *r) {
     struct sl_chunk *value = NULL;
@@ -148,9 +150,15 @@ int sl_staging_prepare(const struct sl_staging *s, struct sl_staging_input *in) 
     in->large = NULL;
     if (exceeds_limits(s, in)) return SLUICE_ERR_TOO_BIG;
     if (in->value_size < SL_STAGING_LARGE) return 0;
-    in->large = sl_staging_chunk_create(s->alloc, in->value_size);
+    /* What is compressed is copied all the same, here rather than on the I/O thread; and a job that
+     * nobody waits for must not refer to it. */
+    bool is_lent = (in->flags & SL_STAGED_BORROWED) != 0 && s->settings->codec == SL_CODEC_NONE;
+    in->large = sl_staging_chunk_create(s->alloc, is_lent ? 0 : in->value_size);
     if (in->large == NULL) return SLUICE_ERR_NOMEM;
-    memcpy(in->large->data, in->value, in->value_size);
+    if (is_lent)
+        in->large->lent = in->value;
+    else
+        memcpy(in->large->data, in->value, in->value_size);
     in->large->size = in->value_size;
     return 0;
 }

@@ -31,6 +31,7 @@ enum {
     SL_STAGED_TIMESTAMP = 4, /* else core stamps it */
     SL_STAGED_PARTITION = 8, /* else core chooses */
     SL_STAGED_LARGE = 16,    /* set by staging: the value lies in a chunk of its own */
+    SL_STAGED_BORROWED = 64, /* the value stays where the application has it, if it is large */
     SL_STAGED_WATCHED = 32   /* the tag is the address of a struct sl_watch: the record gets a chunk
                               * and a batch to itself, and a report whatever the settings say */
 };
@@ -67,7 +68,8 @@ struct sl_chunk {
     uint32_t count;             /* records */
     uint32_t walked;            /* batcher: bytes of records already dealt with */
     uint32_t run_at;            /* batcher: where the run of the record at `walked` begins */
-    uint64_t data[];            /* uint64_t for alignment */
+    const void *lent; /* the value in the application's memory, `size` bytes; NULL: at data */
+    uint64_t data[];  /* uint64_t for alignment */
 };
 /* An interned topic name. */
 struct sl_staging_topic {
@@ -95,7 +97,8 @@ struct sl_staging_input {
     int32_t partition;
     uint16_t header_count;
     uint16_t flags;
-    struct sl_chunk *large; /* owned: the copied value, made by sl_staging_prepare; or NULL */
+    struct sl_chunk *large; /* owned: the value, copied or borrowed, made by sl_staging_prepare; or
+                             * NULL */
 };
 
 struct sl_staging;
@@ -104,7 +107,7 @@ int sl_staging_create(const struct sl_settings *settings, const struct sl_alloc 
                       struct sl_staging **out);
 /* Frees all records, chunks and names in it. */
 void sl_staging_destroy(struct sl_staging *s);
-/* Optional, before the lock is taken: copies a large value, so that neither the copy nor its
+/* Optional, before the lock is taken: copies a large value (unless it is borrowed), so that neither the copy nor its
  * allocation happens under it. 0, TOO_BIG or NOMEM. */
 int sl_staging_prepare(const struct sl_staging *s, struct sl_staging_input *in);
 /* Undoes prepare for a record that was not accepted. */
@@ -138,13 +141,17 @@ int64_t sl_staging_used(const struct sl_staging *s);
 
 struct sl_chunk *sl_staging_chunk_create(const struct sl_alloc *alloc, uint32_t cap);
 void sl_staging_chunk_destroy(const struct sl_alloc *alloc, struct sl_chunk *chunk);
-/* Bytes of memory that a chunk takes. */
+/* Bytes of memory that a chunk takes, or keeps the application from using. */
 size_t sl_staging_chunk_bytes(const struct sl_chunk *chunk);
 /* The least size of the first record of a run of one topic. */
 uint32_t sl_staging_run_min(const struct sl_settings *settings);
 
 static inline struct sl_staged_record *sl_staging_record(struct sl_chunk *chunk, uint32_t at) {
     return (struct sl_staged_record *)(void *)((uint8_t *)chunk->data + at);
+}
+/* The bytes of a large value. */
+static inline const void *sl_staging_value(const struct sl_chunk *chunk) {
+    return chunk->lent != NULL ? chunk->lent : chunk->data;
 }
 /* The chunk of a large value; NULL: the value is in the record. */
 struct sl_chunk *sl_staging_value_chunk(const struct sl_staged_record *r);

@@ -33,6 +33,7 @@ static void no_handle_is_usage_or_nothing(void **unused) {
     assert_int_equal(sluice_client_ready(NULL, 0, NULL), SLUICE_ERR_USAGE);
     assert_int_equal(sluice_client_partitions(NULL, "t", 0, &n), SLUICE_ERR_USAGE);
     assert_int_equal(sluice_producer_send(NULL, "t", NULL, 0, "v", 1, 0), SLUICE_ERR_USAGE);
+    assert_int_equal(sluice_producer_send_borrowed(NULL, &r, sizeof r, 0), SLUICE_ERR_USAGE);
     assert_int_equal(sluice_producer_send_record(NULL, &r, sizeof r, 0), SLUICE_ERR_USAGE);
     assert_int_equal(sluice_producer_send_packed(NULL, &k, sizeof k, &n, 0), SLUICE_ERR_USAGE);
     assert_int_equal(sluice_producer_write(NULL, &r, sizeof r, 0, NULL, 0), SLUICE_ERR_USAGE);

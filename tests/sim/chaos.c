@@ -215,6 +215,8 @@ static void harm_requests(struct chaos *c, enum plan_fault fault, enum sl_fault_
     f.skip = (int32_t)sl_rng_below(&c->rng, 4);
     f.node = sl_rng_chance(&c->rng, 1, 2) ? draw_node(c) : 0;
     if (kind == SL_FAULT_ERROR) f.code = draw_refusal(c, f.api);
+    /* An API that is left out there is missing for the life of the connection, faults or not. */
+    if (kind == SL_FAULT_LIE && f.api == SL_API_API_VERSIONS) f.code = SL_FAULT_LIE_SHUFFLE;
     if (kind == SL_FAULT_DELAY) f.delay_ms = (int32_t)(draw_duration(c, 8000) / WORLD_MS);
     if (fault == PLAN_EXECUTED) {
         f.api = SL_API_PRODUCE;

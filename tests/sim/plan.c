@@ -124,6 +124,11 @@ static void draw_producer(struct plan *plan, struct plan_producer *p, struct sl_
         p->delivery_timeout_ms = p->linger_ms + plan->request_timeout_ms;
 }
 
+static void draw_borrows(struct plan_producer *p, struct sl_rng *rng) {
+    static const int32_t shares[] = {0, 0, 0, 50, 100};
+    p->borrows = strcmp(p->reports, "all") == 0 ? PICK(rng, shares) : 0;
+}
+
 static void draw_consumer(struct plan_consumer *c, struct sl_rng *rng) {
     static const char *const resets[] = {"earliest", "earliest", "latest", "none"};
     static const int32_t sizes[] = {1, 1000, 20000, 1048576};
@@ -152,6 +157,7 @@ void plan_draw(struct plan *plan, uint64_t seed) {
     static const int32_t backoffs[] = {50, 100, 100, 300};
     static const int32_t idles[] = {-1, 540000, 540000, 1500};
     static const int32_t ages[] = {300000, 300000, 2000};
+    static const int32_t small[] = {700, 4000, 20000, 100000}; /* batches are split */
     struct sl_rng rng;
     sl_rng_init(&rng, seed * UINT64_C(0x9e3779b97f4a7c15) + 1);
     *plan = (struct plan){.seed = seed};
@@ -170,6 +176,8 @@ void plan_draw(struct plan *plan, uint64_t seed) {
     plan->consumers = (int32_t)sl_rng_range(&rng, 0, PLAN_CONSUMERS);
     for (int32_t i = 0; i < plan->producers; i++) draw_producer(plan, &plan->producer[i], &rng);
     for (int32_t i = 0; i < plan->consumers; i++) draw_consumer(&plan->consumer[i], &rng);
+    for (int32_t i = 0; i < plan->producers; i++) draw_borrows(&plan->producer[i], &rng);
+    if (draw_percent(&rng, 15)) plan->message_max = PICK(&rng, small);
 }
 
 bool plan_has_faults(const struct plan *plan) {
@@ -192,11 +200,11 @@ static void print_producer(const struct plan_producer *p, FILE *out) {
         out,
         "  producer acks=%d idempotence=%d in.flight=%d linger=%d batch=%d buffer=%d request=%d "
         "delivery=%d retries=%d codec=%s reports=%s records=%d burst=%d pace=%d shares=%d "
-        "value=%d keyed=%d%% explicit=%d%% headers=%d%% large=%d%%\n",
+        "value=%d keyed=%d%% explicit=%d%% headers=%d%% large=%d%% borrows=%d%%\n",
         p->acks, p->idempotent, p->in_flight, p->linger_ms, p->batch_size, p->buffer_memory,
         p->request_max, p->delivery_timeout_ms, p->retries, p->codec, p->reports, p->records,
         p->burst, p->pace_ms, p->shares_host, p->profile.value_max, p->profile.keyed,
-        p->profile.explicit_partition, p->profile.headers, p->profile.large);
+        p->profile.explicit_partition, p->profile.headers, p->profile.large, p->borrows);
 }
 
 void plan_print(const struct plan *plan, FILE *out) {

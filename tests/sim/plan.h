@@ -63,6 +63,7 @@ struct plan_producer {
     int32_t records;  /* about so many in all */
     int32_t burst;    /* at most so many a step */
     int32_t pace_ms;  /* between steps */
+    int32_t borrows;  /* percent of records whose value is borrowed */
     bool shares_host; /* with the producer before it */
 };
 struct plan_consumer {

@@ -181,8 +181,11 @@ static int send_one(struct app *app, int32_t timeout_ms) {
             app_complain(app, "write", rv);
         return rv;
     }
+    bool borrows = c->value_size > 0 && app_draw(app, (uint32_t)app->producer->borrows);
+    if (borrows) r.value = truth_lend(truth, id);
     app_before(app, timeout_ms);
-    int rv = sluice_producer_send_record(app->client, &r, sizeof r, timeout_ms);
+    int rv = borrows ? sluice_producer_send_borrowed(app->client, &r, sizeof r, timeout_ms)
+                     : sluice_producer_send_record(app->client, &r, sizeof r, timeout_ms);
     app_after(app, "send");
     truth_accepted(truth, id, rv == 0);
     if (rv != 0 && !is_refusal_fair(app, rv, truth_to_send(truth, id)))

@@ -102,8 +102,8 @@ void story_free(struct story *s, sluice_client *client) {
 
 /* ---- producing ---- */
 
-int story_send_large(struct story *s, sluice_client *producer, int32_t partition, int32_t size,
-                     int32_t timeout_ms) {
+static int send_value(struct story *s, sluice_client *producer, int32_t partition, int32_t size,
+                      int32_t timeout_ms, bool borrows) {
     struct story_client *c = find_client(s, producer);
     uint64_t id = truth_new_record(&s->truth, c->truth, 0, partition);
     /* The profile says how large the next ones are: the content is a matter of the number alone,
@@ -124,9 +124,21 @@ int story_send_large(struct story *s, sluice_client *producer, int32_t partition
         r.set |= SLUICE_SET_PARTITION;
         r.partition = partition;
     }
-    int rv = sluice_producer_send_record(producer, &r, sizeof r, timeout_ms);
+    if (borrows) r.value = truth_lend(&s->truth, id);
+    int rv = borrows ? sluice_producer_send_borrowed(producer, &r, sizeof r, timeout_ms)
+                     : sluice_producer_send_record(producer, &r, sizeof r, timeout_ms);
     truth_accepted(&s->truth, id, rv == 0);
     return rv;
+}
+
+int story_send_large(struct story *s, sluice_client *producer, int32_t partition, int32_t size,
+                     int32_t timeout_ms) {
+    return send_value(s, producer, partition, size, timeout_ms, false);
+}
+
+int story_send_borrowed(struct story *s, sluice_client *producer, int32_t partition, int32_t size,
+                        int32_t timeout_ms) {
+    return send_value(s, producer, partition, size, timeout_ms, true);
 }
 
 int story_send(struct story *s, sluice_client *producer, int32_t partition, int32_t timeout_ms) {

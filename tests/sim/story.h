@@ -49,6 +49,9 @@ int story_send(struct story *s, sluice_client *producer, int32_t partition, int3
 /* The same with a value of that many bytes at least. */
 int story_send_large(struct story *s, sluice_client *producer, int32_t partition, int32_t size,
                      int32_t timeout_ms);
+/* The same, and the value is borrowed until its report. */
+int story_send_borrowed(struct story *s, sluice_client *producer, int32_t partition, int32_t size,
+                        int32_t timeout_ms);
 /* Reads reports for up to so long, until `count` records were reported in all. False: they were
  * not. */
 bool story_await_reports(struct story *s, sluice_client *producer, int64_t count,

@@ -58,7 +58,10 @@ void truth_deinit(struct truth *t) {
     for (int32_t i = 0; i < t->topic_count; i++) {
         for (int32_t k = 0; k < t->topics[i].life_count; k++) free_life(&t->topics[i].lives[k]);
     }
-    for (int32_t i = 0; i < t->producer_count; i++) free(t->producers[i].records);
+    for (int32_t i = 0; i < t->producer_count; i++) {
+        for (int64_t n = 0; n < t->producers[i].count; n++) free(t->producers[i].records[n].lent);
+        free(t->producers[i].records);
+    }
     sl_compress_destroy(t->codecs);
     free(t->content);
     free(t->sending);
@@ -116,6 +119,8 @@ void truth_accepted(struct truth *t, uint64_t id, bool is_accepted) {
     struct truth_producer *p = find_producer(t, id);
     struct truth_record *r = truth_find(t, id);
     if (!is_accepted) {
+        free(r->lent);
+        r->lent = NULL;
         if (r->outcome != 0) world_violate(t->world, "I1: a refused record was reported");
         return;
     }
@@ -135,6 +140,25 @@ const struct content *truth_to_send(struct truth *t, uint64_t id) {
     struct truth_producer *p = find_producer(t, id);
     content_make(&p->profile, id, t->sending);
     return t->sending;
+}
+
+const void *truth_lend(struct truth *t, uint64_t id) {
+    const struct content *c = truth_to_send(t, id);
+    struct truth_record *r = truth_find(t, id);
+    r->lent = malloc((size_t)c->value_size);
+    if (r->lent == NULL) abort();
+    memcpy(r->lent, c->value, (size_t)c->value_size);
+    return r->lent;
+}
+
+/* The memory is the application's again: as it was, and used for something else from now on. */
+static void take_lent_back(struct truth *t, uint64_t id, struct truth_record *r) {
+    const struct content *c = truth_content(t, id);
+    if (memcmp(r->lent, c->value, (size_t)c->value_size) != 0)
+        world_violate(t->world, "the borrowed value of %" PRIx64 " was changed", id);
+    memset(r->lent, 0xee, (size_t)c->value_size);
+    free(r->lent);
+    r->lent = NULL;
 }
 
 void truth_reported(struct truth *t, int32_t producer, uint64_t id, int outcome, int code,
@@ -158,6 +182,7 @@ void truth_reported(struct truth *t, int32_t producer, uint64_t id, int outcome,
     if (r->partition != -1 && partition != r->partition && partition != -1)
         world_violate(w, "%" PRIx64 " is reported for partition %d, not %d", id, partition,
                       r->partition);
+    if (r->lent != NULL) take_lent_back(t, id, r);
     r->outcome = (int16_t)outcome;
     r->code = code;
     r->reported_partition = partition;

@@ -34,6 +34,7 @@ struct truth_record {
     int32_t reported_partition;
     int32_t copies; /* found in logs */
     int32_t code;
+    uint8_t *lent;   /* owned: the value, which its producer borrows until the report; or NULL */
     int16_t outcome; /* 0: none yet */
     bool is_accepted;
     bool is_late; /* overtaken by records under a later producer id; only a MAYBE_WRITTEN may be */
@@ -116,6 +117,8 @@ uint64_t truth_at(const struct truth *t, int32_t topic, int32_t life, int32_t pa
                   int64_t offset);
 /* The living life's log, or NULL. */
 struct truth_log *truth_log(const struct truth *t, int32_t topic, int32_t partition);
+/* The record's value in memory that it keeps until it is reported, for a send that borrows it. */
+const void *truth_lend(struct truth *t, uint64_t id);
 /* The record's content, in a scratch of their own for readers and for senders. */
 const struct content *truth_content(struct truth *t, uint64_t id);
 const struct content *truth_to_send(struct truth *t, uint64_t id);

@@ -6,7 +6,7 @@
 static struct prod_request req;
 
 /* The records 1 to `last` are in flight as one batch, taken into req. */
-static struct prod *start(int32_t reports, uint64_t last) {
+static struct prod *start(enum sl_reports reports, uint64_t last) {
     struct prod *p = prod_prepare();
     p->h->settings.linger_ms = 5;
     p->h->settings.reports = reports;
