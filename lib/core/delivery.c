@@ -19,6 +19,8 @@
 #include "base/assert.h"
 #include "sluice/error.h"
 
+enum { DELIVERY_TEXT_MAX = 1000 }; /* arbitrary: brokers say a sentence or two */
+
 int sl_delivery_create(const struct sl_alloc *alloc, int32_t tag_cap, struct sl_delivery **out) {
     struct sl_delivery *d = sl_alloc_zero(alloc, sizeof *d);
     if (d == NULL) return SLUICE_ERR_NOMEM;
@@ -49,6 +51,10 @@ void sl_delivery_explain(const struct sl_alloc *alloc, struct sl_delivery *deliv
     if (delivery == NULL || text.data == NULL || text.size <= 0) return;
     if (delivery->text != NULL) return; /* the first word is the most special */
     SL_ASSERT(delivery->chunk == NULL);
+    if (text.size > DELIVERY_TEXT_MAX) {
+        text.size = DELIVERY_TEXT_MAX; /* a peer's text; not in the middle of a character */
+        while (text.size > 0 && ((uint8_t)text.data[text.size] & 0xc0) == 0x80) text.size--;
+    }
     char *copy = sl_alloc_get(alloc, (size_t)text.size + 1);
     if (copy == NULL) return;
     memcpy(copy, text.data, (size_t)text.size);

@@ -102,6 +102,20 @@ static void test_a_text_for_the_batch(void **state) {
     prod_end(p);
 }
 
+/* A peer does not say how much memory a report takes. */
+static void test_long_text_is_cut(void **state) {
+    (void)state;
+    struct sl_delivery *d;
+    char text[3000];
+    for (size_t i = 0; i < sizeof text; i += 3) memcpy(text + i, "\xe2\x82\xac", 3);
+    assert_int_equal(sl_delivery_create(sl_alloc_default(), 1, &d), 0);
+    sl_delivery_explain(sl_alloc_default(), d, (struct sl_str){text, sizeof text});
+    assert_int_equal(strlen(d->text), 999);
+    sl_delivery_explain(sl_alloc_default(), d, SL_STR("another"));
+    assert_int_equal(strlen(d->text), 999);
+    sl_delivery_destroy(sl_alloc_default(), d);
+}
+
 static void test_nobody_wants_reports(void **state) {
     (void)state;
     struct prod *p = start(SL_REPORTS_NONE, 3);
@@ -163,6 +177,7 @@ int main(void) {
         cmocka_unit_test(test_places_that_cannot_be),
         cmocka_unit_test(test_one_record_in_the_batch),
         cmocka_unit_test(test_a_text_for_the_batch),
+        cmocka_unit_test(test_long_text_is_cut),
         cmocka_unit_test(test_nobody_wants_reports),
         cmocka_unit_test(test_an_open_attempt_stays_open),
         cmocka_unit_test(test_without_memory),
