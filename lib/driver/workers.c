@@ -82,12 +82,11 @@ static void *run_worker(void *arg) {
     (void)sl_job_tools_init(&tools, &w->alloc); /* without memory jobs come back as they were */
     sl_inbox_mail_lock(&w->mail);
     while (wait_for_job(w)) run_one_job(w, &tools);
-    sl_inbox_mail_unlock(&w->mail);
-    sl_job_tools_deinit(&tools);
-    sl_inbox_mail_lock(&w->mail);
+    /* Before the lock is given back: a job that comes now needs another thread. */
     w->alive--;
     w->is_over[start.index] = true;
     sl_inbox_mail_unlock(&w->mail);
+    sl_job_tools_deinit(&tools);
     return NULL;
 }
 
@@ -138,8 +137,8 @@ void sl_workers_forget(struct sl_workers *w) {
 
 /* ---- jobs ---- */
 
-/* Held. Starts a thread in a place where there is none; what ended there by itself is joined, which
- * does not wait. False: there cannot be another. */
+/* Held. Starts a thread in a place where there is none; what ended there by itself is joined: it
+ * takes no lock any more. False: there cannot be another. */
 static bool start_worker(struct sl_workers *w) {
     int32_t at = 0;
     while (at < w->most && w->is_started[at] && !w->is_over[at]) at++;

@@ -307,16 +307,19 @@ static void a_corrupt_batch_is_told(void **unused) {
     (void)unused;
     damage.kind = SLUICE_FAULT_CORRUPT;
     damage.api = "Fetch";
-    damage.times = 1;
+    damage.times = -1;
     store(tb, 0, 3, 1000);
     assert_int_equal(sluice_testbroker_fault(tb, &damage, sizeof damage, NULL), 0);
     assign(c, 0, 0);
-    int rv = sluice_consumer_poll(c, 10000, &b);
-    if (rv == 0) { /* only part of what came was damaged */
-        sluice_batch_free(b);
+    /* What is good in an answer comes first, and a header that makes no sense is asked for again:
+     * so every answer is damaged until it is told. */
+    int rv = 0;
+    for (int i = 0; i < 10 && rv == 0; i++) {
         rv = sluice_consumer_poll(c, 10000, &b);
+        if (rv == 0) sluice_batch_free(b);
     }
     assert_int_equal(rv, SLUICE_ERR_MALFORMED);
+    assert_int_equal(sluice_testbroker_heal(tb, 0), 0);
     seek(c, 0, 0);
     assert_int_equal(poll_offset(c), 0);
     end(c, tb);
