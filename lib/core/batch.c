@@ -356,8 +356,10 @@ static void compress_batch(struct sl_core *core, struct sl_batch *batch) {
     take_packed(core, batch, &packed);
 }
 
-static void become_sealed(struct sl_core *core, struct sl_batch *batch) {
+/* uncompressed: the size that the batch had before. */
+static void become_sealed(struct sl_core *core, struct sl_batch *batch, size_t uncompressed) {
     batch->state = SL_BATCH_SEALED;
+    sl_stats_on_sealed(core, batch, uncompressed);
     sl_trace_add(&core->trace, SL_TRACE_BATCH_SEALED, core->now, batch->partition->index,
                  batch->count);
 }
@@ -366,31 +368,33 @@ size_t sl_batch_seal(struct sl_core *core, struct sl_batch *batch, bool is_job) 
     SL_ASSERT(batch->state == SL_BATCH_CLOSED && batch->count > 0);
     make_pieces(batch);
     size_t worked = 0;
+    size_t uncompressed = (size_t)batch->size;
     if (core->settings->codec != SL_CODEC_NONE) {
         if (is_job) batch->pack = sl_pack_create(core, batch);
         if (batch->pack != NULL) {
             batch->state = SL_BATCH_PACKING;
             return 0;
         }
-        worked = (size_t)batch->size;
+        worked = uncompressed;
         compress_batch(core, batch);
     } else {
         sum_written(batch);
     }
-    become_sealed(core, batch);
+    become_sealed(core, batch, uncompressed);
     return worked;
 }
 
 void sl_batch_on_packed(struct sl_core *core, struct sl_batch *batch) {
     struct sl_pack *pack = batch->pack;
     SL_ASSERT(batch->state == SL_BATCH_PACKING && pack->batch == batch);
+    size_t uncompressed = (size_t)batch->size;
     batch->pack = NULL;
     if (!pack->job.is_done)
         compress_batch(core, batch);
     else
         take_packed(core, batch, &pack->packed);
     sl_pack_destroy(core, pack);
-    become_sealed(core, batch);
+    become_sealed(core, batch, uncompressed);
 }
 
 void sl_batch_identify(struct sl_batch *batch, int64_t producer_id, int16_t epoch,

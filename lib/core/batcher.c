@@ -253,6 +253,7 @@ static void run_expiry(struct sl_core *core) {
     while (!sl_list_is_empty(&b->expiry)) {
         struct sl_batch *batch = SL_LIST_OF(b->expiry.next, struct sl_batch, expiry);
         if (batch->deadline > core->now) break;
+        sl_stats_on_expired(core, batch->count);
         sl_sender_give_up(core, batch, SLUICE_ERR_TIMEOUT);
     }
 }
@@ -379,6 +380,7 @@ void sl_batcher_finish(struct sl_core *core, struct sl_batch *batch, int outcome
         }
     }
     sl_trace_add(&core->trace, SL_TRACE_BATCH_DONE, core->now, batch->partition->index, outcome);
+    sl_stats_on_decided(core, batch, outcome);
     sl_outcome_count(core, batch->count, batch->generation, outcome);
     if (batch->entry == NULL) {
         sl_batch_destroy(core, batch);

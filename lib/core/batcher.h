@@ -13,6 +13,7 @@
 #include "core/job.h"
 #include "core/partition.h"
 #include "core/partitioner.h"
+#include "core/stats.h"
 #include "record/compress.h"
 
 struct sl_core;
@@ -28,6 +29,7 @@ struct sl_batching {
     int32_t sticky;     /* partition of key-less records; -1: to be chosen */
     int64_t sticky_bytes;            /* that went there since */
     struct sl_partitioner_load load; /* by which it is chosen */
+    struct sl_topic_counts counts;
     uint64_t request;     /* sender: serial of the request being built that it was seen in … */
     int32_t request_slot; /* … and its place there */
 };

@@ -114,7 +114,7 @@ static void end_answered_call(struct sl_core *core, struct sl_call *call,
         sl_link_fail(resp->link, rv, "its answer to %s could not be read", call->api->name);
     } else if (rv == 0) {
         int32_t throttle_ms = answer_throttle_ms(call->api->response, message);
-        if (throttle_ms > 0) core->stats.apis[call->api->key].throttle_ms += throttle_ms;
+        sl_stats_on_throttle(core, call->api->key, throttle_ms);
         sl_link_throttle(resp->link, throttle_ms);
     }
     end_call(core, call, rv, rv == 0 ? message : NULL);

@@ -86,4 +86,7 @@ void sl_check_producer(const struct sl_core *core) {
     SL_ASSERT(open == b->open_count);
     SL_ASSERT(b->jobs_out >= 0 && b->jobs_out <= b->jobs_most);
     SL_ASSERT(records == sl_batcher_pending(core));
+    const struct sl_stats *s = &core->stats;
+    SL_ASSERT(s->records_written + s->records_not_written + s->records_maybe_written == b->decided);
+    SL_ASSERT(s->records_expired <= s->records_not_written + s->records_maybe_written);
 }

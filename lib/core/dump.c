@@ -117,13 +117,14 @@ static void dump_counters(const struct sl_core *core, struct sl_text *out) {
         const struct sl_api *api = sl_api_at(i);
         const struct sl_api_counts *c = &core->stats.apis[api->key];
         if (c->requests == 0) continue;
+        struct sl_stats_recent latency = sl_stats_recent(&c->latency, core->now);
         sl_text_printf(out,
                        "api %s requests=%" PRIu64 " responses=%" PRIu64 " errors=%" PRIu64
                        " retries=%" PRIu64 " latency_mean=%" PRId64 "us latency_max=%" PRId64
                        "us throttle=%" PRId64 "ms\n",
                        api->name, c->requests, c->responses, c->errors, c->retries,
-                       c->responses > 0 ? c->latency_ns / (int64_t)c->responses / 1000 : 0,
-                       c->latency_max_ns / 1000, c->throttle_ms);
+                       latency.count > 0 ? latency.sum / latency.count / 1000 : 0,
+                       latency.most / 1000, c->throttle.sum);
     }
     const struct sl_stats *s = &core->stats;
     sl_text_printf(out,

@@ -379,6 +379,7 @@ void sl_fetch_answer_read(struct sl_fetch_session *session, struct sl_response *
         if (rv == SLUICE_ERR_MALFORMED) sl_link_fail(resp->link, rv, "a malformed answer to Fetch");
         return;
     }
+    sl_stats_on_throttle(core, SL_API_FETCH, m.throttle_ms);
     sl_link_throttle(resp->link, m.throttle_ms);
     if (m.error_code != 0) {
         on_session_error(session, sl_calls_code(m.error_code));
@@ -391,7 +392,11 @@ void sl_fetch_answer_read(struct sl_fetch_session *session, struct sl_response *
         return;
     }
     read_endpoints(core, &m);
+    uint64_t records = core->stats.records_fetched;
+    uint64_t bytes = core->stats.bytes_fetched;
     read_partitions(&r);
+    sl_stats_on_fetched(core, core->stats.records_fetched - records,
+                        core->stats.bytes_fetched - bytes);
     keep_answer(core, r.fetched, resp);
     if (follow_session(session, &m))
         session->attempts = 0;

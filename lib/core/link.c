@@ -74,6 +74,7 @@ void sl_link_set_state(struct sl_link *link, enum sl_link_state state) {
     struct sl_core *core = link->core;
     sl_trace_add(&core->trace, SL_TRACE_LINK_STATE, core->now,
                  (int64_t)link->broker->id * SL_PURPOSE_COUNT + link->purpose, state);
+    sl_stats_on_link_state(link, (int)state);
     link->state = state;
 }
 
@@ -200,7 +201,7 @@ static void run_setup_timer(struct sl_link *link) {
         sl_link_arm(link);
         return;
     }
-    link->counts.timeouts++;
+    sl_stats_on_request_timeout(link);
     sl_link_fail(link, SLUICE_ERR_TIMEOUT, "%s in time", waited_for[link->state]);
 }
 
@@ -211,7 +212,7 @@ static void run_request_timer(struct sl_link *link) {
         sl_link_arm(link);
         return;
     }
-    link->counts.timeouts++;
+    sl_stats_on_request_timeout(link);
     sl_link_fail(link, SLUICE_ERR_TIMEOUT, "%s was not answered within %" PRId64 " ms",
                  first->api->name, (first->deadline - first->queued_at) / SL_MS);
 }
@@ -332,7 +333,7 @@ static void end_requests(struct sl_link *link, int rv) {
     while ((node = sl_list_pop_front(&ended)) != NULL) {
         struct sl_request *request = SL_LIST_OF(node, struct sl_request, node);
         sl_link_discard(request);
-        core->stats.apis[request->api->key].errors++;
+        sl_stats_on_unanswered(core, request);
         request->on_done(core, request, rv, NULL);
         if (rv != SLUICE_ERR_CLOSED) rv = SLUICE_ERR_UNREACHABLE;
     }
@@ -366,7 +367,7 @@ static void choose_address_after(struct sl_link *link, enum sl_link_state failed
 
 static void fail_link(struct sl_link *link, int rv, const char *story) {
     enum sl_link_state state = link->state;
-    link->counts.failures++;
+    sl_stats_on_link_failure(link);
     sl_trace_add(&link->core->trace, SL_TRACE_LINK_ERROR, link->core->now,
                  (int64_t)link->broker->id * SL_PURPOSE_COUNT + link->purpose, rv);
     if (state == SL_LINK_OPENING && rv != SLUICE_ERR_NOMEM) {

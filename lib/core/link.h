@@ -12,6 +12,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "core/buffers.h"
+#include "core/stats.h"
 #include "wire/api.h"
 #include "wire/codec.h"
 
@@ -82,8 +83,9 @@ struct sl_request {
     sl_request_done_fn on_done;
 };
 
+/* opens: attempts at a connection; connects: those that came about. */
 struct sl_link_counts {
-    uint64_t requests, responses, bytes_out, bytes_in, opens, failures, timeouts;
+    uint64_t requests, responses, bytes_out, bytes_in, opens, connects, failures, timeouts;
 };
 struct sl_version_range {
     int16_t min, max; /* max -1: the broker does not have this API */
@@ -117,10 +119,11 @@ struct sl_link {
     struct sl_request negotiation;
     uint64_t answers; /* whole answers on this connection, ApiVersions not counted */
     struct sl_link_counts counts;
-    bool hung_up;        /* the peer ended the connection that fails just now */
-    bool wants_open;     /* the host must be told to connect id */
-    bool wants_send;     /* the host must be told that there are bytes */
-    uint32_t closing_id; /* the connection that the host must be told to close; 0: none */
+    struct sl_spread latency; /* of its answers */
+    bool hung_up;             /* the peer ended the connection that fails just now */
+    bool wants_open;          /* the host must be told to connect id */
+    bool wants_send;          /* the host must be told that there are bytes */
+    uint32_t closing_id;      /* the connection that the host must be told to close; 0: none */
 };
 struct sl_links {
     struct sl_core *core;

@@ -85,12 +85,7 @@ uint8_t *sl_link_receive_room(struct sl_link *link, size_t *size) {
 
 static void count_link_answer(struct sl_link *link, const struct sl_request *request) {
     struct sl_core *core = link->core;
-    struct sl_api_counts *counts = &core->stats.apis[request->api->key];
-    int64_t latency_ns = core->now - request->queued_at;
-    counts->responses++;
-    counts->latency_ns += latency_ns;
-    if (latency_ns > counts->latency_max_ns) counts->latency_max_ns = latency_ns;
-    link->counts.responses++;
+    sl_stats_on_answer(link, request);
     link->last_used = core->now;
     sl_trace_add(&core->trace, SL_TRACE_RESPONSE, core->now, request->api->key,
                  request->correlation);
@@ -235,7 +230,7 @@ void sl_link_on_received(struct sl_link *link, size_t size) {
     SL_ASSERT(in != NULL && size <= in->cap - in->size);
     link->in = NULL;
     in->size += size;
-    link->counts.bytes_in += size;
+    sl_stats_on_bytes_in(link, size);
     size_t at = 0;
     while (link->id == id && in != NULL) {
         size_t left = in->size - at;

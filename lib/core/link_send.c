@@ -73,8 +73,7 @@ void sl_link_queue(struct sl_link *link, struct sl_request *request, int64_t dea
     if (link->unsent == &link->queue) link->unsent = &request->node;
     if (!request->no_response) link->in_flight++;
     link->last_used = core->now;
-    link->counts.requests++;
-    core->stats.apis[request->api->key].requests++;
+    sl_stats_on_request(link, request);
     sl_trace_add(&core->trace, SL_TRACE_REQUEST_SENT, core->now, request->api->key,
                  request->correlation);
     link->wants_send = true;
@@ -196,7 +195,7 @@ static void finish_sending(struct sl_link *link, struct sl_request *request) {
 
 void sl_link_on_sent(struct sl_link *link, size_t size) {
     uint32_t id = link->id;
-    link->counts.bytes_out += size;
+    sl_stats_on_bytes_out(link, size);
     link->last_used = link->core->now;
     while (size > 0 && link->id == id) {
         SL_ASSERT(link->unsent != &link->queue); /* else the host sent what we never gave */

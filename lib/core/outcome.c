@@ -89,6 +89,7 @@ void sl_outcome_count(struct sl_core *core, int64_t count, uint64_t generation, 
         lost = SLUICE_ERR_MAYBE_WRITTEN;
     }
     b->decided += (uint64_t)count;
+    sl_stats_on_outcome(core, count, outcome);
     SL_ASSERT(b->decided <= b->accepted);
     bool is_told = false;
     SL_LIST_EACH(it, tmp, &b->flushes) {

@@ -126,6 +126,7 @@ static int encode_produce(struct sl_core *core, struct sl_link *link, struct sl_
 
 /* The batches are in the request from here on. */
 static void commit_produce(struct sl_core *core, struct sl_produce *produce) {
+    int64_t records = 0;
     for (int32_t i = 0; i < produce->count; i++) {
         struct sl_partition *p = core->sender.picked[i];
         struct sl_produce_entry *entry = &produce->entries[i];
@@ -139,11 +140,11 @@ static void commit_produce(struct sl_core *core, struct sl_produce *produce) {
         batch->entry = entry;
         *entry =
             (struct sl_produce_entry){.partition = p, .batch = batch, .topic_id = p->topic->id};
-        core->stats.records_sent += (uint64_t)batch->count;
-        core->stats.bytes_sent += (uint64_t)batch->size;
-        core->stats.batches_sent++;
+        sl_stats_on_batch_sent(core, batch);
+        records += batch->count;
         sl_trace_add(&core->trace, SL_TRACE_BATCH_SENT, core->now, p->index, batch->sequence);
     }
+    sl_stats_on_produce(core, records);
 }
 
 static void place_picked(struct sl_core *core, int32_t count) {

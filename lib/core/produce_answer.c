@@ -269,6 +269,7 @@ void sl_produce_answer_done(struct sl_core *core, struct sl_request *request, in
     rv = sl_frame_decode_response(&resp->body, &arena, request->api, request->version, &message);
     if (rv == 0) {
         take_answer(core, produce, &message);
+        sl_stats_on_throttle(core, SL_API_PRODUCE, message.throttle_ms);
         if (message.throttle_ms > 0) sl_link_throttle(resp->link, message.throttle_ms);
         rv = SLUICE_KAFKA_UNKNOWN_SERVER_ERROR; /* of those that the answer passed over */
     } else if (rv == SLUICE_ERR_MALFORMED) {

@@ -200,7 +200,7 @@ void sl_sender_retry(struct sl_core *core, struct sl_batch *batch, int code, boo
     const struct sl_settings *settings = core->settings;
     sl_sender_detach(batch);
     sl_trace_add(&core->trace, SL_TRACE_BATCH_RETRY, core->now, p->index, code);
-    core->stats.apis[SL_API_PRODUCE].retries++;
+    sl_stats_on_retry(core, batch);
     pp->one_at_a_time = true;
     if (batch->reported) {
         sl_batch_destroy(core, batch);

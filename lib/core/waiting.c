@@ -113,7 +113,9 @@ void sl_waiting_expire(struct sl_core *core) {
         const struct sl_staged_record *r = sl_staging_record(chunk, chunk->walked);
         /* What the brokers said of the topic explains more than the time that passed. */
         int code = core->batcher.topics[r->topic]->topic->code;
+        uint64_t decided = core->batcher.decided;
         fail_waiting(core, chunk, code != 0 ? code : SLUICE_ERR_TIMEOUT);
+        sl_stats_on_expired(core, (int64_t)(core->batcher.decided - decided));
     }
 }
 

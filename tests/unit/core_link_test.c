@@ -457,7 +457,7 @@ static void throttling_mutes_the_connection(void **state) {
     assert_int_equal(op->state, SL_OP_PENDING);
     host_advance(h, 200);
     assert_int_equal(host_count_requests(h, SL_API_DELETE_TOPICS), 1);
-    assert_int_equal(h->core->stats.apis[SL_API_CREATE_TOPICS].throttle_ms, 2000);
+    assert_int_equal(h->core->stats.apis[SL_API_CREATE_TOPICS].throttle.sum, 2000);
     /* An absurd number is capped, and what is under way gets that much longer. */
     sl_link_throttle(link, INT32_MAX);
     assert_int_equal(link->muted_until, h->now + 60000 * SL_MS);
