@@ -159,6 +159,12 @@ SLUICE_API const char *sluice_op_message(const sluice_op *op);
  * Thread: any.  Blocks: no.  Owns: the op.  Since: 0.1 */
 SLUICE_API const sluice_offsets *sluice_op_offsets(const sluice_op *op);
 
+/* A table that an operation resulted in.
+ * name     which, where there are several; NULL: the first.
+ * Returns the table, or NULL: not ended, failed, or no table of that name.
+ * Thread: any.  Blocks: no.  Owns: the op.  Since: 0.1 */
+SLUICE_API const sluice_table *sluice_op_table(const sluice_op *op, const char *name);
+
 /* Forgets an operation; what it asked for is not undone.
  * op       may be NULL.
  * Returns nothing.

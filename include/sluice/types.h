@@ -42,6 +42,7 @@ typedef struct sluice_runtime sluice_runtime;       /* a thread, or the applicat
 typedef struct sluice_client sluice_client;         /* a producer, a consumer or an admin client */
 typedef struct sluice_op sluice_op;                 /* the ticket of an operation */
 typedef struct sluice_offsets sluice_offsets;       /* a list of (topic, partition, offset) */
+typedef struct sluice_table sluice_table;           /* rows of named columns */
 typedef struct sluice_deliveries sluice_deliveries; /* delivery reports, as many as there were */
 typedef struct sluice_batch sluice_batch;           /* what one poll returned */
 typedef struct sluice_testbroker sluice_testbroker; /* a cluster in this process */
@@ -81,6 +82,8 @@ enum {
 enum { SLUICE_MOVE_LEADER = 71 };
 /* States of a test broker's node. */
 enum { SLUICE_BROKER_UP = 81, SLUICE_BROKER_DOWN, SLUICE_BROKER_FROZEN };
+/* Forms of sluice_table_text. */
+enum { SLUICE_TEXT_COLUMNS = 91, SLUICE_TEXT_JSON, SLUICE_TEXT_PROMETHEUS };
 /* Special timeouts and offsets. -3 … -5 are Kafka's own symbols of ListOffsets. */
 enum { SLUICE_TIMEOUT_DEFAULT = -2 };
 enum {

@@ -2,6 +2,9 @@
  * started operation always has one. */
 #include "api/op.h"
 
+#include <string.h>
+
+#include "core/table.h"
 #include "driver/client.h"
 #include "sluice/client.h"
 
@@ -19,6 +22,7 @@ int sl_op_ticket_create(const struct sl_alloc *alloc, sluice_op **out) {
 void sl_op_ticket_bind(sluice_op *ticket, struct sl_op *op) {
     ticket->op = op;
     sl_offsets_init_result(&ticket->offsets, &op->offsets);
+    sl_table_init_result(&ticket->table, &op->table, op->shell);
 }
 
 void sl_op_ticket_destroy(sluice_op *ticket) {
@@ -42,6 +46,11 @@ const char *sluice_op_message(const sluice_op *op) {
 const sluice_offsets *sluice_op_offsets(const sluice_op *op) {
     if (!is_op(op) || !sl_client_op_is_ended(op->op)) return NULL;
     return sl_offsets_list(&op->offsets) == NULL ? NULL : &op->offsets;
+}
+
+const sluice_table *sluice_op_table(const sluice_op *op, const char *name) {
+    if (!is_op(op) || !sl_client_op_is_ended(op->op) || op->op->table == NULL) return NULL;
+    return name == NULL || strcmp(name, op->op->table->name) == 0 ? &op->table : NULL;
 }
 
 void sluice_op_free(sluice_op *op) {

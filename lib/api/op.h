@@ -3,6 +3,7 @@
 #define SL_API_OP_H
 
 #include "api/offsets.h"
+#include "api/table.h"
 #include "core/ops.h"
 #include "sluice/types.h"
 
@@ -11,6 +12,7 @@ struct sluice_op {
     struct sl_op *op;              /* owned */
     const struct sl_alloc *alloc;  /* of the client, whose shell the op holds */
     struct sluice_offsets offsets; /* around the list that the op ends with */
+    struct sluice_table table;     /* around its table */
 };
 
 /* A ticket without an op yet. 0 or NOMEM. */

@@ -8,6 +8,7 @@
 
 #include "base/list.h"
 #include "core/buffers.h"
+#include "core/metrics.h"
 #include "core/offset_list.h"
 #include "core/ops.h"
 
@@ -28,7 +29,8 @@ enum sl_command_kind {
     SL_COMMAND_OFFSETS,    /* op, offsets: symbols become numbers */
     SL_COMMAND_CREATE_TOPIC, /* op, topic, partitions, replicas, settings */
     SL_COMMAND_DELETE_TOPIC, /* op, topic */
-    SL_COMMAND_DUMP          /* op, buffer */
+    SL_COMMAND_DUMP,         /* op, buffer */
+    SL_COMMAND_METRICS       /* op, mail; of a consumer, offsets: its positions */
 };
 
 /* One assigned partition, as the gate knows it and tells core. */
@@ -59,6 +61,7 @@ struct sl_command {
     int32_t setting_count;
     char *buf; /* DUMP: borrowed from the caller that waits */
     size_t cap;
+    struct sl_mail_counts mail; /* METRICS */
 };
 /* Makes one with nothing in it. */
 int sl_command_create(const struct sl_alloc *alloc, enum sl_command_kind kind,

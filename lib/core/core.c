@@ -220,6 +220,9 @@ static bool route_command(struct sl_core *core, struct sl_command *command) {
     case SL_COMMAND_DUMP:
         dump_into(core, command);
         return true;
+    case SL_COMMAND_METRICS:
+        sl_metrics_on_command(core, command);
+        return true;
     case SL_COMMAND_CLOSE:
         SL_UNREACHABLE();
     }
@@ -228,7 +231,8 @@ static bool route_command(struct sl_core *core, struct sl_command *command) {
 
 /* While closing, only what serves the records that are left. */
 static bool is_allowed_now(const struct sl_core *core, enum sl_command_kind kind) {
-    if (core->state == SL_CORE_OPEN || kind == SL_COMMAND_DUMP) return true;
+    if (core->state == SL_CORE_OPEN || kind == SL_COMMAND_DUMP || kind == SL_COMMAND_METRICS)
+        return true;
     return core->state == SL_CORE_CLOSING &&
            (kind == SL_COMMAND_FLUSH || kind == SL_COMMAND_DISCARD || kind == SL_COMMAND_HURRY);
 }
@@ -321,6 +325,7 @@ static void run_units(struct sl_core *core) {
 
 void sl_core_run(struct sl_core *core) {
     if (core->state == SL_CORE_CLOSED) return;
+    sl_stats_on_turn(core);
     if (core->brokers.wake_at <= core->now) core->brokers.wake_at = SL_NEVER;
     sl_link_run_timers(core);
     /* Before the deadlines: closing with nothing left to do is in time even with none left. */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "core/table.h"
 #include "core/unit.h"
 #include "sluice/error.h"
 
@@ -28,6 +29,7 @@ int sl_op_create(const struct sl_alloc *alloc, uint64_t id, int64_t deadline, st
 void sl_op_destroy(const struct sl_alloc *alloc, struct sl_op *op) {
     if (op == NULL) return;
     sl_offset_list_destroy(op->offsets);
+    sl_table_destroy(op->table);
     sl_alloc_free(alloc, op, sizeof *op);
 }
 

@@ -13,6 +13,7 @@
 
 struct sl_core;
 struct sl_offsets;
+struct sl_table;
 
 enum sl_op_state {
     SL_OP_PENDING = 1, /* core owns it */
@@ -39,6 +40,7 @@ struct sl_op {
     int code;
     int64_t number;             /* a result that is one number (partition count) */
     struct sl_offsets *offsets; /* owned; a result that is a list, or NULL */
+    struct sl_table *table;     /* owned; a result that is a table, or NULL */
     void *shell;                /* driver: the client it was made with */
     char text[SL_OP_TEXT];      /* prose of the outcome, or "" */
 };

@@ -107,9 +107,11 @@ int sl_client_post(struct sluice_client *c, struct sl_command *command);
  * code, NOMEM, CLOSED. */
 int sl_client_ask(struct sluice_client *c, struct sl_command *command, int32_t timeout_ms,
                   bool ticket, struct sl_op **op);
+/* A command that asks for the metrics, with what the mailboxes know now. 0 or NOMEM. */
+int sl_client_ask_metrics(struct sluice_client *c, struct sl_command **out);
 /* sluice_op_wait: the code of a ticket, or PENDING. Right also when the client is gone. */
 int sl_client_wait_op(struct sl_op *op, int32_t timeout_ms);
-/* True: a ticket has ended, and its code, text, number and offsets may be read. */
+/* True: a ticket has ended, and its code, text and results may be read. */
 bool sl_client_op_is_ended(struct sl_op *op);
 /* Forgets a ticket, or frees what a waiting ask gave. NULL is fine. */
 void sl_client_free_op(struct sl_op *op);

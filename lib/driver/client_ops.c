@@ -144,6 +144,25 @@ void sl_client_free_op(struct sl_op *op) {
     if (ticket) sl_client_drop(c);
 }
 
+/* ---- metrics ---- */
+
+int sl_client_ask_metrics(struct sluice_client *c, struct sl_command **out) {
+    struct sl_command *command;
+    int rv = sl_command_create(&c->alloc, SL_COMMAND_METRICS, &command);
+    if (rv != 0) return rv;
+    if (c->settings->role == SL_ROLE_CONSUMER) {
+        rv = sl_offset_list_create(&c->alloc, &command->offsets);
+        if (rv == 0) rv = sl_client_positions(c, command->offsets);
+    }
+    if (rv != 0) {
+        sl_command_destroy(&c->alloc, command);
+        return rv;
+    }
+    sl_inbox_count(&c->inbox, &command->mail);
+    *out = command;
+    return 0;
+}
+
 /* ---- dump ---- */
 
 enum { DUMP_FIRST_CAP = 64 * 1024 };

@@ -129,6 +129,7 @@ int sl_inbox_put(struct sl_inbox *in, struct sl_staging_input *records, int32_t 
         done += rv == 0;
     }
     in->accepted += done;
+    in->wakes += wake;
     if (rv == SLUICE_ERR_FULL) {
         if (wait == NULL) {
             in->refused = true;
@@ -152,6 +153,7 @@ int sl_inbox_post(struct sl_inbox *in, struct sl_command *command, bool close, b
         sl_list_push_back(&in->commands, &command->node);
         in->closed = close;
         *wake = sl_staging_wake(in->staging);
+        in->wakes += *wake;
     }
     sl_inbox_mail_unlock(&in->mail);
     if (closed) return SLUICE_ERR_CLOSED;
@@ -163,8 +165,18 @@ bool sl_inbox_poke(struct sl_inbox *in) {
     sl_inbox_mail_lock(&in->mail);
     in->poked = true;
     bool wake = sl_staging_wake(in->staging);
+    in->wakes += wake;
     sl_inbox_mail_unlock(&in->mail);
     return wake;
+}
+
+void sl_inbox_count(struct sl_inbox *in, struct sl_mail_counts *out) {
+    sl_inbox_mail_lock(&in->mail);
+    out->used = sl_staging_used(in->staging);
+    out->unread = in->unread;
+    out->waiting = in->waiting;
+    out->wakes = in->wakes;
+    sl_inbox_mail_unlock(&in->mail);
 }
 
 /* Held. There is room: whether it is to be told as an event. */

@@ -42,6 +42,7 @@ struct sl_inbox {
     int64_t accepted;           /* records, ever */
     int64_t unread;             /* bytes that reports nobody has read are charged with */
     uint32_t waiting;           /* threads that wait for room */
+    uint64_t wakes;             /* how often the I/O thread had to be woken */
     bool poked;                 /* something for the I/O thread lies elsewhere (the gate) */
     bool closed;                /* a CLOSE is in: no more records, no more commands */
     bool refused;               /* somebody who did not wait was refused for want of room */
@@ -83,6 +84,8 @@ int sl_inbox_put(struct sl_inbox *in, struct sl_staging_input *records, int32_t 
 int sl_inbox_post(struct sl_inbox *in, struct sl_command *command, bool close, bool *wake);
 /* Something changed that the I/O thread has to look at. True: it must be woken. */
 bool sl_inbox_poke(struct sl_inbox *in);
+/* What a snapshot of the metrics says of the inbox. */
+void sl_inbox_count(struct sl_inbox *in, struct sl_mail_counts *out);
 /* Reports worth so many bytes were read. True: the room event is due. */
 bool sl_inbox_read(struct sl_inbox *in, int64_t bytes);
 
