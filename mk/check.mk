@@ -1,7 +1,7 @@
 # What is checked beyond `make test`: lint, sanitizers, fuzzers, benchmarks and a real Kafka. Each
 # that compiles with other flags has a build directory of its own below $(BUILD).
 
-.PHONY: lint format abi-update asan ubsan tsan run-sanitized run-threaded fuzz run-fuzz bench \
+.PHONY: lint format abi-update metrics-update asan ubsan tsan run-sanitized run-threaded fuzz run-fuzz bench \
     test-kafka soak-kafka
 
 lint: ## include layers, sizes, symbols, names, bans, format, docs, warnings of two compilers
@@ -18,6 +18,9 @@ format: ## run clang-format on every C file
 
 abi-update: $(SHARED) ## write tests/abi/symbols.txt anew from the shared library
 	@BUILD=$(BUILD) sh tests/lint/exports.sh --update
+
+metrics-update: $(BUILD)/unit/core_metrics_list_test ## write METRICS.md anew from the list of metrics
+	@$(BUILD)/unit/core_metrics_list_test --update
 
 # One thread of execution in the tests is enough for the first two; data races need the tests that
 # have threads, and no others.

@@ -84,6 +84,9 @@ static const struct sl_metric producer_metrics[] = {
      "Batches put into requests; a retry counts again."},
     {"batch-seal-total", SL_METRIC_COUNTER, IN_STATS(batches_sealed), AS_IT_IS,
      "Batches that were completed."},
+    {"batch-split-total", SL_METRIC_COUNTER, IN_STATS(batches_split), AS_IT_IS,
+     "Batches that the broker found too large and that went on in parts, which are completed "
+     "anew."},
     {"batch-uncompressed-byte-total", SL_METRIC_COUNTER, IN_STATS(bytes_uncompressed), AS_IT_IS,
      "Their bytes before compression."},
     {"batch-sealed-byte-total", SL_METRIC_COUNTER, IN_STATS(bytes_sealed), AS_IT_IS,

@@ -177,6 +177,7 @@ static void put_parts(struct split *split) {
                           sl_batch_write_sequence(whole->sequence, before));
     }
     sl_list_remove(&whole->expiry);
+    sl_stats_on_split(core);
     sl_batch_destroy(core, whole);
     p->produce.one_at_a_time = true;
     p->produce.careful_until = core->batcher.serial;

@@ -172,6 +172,8 @@ void sl_stats_on_sealed(struct sl_core *core, const struct sl_batch *batch, size
                  (int64_t)batch->size * STATS_MILLION / (int64_t)uncompressed);
 }
 
+void sl_stats_on_split(struct sl_core *core) { core->stats.batches_split++; }
+
 void sl_stats_on_batch_sent(struct sl_core *core, const struct sl_batch *batch) {
     struct sl_stats *stats = &core->stats;
     struct sl_topic_counts *topic = topic_counts(batch);

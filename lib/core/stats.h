@@ -59,7 +59,7 @@ struct sl_stats {
     uint64_t records_sent, bytes_sent, batches_sent;
     uint64_t records_retried, records_expired;
     uint64_t records_written, records_not_written, records_maybe_written;
-    uint64_t batches_sealed;
+    uint64_t batches_sealed, batches_split;
     uint64_t bytes_uncompressed;   /* of sealed batches, before and … */
     uint64_t bytes_sealed;         /* … after compression */
     struct sl_mean batch_size;     /* bytes as sent */
@@ -108,6 +108,8 @@ void sl_stats_on_bytes_out(struct sl_link *link, size_t size);
 void sl_stats_on_bytes_in(struct sl_link *link, size_t size);
 /* uncompressed: its size before compression. */
 void sl_stats_on_sealed(struct sl_core *core, const struct sl_batch *batch, size_t uncompressed);
+/* A batch that was too large goes on in parts, each of which is sealed. */
+void sl_stats_on_split(struct sl_core *core);
 /* A batch is in a request, for the first time or again. */
 void sl_stats_on_batch_sent(struct sl_core *core, const struct sl_batch *batch);
 /* A Produce request with so many records leaves. */
