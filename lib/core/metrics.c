@@ -2,8 +2,9 @@
  * that it is of, so that the rows of one metric lie together, as text formats want them.
  *
  * It runs on the I/O thread, in one turn, so what it says of core belongs to one moment; that is
- * why it needs no lock and the counters no atomics. What the mailboxes know comes with the
- * command, and is as old as the call.
+ * why it needs no lock and the counters no atomics. What the inbox knows comes with the command,
+ * read in the same turn, when all that core gave back before is in it. The positions of a consumer,
+ * which are the gate's, are as old as the call.
  *
  * Recent averages without a value have a null there; the row is there all the same, so that a
  * dashboard knows the name. */
@@ -230,6 +231,7 @@ static void gather_now(struct metrics_writing *w) {
     if (core->settings->role == SL_ROLE_PRODUCER) {
         now->accepted = core->batcher.accepted;
         now->queued = (int64_t)sl_batcher_pending(core);
+        now->jobs = core->batcher.jobs_out;
     }
     if (core->settings->role == SL_ROLE_CONSUMER) {
         now->receive_total = core->settings->fetch_memory;

@@ -10,7 +10,7 @@
 struct sl_command;
 struct sl_core;
 
-/* What the mailboxes know and core does not, read by the call that asks for a snapshot. */
+/* What the inbox knows and core does not: the host reads it just before it passes the command. */
 struct sl_mail_counts {
     int64_t used;    /* bytes of the sending account, unread reports included */
     int64_t unread;  /* of these, of reports that nobody has read */
@@ -72,6 +72,7 @@ struct sl_metrics_now {
     int64_t metadata_age; /* ns; -1: there is none */
     uint64_t accepted;    /* records */
     int64_t queued;       /* of these, without outcome */
+    int64_t jobs;         /* batches that are being compressed beside the loop */
     int64_t buffer_total; /* the sending account */
     int64_t buffer_free;
     int64_t receive_total; /* the receiving account */

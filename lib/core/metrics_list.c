@@ -56,6 +56,8 @@ static const struct sl_metric producer_now_metrics[] = {
      "record-not-written-total, record-maybe-written-total and records-queued."},
     {"records-queued", SL_METRIC_GAUGE, IN_NOW(queued), AS_IT_IS,
      "Records that have no outcome yet: they wait for partitions, fill batches, or are in flight."},
+    {"compression-jobs", SL_METRIC_GAUGE, IN_NOW(jobs), AS_IT_IS,
+     "Batches that are being compressed beside the I/O thread."},
     {"buffer-total-bytes", SL_METRIC_GAUGE, IN_NOW(buffer_total), AS_IT_IS, "buffer.memory."},
     {"buffer-available-bytes", SL_METRIC_BALANCE, IN_NOW(buffer_free), AS_IT_IS,
      "What of it neither records nor unread reports hold; below 0 when small records in many "

@@ -107,7 +107,8 @@ int sl_client_post(struct sluice_client *c, struct sl_command *command);
  * code, NOMEM, CLOSED. */
 int sl_client_ask(struct sluice_client *c, struct sl_command *command, int32_t timeout_ms,
                   bool ticket, struct sl_op **op);
-/* A command that asks for the metrics, with what the mailboxes know now. 0 or NOMEM. */
+/* A command that asks for the metrics, with the positions of a consumer as they are now. 0 or
+ * NOMEM. */
 int sl_client_ask_metrics(struct sluice_client *c, struct sl_command **out);
 /* sluice_op_wait: the code of a ticket, or PENDING. Right also when the client is gone. */
 int sl_client_wait_op(struct sl_op *op, int32_t timeout_ms);

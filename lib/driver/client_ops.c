@@ -158,7 +158,6 @@ int sl_client_ask_metrics(struct sluice_client *c, struct sl_command **out) {
         sl_command_destroy(&c->alloc, command);
         return rv;
     }
-    sl_inbox_count(&c->inbox, &command->mail);
     *out = command;
     return 0;
 }

@@ -84,7 +84,7 @@ int sl_inbox_put(struct sl_inbox *in, struct sl_staging_input *records, int32_t 
 int sl_inbox_post(struct sl_inbox *in, struct sl_command *command, bool close, bool *wake);
 /* Something changed that the I/O thread has to look at. True: it must be woken. */
 bool sl_inbox_poke(struct sl_inbox *in);
-/* What a snapshot of the metrics says of the inbox. */
+/* What a snapshot of the metrics says of the inbox; the I/O thread asks. */
 void sl_inbox_count(struct sl_inbox *in, struct sl_mail_counts *out);
 /* Reports worth so many bytes were read. True: the room event is due. */
 bool sl_inbox_read(struct sl_inbox *in, int64_t bytes);

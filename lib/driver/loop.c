@@ -48,8 +48,11 @@ static void take_interrupts(struct sluice_client *c) {
 }
 
 static void pass_commands(struct sluice_client *c, struct sl_list *commands) {
-    for (struct sl_list *node; (node = sl_list_pop_front(commands)) != NULL;)
-        sl_core_on_command(c->core, SL_LIST_OF(node, struct sl_command, node));
+    for (struct sl_list *node; (node = sl_list_pop_front(commands)) != NULL;) {
+        struct sl_command *command = SL_LIST_OF(node, struct sl_command, node);
+        if (command->kind == SL_COMMAND_METRICS) sl_inbox_count(&c->inbox, &command->mail);
+        sl_core_on_command(c->core, command);
+    }
 }
 
 static void take_jobs(struct sluice_client *c, bool is_last) {

@@ -161,6 +161,7 @@ static void step_app(struct app *app) {
     struct workload *load = app->workload;
     int64_t pace = app->kind == APP_PRODUCER ? app->producer->pace_ms : app->consumer->pace_ms;
     app->steps++;
+    if (app->steps % 128 == 0) app_check_metrics(app, false);
     if (app->kind == APP_PRODUCER)
         producer_step(app);
     else
@@ -247,6 +248,7 @@ static void end_apps(struct workload *load) {
     static const int32_t timeouts[] = {0, 1, 50, 1000, 30000};
     for (int32_t i = 0; i < load->app_count && !world_is_broken(load->world); i++) {
         struct app *app = &load->apps[i];
+        app_check_metrics(app, true);
         int32_t timeout_ms = timeouts[sl_rng_below(&load->rng, 5)];
         if (app->kind == APP_PRODUCER)
             producer_end(app, timeout_ms);

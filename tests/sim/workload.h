@@ -98,6 +98,8 @@ bool app_may_lack_memory(const struct app *app);
 /* What plan and cluster demand of every client. */
 void app_configure(struct app *app, sluice_config *config);
 bool app_draw(struct app *app, uint32_t percent);
+/* Takes a snapshot of the metrics and compares (I21); at rest: nothing is under way. */
+void app_check_metrics(struct app *app, bool is_at_rest);
 /* Violates, naming application and call. */
 void app_complain(struct app *app, const char *call, int rv);
 
