@@ -10,6 +10,14 @@
 #include "sluice/config.h"
 #include "sluice/producer.h"
 
+/* Keeps why for explain, of what no client could send: the others are told where they are staged. */
+static void remember_input(sluice_client *producer, int rv) {
+    if (rv == SLUICE_ERR_TOO_BIG)
+        sl_client_remember(producer, rv,
+                           "a record has 65535 headers at most, and key, value and headers take "
+                           "2147483647 bytes at most");
+}
+
 /* ---- one record ---- */
 
 int sluice_producer_send(sluice_client *producer, const char *topic, const void *key,
@@ -20,7 +28,9 @@ int sluice_producer_send(sluice_client *producer, const char *topic, const void 
     if (rv != 0) return rv;
     if (timeout_ms < SLUICE_TIMEOUT_DEFAULT) return SLUICE_ERR_USAGE;
     rv = sl_input_fill(&input, topic, key, key_size, value, value_size);
-    return rv != 0 ? rv : sl_client_stage(producer, &input, timeout_ms);
+    if (rv == 0) return sl_client_stage(producer, &input, timeout_ms);
+    remember_input(producer, rv);
+    return rv;
 }
 
 static int send_record(sluice_client *producer, const sluice_record *record, size_t size,
@@ -30,7 +40,10 @@ static int send_record(sluice_client *producer, const sluice_record *record, siz
         return SLUICE_ERR_USAGE;
     const struct sl_alloc *alloc = sl_client_alloc(producer);
     int rv = sl_input_init(&in, record, alloc);
-    if (rv != 0) return rv;
+    if (rv != 0) {
+        remember_input(producer, rv);
+        return rv;
+    }
     in.input.flags |= flags;
     rv = sl_client_stage(producer, &in.input, timeout_ms);
     sl_input_deinit(&in, alloc);
@@ -80,7 +93,10 @@ int sluice_producer_write(sluice_client *producer, const sluice_record *record, 
         return SLUICE_ERR_USAGE;
     const struct sl_alloc *alloc = sl_client_alloc(producer);
     rv = sl_input_init(&in, record, alloc);
-    if (rv != 0) return rv;
+    if (rv != 0) {
+        remember_input(producer, rv);
+        return rv;
+    }
     rv = sl_client_write(producer, &in.input, timeout_ms, &d);
     sl_input_deinit(&in, alloc);
     if (rv != 0) return rv;

@@ -163,6 +163,16 @@ int sl_staging_prepare(const struct sl_staging *s, struct sl_staging_input *in) 
     return 0;
 }
 
+void sl_staging_tell_size(const struct sl_staging *s, const struct sl_staging_input *in,
+                          struct sl_text *out) {
+    if (exceeds_limits(s, in))
+        sl_text_printf(out, "the record takes %llu bytes of a request; max.request.size is %ld",
+                       (unsigned long long)request_bytes(in), (long)s->settings->max_request_size);
+    else
+        sl_text_printf(out, "the record takes more than all of buffer.memory, which is %lld",
+                       (long long)s->settings->buffer_memory);
+}
+
 void sl_staging_unprepare(const struct sl_staging *s, struct sl_staging_input *in) {
     if (in->large != NULL) sl_staging_chunk_destroy(s->alloc, in->large);
     in->large = NULL;

@@ -15,6 +15,7 @@
 #include "base/alloc.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/text.h"
 #include "core/settings.h"
 
 enum {
@@ -110,6 +111,9 @@ void sl_staging_destroy(struct sl_staging *s);
 /* Optional, before the lock is taken: copies a large value (unless it is borrowed), so that neither the copy nor its
  * allocation happens under it. 0, TOO_BIG or NOMEM. */
 int sl_staging_prepare(const struct sl_staging *s, struct sl_staging_input *in);
+/* For people: which limit a record is above that was refused with TOO_BIG. */
+void sl_staging_tell_size(const struct sl_staging *s, const struct sl_staging_input *in,
+                          struct sl_text *out);
 /* Undoes prepare for a record that was not accepted. */
 void sl_staging_unprepare(const struct sl_staging *s, struct sl_staging_input *in);
 /* Copies one record in; takes in->large and sets it to NULL when it accepts. 0, SLUICE_ERR_FULL

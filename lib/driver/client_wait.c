@@ -145,16 +145,24 @@ static int stage_records(struct sluice_client *c, struct sl_staging_input *recor
     return put_records(c, records, count, waits ? &wait : NULL, accepted);
 }
 
+/* Keeps for explain which limit the record is above. */
+static void remember_size(struct sluice_client *c, const struct sl_staging_input *in) {
+    char buf[160];
+    struct sl_text text;
+    sl_text_init(&text, buf, sizeof buf);
+    sl_staging_tell_size(c->inbox.staging, in, &text);
+    sl_client_remember(c, SLUICE_ERR_TOO_BIG, buf);
+}
+
 int sl_client_stage(struct sluice_client *c, struct sl_staging_input *in, int32_t timeout_ms) {
     int32_t accepted;
+    int rv = 0;
     in->large = NULL;
-    if (in->value_size >= SL_STAGING_LARGE) {
-        int rv = sl_staging_prepare(c->inbox.staging, in);
-        if (rv != 0) return rv;
-    }
-    int rv = stage_records(c, in, 1, timeout_ms != 0, &accepted);
+    if (in->value_size >= SL_STAGING_LARGE) rv = sl_staging_prepare(c->inbox.staging, in);
+    if (rv == 0) rv = stage_records(c, in, 1, timeout_ms != 0, &accepted);
     if (rv == SLUICE_ERR_FULL && timeout_ms != 0)
         rv = put_with_patience(c, in, 1, sl_client_deadline(c, timeout_ms), &accepted);
+    if (rv == SLUICE_ERR_TOO_BIG) remember_size(c, in);
     if (rv != 0) sl_staging_unprepare(c->inbox.staging, in);
     return rv;
 }
@@ -174,5 +182,7 @@ int sl_client_stage_many(struct sluice_client *c, struct sl_staging_input *in, i
     if (put_rv == SLUICE_ERR_FULL && deadline != 0)
         put_rv = put_with_patience(c, in, prepared, deadline, accepted);
     for (int32_t i = *accepted; i < prepared; i++) sl_staging_unprepare(c->inbox.staging, &in[i]);
-    return put_rv != 0 ? put_rv : rv;
+    if (put_rv != 0) rv = put_rv;
+    if (rv == SLUICE_ERR_TOO_BIG) remember_size(c, &in[*accepted]);
+    return rv;
 }
