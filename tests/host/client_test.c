@@ -376,6 +376,35 @@ static void test_close_while_the_log_blocks(void **state) {
     sluice_op_free(op);
 }
 
+/* The loop is stuck: the call for a snapshot returns at once, the wait for it by its time. */
+static void test_metrics_while_the_log_blocks(void **state) {
+    (void)state;
+    struct gate gate = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, false};
+    sluice_config *config = make_config("127.0.0.1:1");
+    sluice_config_log(config, block_in_log, &gate);
+    sluice_config_set(config, "log.level", "7");
+    sluice_client *client = open_with(config, SLUICE_PRODUCER, NULL);
+    sluice_op *ready, *op;
+    assert_int_equal(sluice_client_ready(client, 100, &ready), 0);
+    pthread_mutex_lock(&gate.mutex);
+    while (!gate.entered) pthread_cond_wait(&gate.changed, &gate.mutex);
+    pthread_mutex_unlock(&gate.mutex);
+
+    assert_int_equal(sluice_metrics_snapshot(client, -1, &op), 0);
+    assert_int_equal(sluice_op_wait(op, 20), SLUICE_ERR_PENDING);
+    assert_null(sluice_op_table(op, NULL));
+
+    pthread_mutex_lock(&gate.mutex);
+    gate.open = true;
+    pthread_cond_broadcast(&gate.changed);
+    pthread_mutex_unlock(&gate.mutex);
+    assert_int_equal(sluice_op_wait(op, 10000), 0);
+    assert_true(sluice_table_rows(sluice_op_table(op, NULL)) > 50);
+    sluice_op_free(op);
+    sluice_op_free(ready);
+    sluice_client_free(client);
+}
+
 /* ---- a resolver that hangs ---- */
 
 static struct gate resolver = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, false};
@@ -592,6 +621,7 @@ int main(void) {
         cmocka_unit_test(test_driven_calls_pump),
         cmocka_unit_test(test_driven_by_an_own_loop),
         cmocka_unit_test(test_close_while_the_log_blocks),
+        cmocka_unit_test(test_metrics_while_the_log_blocks),
         cmocka_unit_test(test_close_while_the_resolver_hangs),
         cmocka_unit_test(test_fork),
         cmocka_unit_test(test_every_record_has_one_outcome),

@@ -52,7 +52,7 @@ static void write_page(struct sl_text *out) {
                        subjects[set->subject]);
         if (strcmp(heading, last) != 0)
             sl_text_printf(out, "\n## %s\n\n| Name | Type | Meaning |\n|---|---|---|\n", heading);
-        strcpy(last, heading);
+        memcpy(last, heading, sizeof last);
         for (int32_t k = 0; k < set->count; k++) {
             const struct sl_metric *m = &set->metrics[k];
             sl_text_printf(out, "| `%s` | %s | %s |\n", m->name,
