@@ -25,10 +25,12 @@ SLUICE_API SLUICE_MUST int sluice_runtime_create(int32_t kind, const sluice_conf
  * Thread: any.  Blocks: no.  Owns: the runtime.  Since: 0.1 */
 SLUICE_API int sluice_runtime_fd(const sluice_runtime *runtime);
 
-/* Does what is due for all clients of a driven runtime.
+/* Does what is due for all clients of a driven runtime. A call of a client that waits does so too,
+ * on its own thread.
  * timeout_ms   how long to sleep for something to do first.
- * Returns 0 or SLUICE_ERR_BUSY, SLUICE_ERR_FORKED, SLUICE_ERR_USAGE (not driven).
- * Thread: one at a time.  Blocks: up to timeout_ms.  Owns: nothing.  Since: 0.1 */
+ * Returns 0 or SLUICE_ERR_BUSY (another thread is doing it just now: nothing is left undone),
+ * SLUICE_ERR_FORKED, SLUICE_ERR_USAGE (not driven).
+ * Thread: any; one at a time does it.  Blocks: up to timeout_ms.  Owns: nothing.  Since: 0.1 */
 SLUICE_API SLUICE_MUST int sluice_runtime_run(sluice_runtime *runtime, int32_t timeout_ms);
 
 /* Lets go of a runtime; it ends with its last client.

@@ -261,14 +261,16 @@ typedef struct {
 } sluice_fault;
 
 /* All memory of a client. One function does all: old NULL allocates, new_size 0 frees, otherwise
- * the block is resized. May return NULL. Called on any thread of the client, never under a lock. */
+ * the block is resized. May return NULL. Called on any thread of the client, also while it holds a lock
+ * of its own: the function must not call the library, and should not take long. */
 typedef struct {
     void *(*resize)(void *user, void *old, size_t old_size, size_t new_size);
     void *user;
 } sluice_allocator;
 
 /* Gets one log line without a newline; level as syslog has it: 3 error, 4 warning, 6 info, 7 debug.
- * Called on the I/O thread; it may block, and close still returns by its deadline. */
+ * Called on the I/O thread, in a driven runtime by whoever runs it or waits; it may block, and close
+ * still returns by its deadline. */
 typedef void (*sluice_log_fn)(void *user, int32_t level, const char *line);
 
 #ifdef __cplusplus

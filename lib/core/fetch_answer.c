@@ -40,12 +40,12 @@ struct fetch_reading {
 
 /* Where the batches of one partition end that are whole and in order. */
 struct batch_run {
-    const uint8_t *data; /* first batch that is not wholly before the position */
-    size_t size;
+    const uint8_t *data;
+    size_t size; /* those wholly before the position included: their CRCs count too */
     int64_t next_offset;
     int32_t last_epoch;
     int32_t count;
-    int32_t batches;
+    int32_t batches;   /* from the position on */
     int rv;            /* why it ended: 0 (no bytes left), SL_BATCH_CUT, MALFORMED, UNSUPPORTED */
     int64_t failed_at; /* offset that rv is about, as far as it is known */
 };
@@ -61,19 +61,14 @@ static void scan_batches(const struct sl_records *records, int64_t offset, struc
         if (run->rv == SLUICE_ERR_UNSUPPORTED && info.base_offset > offset)
             run->failed_at = info.base_offset;
         if (run->rv != 0) return;
-        bool is_first = run->size == 0;
-        if (is_first && info.last_offset < offset) {
-            at += info.size; /* wholly before the position: brokers may send such a batch */
-            run->data = at;
-            continue;
-        }
-        if (!is_first && info.base_offset < run->next_offset) {
+        if (run->batches > 0 && info.base_offset < run->next_offset) {
             run->rv = SLUICE_ERR_MALFORMED;
             run->failed_at = run->next_offset;
             return;
         }
         at += info.size;
         run->size += (size_t)info.size;
+        if (run->batches == 0 && info.last_offset < offset) continue; /* brokers may send such */
         run->next_offset = run->failed_at = info.last_offset + 1;
         run->last_epoch = info.leader_epoch;
         run->batches++;
@@ -162,14 +157,28 @@ static void move_position(struct fetch_reading *r, struct sl_fetch_position *pos
     sl_fetch_session_change(position);
 }
 
+/* Batches came, all of them before the position: an index is wrong, or a header was damaged on the
+ * way. Asked again at once, the same would come at the speed of the network. */
+static void wait_for_progress(struct sl_core *core, struct sl_fetch_position *position) {
+    if (position->attempts == 0)
+        sl_core_log(core, SL_LOG_WARNING,
+                    "broker %d answers with batches before offset %lld, which was asked for, of %s "
+                    "partition %d: asking again",
+                    (int)position->session->broker->id, (long long)position->offset,
+                    position->topic->name, (int)position->index);
+    sl_fetch_retry(core, position, false);
+}
+
 static void read_batches(struct fetch_reading *r, struct sl_fetch_position *position,
                          const struct sl_fetch_partition_response *p) {
     struct sl_core *core = r->session->core;
     struct batch_run run;
     scan_batches(&p->records, position->offset, &run);
-    position->attempts = 0;
     bool moves = run.next_offset > position->offset;
+    bool is_stuck = !moves && run.rv == 0 && p->records.size > 0;
+    if (!is_stuck) position->attempts = 0;
     bool ends = core->settings->poll_ends && is_at_end(core, p, run.next_offset);
+    if (!moves) run.size = 0;
     if (moves || (ends && !position->at_end)) add_slice(r, position, p, &run);
     position->at_end = ends;
     if (moves) {
@@ -185,6 +194,8 @@ static void read_batches(struct fetch_reading *r, struct sl_fetch_position *posi
         sl_fetch_stop(core, position, run.rv, "a corrupt record batch: seek past it to go on");
     else if (run.rv == SL_BATCH_CUT)
         grow_partition_bytes(core, position);
+    else if (is_stuck)
+        wait_for_progress(core, position);
     else
         tell_watermark(core, position, p);
 }
@@ -421,6 +432,7 @@ static bool check_slice(struct sl_slice *slice, struct sl_batch_info *bad) {
             return false;
         }
         at += (size_t)bad->size;
+        if (bad->last_offset < next) continue; /* wholly before the position */
         if ((bad->attributes & SL_RECORD_CONTROL) == 0) count += bad->record_count;
         next = bad->last_offset + 1;
     }
@@ -461,7 +473,8 @@ static void check_fetched(struct sl_core *core, struct sl_fetched *fetched,
         if (core->settings->check_crcs && !check_slice(slice, &bad)) {
             sl_fetch_displace(core, position);
             position->offset = slice->next_offset;
-            position->corrupt_end = bad.last_offset + 1;
+            position->corrupt_end =
+                (bad.last_offset > position->offset ? bad.last_offset : position->offset) + 1;
             sl_list_push_back(corrupt, &position->node);
         }
         position->checked = slice->next_offset;

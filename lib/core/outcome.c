@@ -40,8 +40,13 @@ static void end_flush(struct sl_core *core, struct sl_flush *flush, int code) {
 /* The op's deadline has passed, or the client closes: the records go on. */
 static void end_flush_early(struct sl_core *core, struct sl_op *op, int code) {
     struct sl_flush *flush = op->owner;
-    /* What is known for certain is said rather than that time is up. */
-    end_flush(core, flush, flush->lost == SLUICE_ERR_NOT_WRITTEN ? flush->lost : code);
+    /* What is known for certain is said rather than that time is up; what is not said now is for
+     * the next one. */
+    if (flush->lost == SLUICE_ERR_NOT_WRITTEN)
+        code = flush->lost;
+    else
+        core->batcher.lost = worse_loss(core->batcher.lost, flush->lost);
+    end_flush(core, flush, code);
 }
 
 void sl_outcome_on_flush(struct sl_core *core, struct sl_op *op) {

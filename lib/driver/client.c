@@ -220,6 +220,7 @@ static int give_up_close(struct sluice_client *c) {
     int code = c->outbox.close_code;
     sl_outbox_unlock(&c->outbox);
     sl_inbox_mail_tell(&c->outbox.mail);
+    sl_runtime_wake(c->runtime);
     return code;
 }
 

@@ -34,7 +34,9 @@ int sl_client_take_deliveries(struct sluice_client *c, int32_t timeout_ms, struc
     sl_list_splice_back(out, &c->outbox.deliveries);
     c->outbox.unread = 0;
     sl_outbox_unlock(&c->outbox);
-    if (sl_inbox_read(&c->inbox, unread)) tell_room(c);
+    bool room;
+    if (sl_inbox_read(&c->inbox, unread, &room)) tell_room(c);
+    if (room && sl_runtime_is_driven(c->runtime)) sl_runtime_wake(c->runtime);
     if (!none) {
         sl_outbox_signal(&c->outbox);
         return 0;

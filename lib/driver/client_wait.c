@@ -1,8 +1,9 @@
 /* Waiting: for something in the outbox, and for room in the inbox.
  *
  * In a runtime with a thread a waiting call sleeps on a condition. In a driven one it runs the loop
- * itself, on the thread that ran it last (or when nobody has); elsewhere it sleeps and is served
- * by that thread. Inside a callback of the loop nothing may wait.
+ * itself, or sleeps until the turn that another thread runs is over, and looks again. So whoever
+ * makes something come true outside a turn has to wake the loop. Inside a callback of the loop
+ * nothing may wait.
  *
  * An interrupt is looked for under the mutex that goes with the condition; the loop, woken by it,
  * takes the same mutex before it tells, so none is missed. An interrupt that came before counts
@@ -34,7 +35,7 @@ int64_t sl_client_deadline(const struct sluice_client *c, int32_t timeout_ms) {
 static int64_t read_host_clock(struct sluice_client *c) { return c->host->now(c->host_self); }
 
 int64_t sl_client_core_deadline(struct sluice_client *c, int64_t deadline) {
-    if (deadline == 0 || deadline == SL_NEVER || sl_runtime_is_mine(c->runtime)) return deadline;
+    if (deadline == 0 || deadline == SL_NEVER || sl_runtime_is_driven(c->runtime)) return deadline;
     int64_t margin = (deadline - read_host_clock(c)) / WAIT_MARGIN_SHARE;
     if (margin > (int64_t)WAIT_MARGIN_MS * WAIT_MILLISECOND)
         margin = (int64_t)WAIT_MARGIN_MS * WAIT_MILLISECOND;
@@ -45,6 +46,7 @@ int64_t sl_client_core_deadline(struct sluice_client *c, int64_t deadline) {
 struct wait_state {
     int64_t until;  /* the next look at the clock */
     int64_t latest; /* when patience ends; 0: it has not begun */
+    uint64_t turn;  /* the last one of a driven loop that was looked after */
     uint32_t since;
     bool begun;
 };
@@ -81,13 +83,12 @@ int sl_client_await(struct sluice_client *c, const struct sl_shell_wait *given) 
         int rv = state.begun ? 0 : begin_wait(c, &state, wait.deaf);
         if (rv == 0 && wait.deadline == 0) wait.deadline = read_host_clock(c);
         if (rv == 0 && !may_wait_longer(c, &wait, &state)) rv = SLUICE_ERR_PENDING;
-        bool pumped =
-            rv == 0 && sl_runtime_is_mine(c->runtime) && sl_runtime_pump(c->runtime, state.until);
+        bool served = rv == 0 && sl_runtime_serve(c->runtime, state.until, &state.turn);
         sl_outbox_lock(&c->outbox);
         if (wait.done(c, wait.arg)) break;
         if (rv != 0) return rv;
         bool came = !wait.deaf && sl_interrupt_peek(&c->interrupt) != state.since;
-        if (!pumped && !came) (void)sl_inbox_mail_wait(&c->outbox.mail, state.until);
+        if (!served && !came) (void)sl_inbox_mail_wait(&c->outbox.mail, state.until);
     }
     return 0;
 }
@@ -129,9 +130,8 @@ static int put_with_patience(struct sluice_client *c, struct sl_staging_input *r
         struct sl_inbox_wait wait = {.interrupt = &c->interrupt, .since = state.since};
         if (sl_interrupt_came(&c->interrupt, state.since)) return SLUICE_ERR_INTERRUPTED;
         bool late = deadline != SL_NEVER && read_host_clock(c) >= deadline;
-        bool pumped =
-            !late && sl_runtime_is_mine(c->runtime) && sl_runtime_pump(c->runtime, deadline);
-        if (!late && !pumped) wait.until = deadline;
+        bool served = !late && sl_runtime_serve(c->runtime, deadline, &state.turn);
+        if (!late && !served) wait.until = deadline;
         rv = put_records(c, records + *accepted, count - *accepted, &wait, accepted);
         if (rv == SLUICE_ERR_FULL && late) return rv;
     } while (rv == SLUICE_ERR_FULL);

@@ -23,7 +23,6 @@
 enum {
     HOST_NODES_MAX = 100,
     HOST_ENDPOINT_MAX = 72, /* an address, brackets, a port, a comma */
-    HOST_SLICE_MS = 10,     /* how often a waiting call looks whether it has to run the loop */
     HOST_MAGIC = 0x51c0b0b0
 };
 
@@ -164,18 +163,20 @@ int sl_host_check(const struct sl_host *h) {
 const struct sl_alloc *sl_host_alloc(const struct sl_host *h) { return &h->alloc; }
 const char *sl_host_bootstrap(const struct sl_host *h) { return h->bootstrap; }
 
-/* Held, before and after: lets the loop go on, by running it when nobody does, until that time or
- * something was told. */
-static void wait_for_host_turn(struct sl_host *h, int64_t until) {
+/* Held, before and after; what is waited for has not come. Lets the loop go on, until that time or
+ * something was told. *turn: as sl_runtime_serve keeps it. */
+static void wait_for_host_turn(struct sl_host *h, int64_t until, uint64_t *turn) {
+    if (!sl_runtime_is_driven(h->runtime)) {
+        (void)sl_inbox_mail_wait(&h->mail, until);
+        return;
+    }
     sl_inbox_mail_unlock(&h->mail);
-    bool pumped = sl_runtime_pump(h->runtime, until);
-    int64_t slice = h->table->now(h->self) + (int64_t)HOST_SLICE_MS * 1000000;
+    (void)sl_runtime_serve(h->runtime, until, turn);
     sl_inbox_mail_lock(&h->mail);
-    /* In slices: whoever runs a driven loop may leave it without having told us. */
-    if (!pumped) (void)sl_inbox_mail_wait(&h->mail, slice < until ? slice : until);
 }
 
 static int call_host(struct sl_host *h, struct host_call *call) {
+    uint64_t turn = 0;
     int rv = sl_host_check(h);
     if (rv != 0) return rv;
     if (sl_runtime_is_inside(h->runtime)) return SLUICE_ERR_BUSY;
@@ -184,7 +185,7 @@ static int call_host(struct sl_host *h, struct host_call *call) {
     sl_inbox_mail_unlock(&h->mail);
     sl_runtime_wake(h->runtime);
     sl_inbox_mail_lock(&h->mail);
-    while (!call->done) wait_for_host_turn(h, SL_NEVER);
+    while (!call->done) wait_for_host_turn(h, SL_NEVER, &turn);
     sl_inbox_mail_unlock(&h->mail);
     return call->rv;
 }
@@ -228,6 +229,7 @@ int sl_host_await(struct sl_host *h, int16_t api, int64_t count, int32_t timeout
     int64_t until =
         timeout_ms < 0 ? SL_NEVER : h->table->now(h->self) + (int64_t)timeout_ms * 1000000;
     struct host_await await = {.api = api, .count = count};
+    uint64_t turn = 0;
     sl_inbox_mail_lock(&h->mail);
     sl_list_push_back(&h->awaits, &await.link);
     sl_inbox_mail_unlock(&h->mail);
@@ -237,7 +239,7 @@ int sl_host_await(struct sl_host *h, int16_t api, int64_t count, int32_t timeout
         if (until != SL_NEVER && h->table->now(h->self) >= until)
             rv = SLUICE_ERR_TIMEOUT;
         else
-            wait_for_host_turn(h, until);
+            wait_for_host_turn(h, until, &turn);
     }
     sl_list_remove(&await.link);
     sl_inbox_mail_unlock(&h->mail);

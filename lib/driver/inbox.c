@@ -187,13 +187,14 @@ static bool note_inbox_room(struct sl_inbox *in) {
     return due;
 }
 
-bool sl_inbox_read(struct sl_inbox *in, int64_t bytes) {
+bool sl_inbox_read(struct sl_inbox *in, int64_t bytes, bool *room) {
+    *room = false;
     if (bytes == 0) return false;
     sl_inbox_mail_lock(&in->mail);
     in->unread -= bytes;
-    bool room = sl_staging_charge_unread(in->staging, -bytes);
-    bool due = room && note_inbox_room(in);
-    bool waited_for = room && in->waiting > 0;
+    *room = sl_staging_charge_unread(in->staging, -bytes);
+    bool due = *room && note_inbox_room(in);
+    bool waited_for = *room && in->waiting > 0;
     sl_inbox_mail_unlock(&in->mail);
     if (waited_for) sl_inbox_mail_tell(&in->mail);
     return due;

@@ -86,8 +86,9 @@ int sl_inbox_post(struct sl_inbox *in, struct sl_command *command, bool close, b
 bool sl_inbox_poke(struct sl_inbox *in);
 /* What a snapshot of the metrics says of the inbox; the I/O thread asks. */
 void sl_inbox_count(struct sl_inbox *in, struct sl_mail_counts *out);
-/* Reports worth so many bytes were read. True: the room event is due. */
-bool sl_inbox_read(struct sl_inbox *in, int64_t bytes);
+/* Reports worth so many bytes were read. *room: there is room where there was none, which a thread
+ * that runs a driven loop has to be told. True: the room event is due. */
+bool sl_inbox_read(struct sl_inbox *in, int64_t bytes, bool *room);
 
 /* ---- I/O thread ---- */
 

@@ -140,15 +140,16 @@ static void post_topics(struct sl_outbox *out, struct sl_list *topics) {
     sl_list_splice_back(topics, &replaced);
 }
 
-/* The client is closed: nothing follows. Tickets of close end now, all with the same answer. */
-static void post_close(struct sl_outbox *out, bool late) {
+/* The client is closed: nothing follows. Tickets of close end now, all with the same answer;
+ * forgotten ones end up in *ops, to be freed. */
+static void post_close(struct sl_outbox *out, bool late, struct sl_list *ops) {
     out->state = SL_OUTBOX_CLOSED;
     if (!out->given_up) out->close_code = sl_outbox_verdict(out, late);
     for (struct sl_list *node; (node = sl_list_pop_front(&out->tickets)) != NULL;) {
         struct sl_op *op = SL_LIST_OF(node, struct sl_op, node);
         op->code = out->close_code;
         op->posted = true;
-        sl_list_push_back(&out->ended, &op->node);
+        sl_list_push_back(op->forgotten ? ops : &out->ended, &op->node);
     }
 }
 
@@ -193,7 +194,7 @@ void sl_outbox_post(struct sl_outbox *out, struct sl_outbox_post *post) {
     post_notices(out, &e->notices);
     post_topics(out, &e->topics);
     out->room |= post->room;
-    if (post->closed) post_close(out, post->late);
+    if (post->closed) post_close(out, post->late, &e->ops);
     out->signal.again = true;
     sl_outbox_unlock(out);
     sl_inbox_mail_tell(&out->mail);

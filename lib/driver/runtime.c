@@ -1,8 +1,10 @@
 /* Runtimes: the loop that serves members, and who runs it.
  *
  * THREAD: an I/O thread, started with the first member, runs it until the runtime ends. DRIVEN:
- * whoever calls run or waits in a call of a client runs it for that long; `busy` lets in one at a
- * time, and `driver` is who was in last. Between turns nobody owns the members' machines.
+ * whoever calls run or waits in a call of a client runs it for that long, a turn at a time; `busy`
+ * lets in one, and whoever else waits sleeps until that turn is over, and may be the next. `turns`
+ * counts them: who looked for something before a turn that another thread ran looks again before
+ * it sleeps. Between turns nobody owns the members' machines.
  *
  *   sleep (poller) ─▶ turn: joiners come in, begin, ready sockets, answers of resolvers, finish,
  *                     leavers go out ─▶ sleep
@@ -48,12 +50,13 @@ struct sluice_runtime {
     uint32_t member_count;  /* joined and not left */
     uint32_t last_id;
     bool released;    /* the public handle is gone */
+    bool starting;    /* some thread is starting the thread */
     bool started;     /* the thread runs */
     bool stop;        /* the thread is to end */
     bool busy;        /* some thread runs the loop */
     bool in_callback; /* … and is in a function of the application's */
-    bool has_driver;
-    pthread_t driver; /* who runs the loop, or ran it last */
+    uint64_t turns;   /* how often a driven loop was left, and 1 */
+    pthread_t driver; /* with busy: who runs the loop */
     pthread_t thread;
 
     /* whoever runs the loop */
@@ -76,6 +79,7 @@ static int create_runtime(const struct sl_alloc *alloc, struct sluice_runtime **
     }
     rt->alloc = *alloc;
     rt->fork_generation = sl_forked_generation;
+    rt->turns = 1;
     sl_list_init(&rt->joining);
     sl_list_init(&rt->members);
     rt->magic = RUNTIME_MAGIC;
@@ -286,17 +290,12 @@ static bool run_once(struct sluice_runtime *rt, int64_t until) {
 
 /* ---- who runs ---- */
 
-/* The caller runs the loop from now on. False: another thread does. */
+/* Held. The caller runs the loop from now on. False: another thread does. */
 static bool enter_loop(struct sluice_runtime *rt) {
-    sl_inbox_mail_lock(&rt->mail);
-    bool entered = !rt->busy;
-    if (entered) {
-        rt->busy = true;
-        rt->has_driver = true;
-        rt->driver = pthread_self();
-    }
-    sl_inbox_mail_unlock(&rt->mail);
-    return entered;
+    if (rt->busy) return false;
+    rt->busy = true;
+    rt->driver = pthread_self();
+    return true;
 }
 
 static void leave_loop(struct sluice_runtime *rt) {
@@ -308,21 +307,43 @@ static void leave_loop(struct sluice_runtime *rt) {
     }
     sl_inbox_mail_lock(&rt->mail);
     rt->busy = false;
+    rt->turns++;
     sl_inbox_mail_tell(&rt->mail);
     sl_inbox_mail_unlock(&rt->mail);
 }
 
 static void *run_io_thread(void *arg) {
     struct sluice_runtime *rt = arg;
+    sl_inbox_mail_lock(&rt->mail);
     bool entered = enter_loop(rt);
+    sl_inbox_mail_unlock(&rt->mail);
     SL_ASSERT(entered);
     while (run_once(rt, SL_NEVER)) continue;
     return NULL;
 }
 
-bool sl_runtime_pump(struct sluice_runtime *rt, int64_t until) {
-    if (rt->has_thread || !enter_loop(rt)) return false;
+/* False: another thread runs the loop. */
+static bool run_driven_turn(struct sluice_runtime *rt, int64_t until) {
+    sl_inbox_mail_lock(&rt->mail);
+    bool entered = enter_loop(rt);
+    sl_inbox_mail_unlock(&rt->mail);
+    if (!entered) return false;
     (void)run_once(rt, until);
+    leave_loop(rt);
+    return true;
+}
+
+bool sl_runtime_serve(struct sluice_runtime *rt, int64_t until, uint64_t *turn) {
+    if (rt->has_thread) return false;
+    sl_inbox_mail_lock(&rt->mail);
+    bool has_turned = *turn != rt->turns;
+    bool entered = enter_loop(rt);
+    if (!entered && !has_turned) (void)sl_inbox_mail_wait(&rt->mail, until);
+    *turn = rt->turns;
+    sl_inbox_mail_unlock(&rt->mail);
+    if (!entered) return true;
+    (void)run_once(rt, has_turned ? 0 : until);
+    (*turn)++; /* the one that ends here; nobody else is in */
     leave_loop(rt);
     return true;
 }
@@ -330,7 +351,7 @@ bool sl_runtime_pump(struct sluice_runtime *rt, int64_t until) {
 int sl_runtime_run(struct sluice_runtime *rt, int32_t timeout_ms) {
     int64_t until = timeout_ms < 0 ? SL_NEVER : 0;
     if (timeout_ms > 0) until = rt->table->now(rt->self) + (int64_t)timeout_ms * 1000000;
-    return sl_runtime_pump(rt, until) ? 0 : SLUICE_ERR_BUSY;
+    return run_driven_turn(rt, until) ? 0 : SLUICE_ERR_BUSY;
 }
 
 int64_t sl_runtime_deadline(struct sluice_runtime *rt) {
@@ -348,14 +369,6 @@ bool sl_runtime_is_inside(struct sluice_runtime *rt) {
     bool inside = rt->busy && pthread_equal(rt->driver, pthread_self()) != 0;
     sl_inbox_mail_unlock(&rt->mail);
     return inside;
-}
-
-bool sl_runtime_is_mine(struct sluice_runtime *rt) {
-    if (rt->has_thread) return false;
-    sl_inbox_mail_lock(&rt->mail);
-    bool mine = !rt->busy && (!rt->has_driver || pthread_equal(rt->driver, pthread_self()) != 0);
-    sl_inbox_mail_unlock(&rt->mail);
-    return mine;
 }
 
 void sl_runtime_enter_callback(struct sluice_runtime *rt) {
@@ -379,18 +392,20 @@ bool sl_runtime_in_callback(struct sluice_runtime *rt) {
 
 /* ---- members ---- */
 
-/* Starts the thread unless it runs. 0 or SYSTEM. */
+/* Starts the thread unless it runs, or another joiner's attempt succeeds. 0 or SYSTEM. */
 static int start_io_thread(struct sluice_runtime *rt) {
+    if (!rt->has_thread) return 0;
     sl_inbox_mail_lock(&rt->mail);
-    bool start = rt->has_thread && !rt->started;
-    if (start) rt->started = true;
+    while (rt->starting) (void)sl_inbox_mail_wait(&rt->mail, SL_NEVER);
+    bool start = !rt->started;
+    rt->starting = start;
     sl_inbox_mail_unlock(&rt->mail);
     if (!start) return 0;
-    pthread_t thread;
-    int rv = sl_thread_start("sluice-io", run_io_thread, rt, true, &thread);
+    int rv = sl_thread_start("sluice-io", run_io_thread, rt, true, &rt->thread);
     sl_inbox_mail_lock(&rt->mail);
-    rt->thread = thread;
-    if (rv != 0) rt->started = false;
+    rt->started = rv == 0;
+    rt->starting = false;
+    sl_inbox_mail_tell(&rt->mail);
     sl_inbox_mail_unlock(&rt->mail);
     return rv;
 }
@@ -412,7 +427,7 @@ int sl_runtime_join(struct sluice_runtime *rt, struct sl_member *m) {
 
 /* A turn by this thread, or a wait for the end of another thread's. */
 static void help_leaving(struct sluice_runtime *rt, const struct sl_member *m) {
-    if (sl_runtime_pump(rt, 0)) return;
+    if (!rt->has_thread && run_driven_turn(rt, 0)) return;
     sl_inbox_mail_lock(&rt->mail);
     if (!m->left && (rt->has_thread || rt->busy)) (void)sl_inbox_mail_wait(&rt->mail, SL_NEVER);
     sl_inbox_mail_unlock(&rt->mail);

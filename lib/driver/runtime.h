@@ -72,11 +72,11 @@ int sl_runtime_join(struct sluice_runtime *rt, struct sl_member *m);
 void sl_runtime_leave(struct sl_member *m);
 /* The caller runs the loop right now: it is inside a callback, and must not wait. */
 bool sl_runtime_is_inside(struct sluice_runtime *rt);
-/* True: the caller is to pump instead of waiting on a condition, because the loop is driven, and
- * by this thread (whoever ran it last). */
-bool sl_runtime_is_mine(struct sluice_runtime *rt);
-/* One sleep, until `until` at the latest, and one turn. False: another thread runs the loop. */
-bool sl_runtime_pump(struct sluice_runtime *rt, int64_t until);
+/* For a caller that waits for something a turn brings, in a driven runtime: one sleep, until
+ * `until` at the latest, and one turn; while another thread runs the loop, a wait for the end of its
+ * turn. *turn, 0 at first, is kept for the next call: without a sleep when a turn has passed since
+ * the last one, because the caller may have looked too early. False: the runtime has a thread. */
+bool sl_runtime_serve(struct sluice_runtime *rt, int64_t until, uint64_t *turn);
 /* Around a call of a user's function by the loop: who waits for the loop may ask whether it is
  * there. */
 void sl_runtime_enter_callback(struct sluice_runtime *rt);

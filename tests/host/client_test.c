@@ -308,6 +308,47 @@ static void test_driven_calls_pump(void **state) {
     close(peer.fd);
 }
 
+static void *run_once_elsewhere(void *arg) {
+    sluice_runtime *runtime = arg;
+    if (sluice_runtime_run(runtime, 0) != 0) return runtime;
+    return NULL;
+}
+
+/* One call on another thread does not take the loop away from who drives it. */
+static void test_a_passing_thread_does_not_keep_the_loop(void **state) {
+    (void)state;
+    struct frozen peer = start_frozen();
+    sluice_runtime *runtime = start_driven();
+    sluice_client *client = open_producer(peer.endpoint, "none", runtime);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, run_once_elsewhere, runtime), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    send_some(client, 10);
+    /* Drops what was never sent and waits: no broker is needed, only a turn. */
+    assert_closes_in_time(client, 1000, SLUICE_ERR_NOT_WRITTEN);
+    sluice_client_free(client);
+    sluice_runtime_release(runtime);
+    close(peer.fd);
+}
+
+/* A ticket that is given back before its close is over is told by no event. */
+static void test_a_close_ticket_freed_early_is_not_told(void **state) {
+    (void)state;
+    struct frozen peer = start_frozen();
+    sluice_runtime *runtime = start_driven();
+    sluice_client *client = open_producer(peer.endpoint, "none", runtime);
+    sluice_op *op;
+    assert_int_equal(sluice_client_close(client, 1000, &op), 0);
+    sluice_op_free(op);
+    assert_int_equal(sluice_client_close(client, 1000, NULL), 0);
+    sluice_event event;
+    while (sluice_client_event(client, 0, &event, sizeof event) == 0 && event.kind != 0)
+        assert_int_not_equal(event.kind, SLUICE_EVENT_OP);
+    sluice_client_free(client);
+    sluice_runtime_release(runtime);
+    close(peer.fd);
+}
+
 /* The runtime's descriptor covers wakes and timers: an own loop needs nothing else. */
 static void test_driven_by_an_own_loop(void **state) {
     (void)state;
@@ -619,6 +660,8 @@ int main(void) {
         cmocka_unit_test(test_room_is_told_after_full),
         cmocka_unit_test(test_interrupt_ends_waits),
         cmocka_unit_test(test_driven_calls_pump),
+        cmocka_unit_test(test_a_close_ticket_freed_early_is_not_told),
+        cmocka_unit_test(test_a_passing_thread_does_not_keep_the_loop),
         cmocka_unit_test(test_driven_by_an_own_loop),
         cmocka_unit_test(test_close_while_the_log_blocks),
         cmocka_unit_test(test_metrics_while_the_log_blocks),

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "sluice/sluice.h"
 
@@ -233,6 +234,42 @@ static void test_threads_produce_and_consume_at_once(void **state) {
     sluice_testbroker_free(broker);
 }
 
+static void *write_and_wait(void *arg) {
+    sluice_client *producer = arg;
+    for (int i = 0; i < 300; i++) {
+        sluice_record r = {.topic = "t", .value = "v", .value_size = 1};
+        sluice_delivery d;
+        assert_int_equal(sluice_producer_write(producer, &r, sizeof r, PATIENCE_MS, &d, sizeof d),
+                         0);
+        assert_int_equal(d.outcome, SLUICE_WRITTEN);
+    }
+    return NULL;
+}
+
+/* Each runs the loop while it waits, or is served by whoever does; when that one's wait is over,
+ * another takes the loop over. Without that the last to wait would sleep for all its time. */
+static void test_threads_wait_in_one_driven_runtime(void **state) {
+    (void)state;
+    sluice_runtime *runtime;
+    struct timespec start, now;
+    pthread_t threads[3];
+    assert_int_equal(sluice_runtime_create(SLUICE_RUNTIME_DRIVEN, NULL, &runtime), 0);
+    sluice_testbroker *broker = start_broker(runtime);
+    sluice_client *producer =
+        open_client(SLUICE_PRODUCER, sluice_testbroker_bootstrap(broker), runtime);
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, write_and_wait, producer), 0);
+    for (int i = 0; i < 3; i++) pthread_join(threads[i], NULL);
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    /* Not a measure of speed: no call slept until its deadline. */
+    assert_in_range(now.tv_sec - start.tv_sec, 0, PATIENCE_MS / 1000 - 2);
+    assert_int_equal(sluice_client_close(producer, PATIENCE_MS, NULL), 0);
+    sluice_client_free(producer);
+    sluice_testbroker_free(broker);
+    sluice_runtime_release(runtime);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_thread_for_each),
@@ -240,6 +277,7 @@ int main(void) {
         cmocka_unit_test(test_no_thread_at_all),
         cmocka_unit_test(test_a_broker_goes_and_comes_back),
         cmocka_unit_test(test_threads_produce_and_consume_at_once),
+        cmocka_unit_test(test_threads_wait_in_one_driven_runtime),
     };
     return cmocka_run_group_tests_name("host_roundtrip", tests, NULL, NULL);
 }

@@ -606,6 +606,29 @@ static void test_flush_that_times_out_leaves_records_going(void **state) {
     prod_end(p);
 }
 
+/* What a flush that ran out of time had learnt and did not say is told by the next one. */
+static void test_flush_that_times_out_swallows_no_loss(void **state) {
+    (void)state;
+    struct prod *p = start();
+    prod_put(p, "t", 0, 1);
+    prod_advance(p, 5);
+    assert_int_equal(prod_waiting(p), 1);
+    prod_put(p, "t", 1, 2);
+    struct sl_op *op = prod_flush(p, 100);
+    prod_turn(p);
+    prod_answer(p, &req, SLUICE_KAFKA_UNKNOWN_SERVER_ERROR, -1);
+    prod_expect(p, 1, 1, SL_OUTCOME_MAYBE_WRITTEN);
+    prod_expect_none(p, 2, 2);
+    prod_advance(p, 100);
+    assert_int_equal(op->state, SL_OP_ENDED);
+    assert_int_equal(op->code, SLUICE_ERR_TIMEOUT);
+    prod_serve(p);
+    prod_expect(p, 2, 2, SL_OUTCOME_WRITTEN);
+    op = prod_flush(p, -1);
+    assert_int_equal(op->code, SLUICE_ERR_MAYBE_WRITTEN);
+    prod_end(p);
+}
+
 /* ---- the end ---- */
 
 static void test_discard_keeps_what_was_sent(void **state) {
@@ -849,6 +872,7 @@ int main(void) {
         cmocka_unit_test(test_flush_waits_for_its_own_records),
         cmocka_unit_test(test_flush_tells_losses_once),
         cmocka_unit_test(test_flush_that_times_out_leaves_records_going),
+        cmocka_unit_test(test_flush_that_times_out_swallows_no_loss),
         cmocka_unit_test(test_discard_keeps_what_was_sent),
         cmocka_unit_test(test_close_tells_everything),
         cmocka_unit_test(test_reports_none_and_failed),

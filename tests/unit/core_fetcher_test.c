@@ -333,15 +333,36 @@ static void a_batch_that_begins_before_is_taken_from_the_middle(void **state) {
     struct cons_answer *a = cons_answer(77);
     struct cons_entry *entry = cons_add_batch(a, 0, 0);
     cons_more(entry, 10);
-    size_t before = entry->size;
     cons_more(entry, 20);
-    size_t last = entry->size - before;
     cons_reply(&c, &fetch, a);
     struct sl_slice *slice = cons_take(&c);
     assert_int_equal(slice->from, 25);
     assert_int_equal(slice->next_offset, 30);
-    assert_int_equal(slice->size, last); /* those wholly before it are left out */
+    assert_int_equal(slice->count, 10);
     cons_finish(&c, slice);
+    cons_end(&c);
+}
+
+/* A damaged header makes the batch at the position look like one before it: what follows must not
+ * be taken as if nothing were missing. */
+static void a_batch_that_seems_to_lie_before_is_checked_too(void **state) {
+    (void)state;
+    struct cons c;
+    cons_start(&c);
+    cons_assign(&c, 1, 5);
+    cons_turn(&c);
+    cons_open_session(&c, 1, 5, 77);
+    struct cons_fetch fetch = cons_next(&c);
+    struct cons_answer *a = cons_answer(77);
+    struct cons_entry *entry = cons_add_batch(a, 0, 0);
+    entry->data[SL_RECORD_LAST_DELTA + 3] = 1; /* was 9 */
+    entry->data[SL_RECORD_COUNT + 3] = 2;
+    cons_more(entry, 10);
+    cons_reply(&c, &fetch, a);
+    cons_expect_error(&c, SLUICE_ERR_MALFORMED);
+    assert_non_null(strstr(cons_text, "at offset 5"));
+    assert_non_null(strstr(cons_text, "header to 6"));
+    cons_expect_nothing(&c);
     cons_end(&c);
 }
 
@@ -452,6 +473,7 @@ int main(void) {
         cmocka_unit_test(damage_matters_only_when_it_is_looked_for),
         cmocka_unit_test(the_next_offset_follows_the_header_not_the_records),
         cmocka_unit_test(a_batch_that_begins_before_is_taken_from_the_middle),
+        cmocka_unit_test(a_batch_that_seems_to_lie_before_is_checked_too),
         cmocka_unit_test(batches_that_do_not_rise_are_malformed),
         cmocka_unit_test(old_formats_are_told),
         cmocka_unit_test(a_first_batch_that_is_cut_is_asked_for_in_full),
