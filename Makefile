@@ -25,8 +25,8 @@ WERROR ?= 0
 CHECKS ?= 0
 SANITIZE ?=
 DEFINES ?=
-# LTO=1 makes the shared library one module at link time, which takes a tenth off the CPU of a
-# produced record; it needs a compiler that keeps ordinary code beside it for the static library.
+# LTO=1 makes the shared library one module at link time, for a few per cent of the CPU of a produced
+# record; it needs a compiler that keeps ordinary code beside it for the static library.
 LTO ?= $(if $(SANITIZE)$(findstring clang,$(CC)),0,$(shell $(CC) --version 2>/dev/null | \
     awk 'NR == 1 { print ($$0 !~ /clang/) }'))
 # V=1 prints whole command lines. JOBS is for the targets that call make themselves; a -j that was
@@ -91,7 +91,9 @@ GROUP_BEGIN := -Wl,--start-group
 GROUP_END := -Wl,--end-group
 endif
 STATIC := $(BUILD)/libsluice.a
-LINK = $(CC) -pthread $(SANITIZE_FLAGS) $(CFLAGS) $(NO_LTO_FLAGS) $(LINK_FLAGS) $(LDFLAGS)
+# LTO_LINK_FLAGS is set for the shared library alone. -fno-lto wins over a later -flto, silently.
+LTO_LINK_FLAGS = $(NO_LTO_FLAGS)
+LINK = $(CC) -pthread $(SANITIZE_FLAGS) $(CFLAGS) $(LTO_LINK_FLAGS) $(LINK_FLAGS) $(LDFLAGS)
 LINKXX = $(CXX) -pthread $(SANITIZE_FLAGS) $(CXXFLAGS) $(NO_LTO_FLAGS) $(LINK_FLAGS) $(LDFLAGS)
 # $(call objects,sources), $(call archives,folders): a group, because the order of archives that
 # refer to each other must not matter.
@@ -160,10 +162,11 @@ $(STATIC): $(call objects,$(LIB_SOURCES)) $(patsubst %,$(BUILD)/obj/lib/%.txt,$(
 	@rm -f $@
 	$(call say,AR,$@)
 	$(Q)$(AR) rcs $@ $(filter %.o,$^)
+$(SHARED): LTO_LINK_FLAGS = $(LTO_FLAGS)
 $(SHARED): $(call objects,$(LIB_SOURCES)) lib/sluice.map \
     $(patsubst %,$(BUILD)/obj/lib/%.txt,$(FOLDERS))
 	$(call say,LINK,$@)
-	$(Q)$(LINK) $(LTO_FLAGS) $(SHARED_FLAGS) -o $@ $(filter %.o,$^) $(PKG_LIBS)
+	$(Q)$(LINK) $(SHARED_FLAGS) -o $@ $(filter %.o,$^) $(PKG_LIBS)
 $(SHARED_LINKS): $(SHARED)
 	@ln -sf $(<F) $@
 

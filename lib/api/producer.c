@@ -1,5 +1,5 @@
 /* Producing: checks, and the way into staging (core/staging.h), where the record is copied under
- * the inbox mutex. Nothing is allocated on the way unless headers are long. */
+ * the inbox latch. Nothing is allocated on the way unless headers are long. */
 #include <string.h>
 
 #include "api/client.h"

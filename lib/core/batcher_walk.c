@@ -9,6 +9,7 @@
  * is lost, nothing overtakes. */
 #include "core/batcher.h"
 
+#include "base/ahead.h"
 #include "core/delivery.h"
 #include "core/unit.h"
 #include "record/batch_write.h"
@@ -234,6 +235,7 @@ static bool walk_chunk(struct sl_core *core, struct sl_chunk *chunk) {
     bool is_done = true;
     while (at < chunk->size) {
         const struct sl_staged_record *r = sl_staging_record(chunk, at);
+        sl_ahead_read(r);
         if (r->topic != run_topic || t == NULL) {
             if (r->topic != run_topic) run_at = at;
             run_topic = r->topic;

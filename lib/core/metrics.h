@@ -12,10 +12,11 @@ struct sl_core;
 
 /* What the inbox knows and core does not: the host reads it just before it passes the command. */
 struct sl_mail_counts {
-    int64_t used;    /* bytes of the sending account, unread reports included */
-    int64_t unread;  /* of these, of reports that nobody has read */
-    int64_t waiting; /* threads that wait for room */
-    uint64_t wakes;  /* how often the I/O thread was woken for this client */
+    int64_t accepted; /* records, ever */
+    int64_t used;     /* bytes of the sending account, unread reports included */
+    int64_t unread;   /* of these, of reports that nobody has read */
+    int64_t waiting;  /* threads that wait for room */
+    uint64_t wakes;   /* how often the I/O thread was woken for this client */
 };
 
 /* METRICS: fills a table and ends the command's op with it, or with NOMEM. Takes the op. */

@@ -1,6 +1,6 @@
 /* Staging: records from application threads to the I/O thread, and the sending account.
  *
- * Put is the hottest function of the library: one call a record, under the inbox mutex. It copies
+ * Put is the hottest function of the library: one call a record, under the inbox latch. It copies
  * the record behind the last one in the open chunk and touches nothing else: no clock, no search
  * when the topic is that of the record before, no allocation as long as a chunk is free. Chunks
  * come back last in first out, so that the one filled next is still in a cache.
@@ -22,6 +22,7 @@
 
 #include <string.h>
 
+#include "base/ahead.h"
 #include "core/delivery.h"
 #include "record/record.h"
 #include "sluice/error.h"
@@ -270,6 +271,7 @@ static void write_staged(struct sl_staging *s, const struct sl_staging_input *in
     chunk->size += size;
     chunk->count++;
     s->open_topic = topic->index;
+    sl_ahead_write(r); /* else the next lock waits for these stores */
 }
 
 int sl_staging_put(struct sl_staging *s, struct sl_staging_input *in, bool *wake) {

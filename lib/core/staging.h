@@ -1,5 +1,5 @@
 /* Staging: where applications put records and where core takes them from. Plain code without a
- * lock: driver/inbox.c calls it under the inbox mutex, so the simulator runs the same lines.
+ * lock: driver/inbox.c calls it under the inbox latch, so the simulator runs the same lines.
  *
  * A record is copied once into a chunk. Chunks are swapped out all at once by the I/O thread and
  * come back empty. The sending account of the memory budget lives here too: a record is charged

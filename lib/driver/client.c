@@ -159,8 +159,7 @@ void sl_client_hold(struct sluice_client *c) {
 /* In a child: were application threads of the parent inside, or was a turn under way? Then what
  * they worked on is left alone. */
 static bool is_safe_in_child(struct sluice_client *c) {
-    if (!sl_inbox_mail_try_lock(&c->inbox.mail)) return false;
-    sl_inbox_mail_unlock(&c->inbox.mail);
+    if (!sl_inbox_is_free(&c->inbox)) return false;
     if (!sl_inbox_mail_try_lock(&c->outbox.mail)) return false;
     sl_inbox_mail_unlock(&c->outbox.mail);
     return true;
@@ -360,16 +359,15 @@ void sl_client_free(struct sluice_client *c) {
 /* ---- counts ---- */
 
 void sl_client_counts(struct sluice_client *c, struct sl_client_counts *out) {
+    struct sl_mail_counts mail;
     /* Decided first: a record accepted in between is pending, never missing. */
     sl_outbox_lock(&c->outbox);
     out->written = c->outbox.written;
     out->not_written = c->outbox.not_written;
     out->maybe_written = c->outbox.maybe_written;
     sl_outbox_unlock(&c->outbox);
-    sl_inbox_mail_lock(&c->inbox.mail);
-    int64_t accepted = c->inbox.accepted;
-    out->pending_bytes = sl_staging_used(c->inbox.staging) - c->inbox.unread;
-    sl_inbox_mail_unlock(&c->inbox.mail);
-    out->pending = accepted - out->written - out->not_written - out->maybe_written;
+    sl_inbox_count(&c->inbox, &mail);
+    out->pending_bytes = mail.used - mail.unread;
+    out->pending = mail.accepted - out->written - out->not_written - out->maybe_written;
     if (out->pending_bytes < 0) out->pending_bytes = 0;
 }

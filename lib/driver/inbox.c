@@ -1,17 +1,19 @@
-/* The inbox: staging and commands behind one mutex, and the mailbox that everything else in this
+/* The inbox: staging and commands behind one latch, and the mailbox that everything else in this
  * folder locks with.
  *
- * Put is the hot path: one lock, one copy (core/staging.c), one unlock. Whether the I/O thread has
- * to be woken is decided under the same mutex as the staged bytes; the wake itself is a system
- * call, and is left to the caller, after the lock.
+ * Put is the hot path: one latch, one copy (core/staging.c). Whether the I/O thread has to be woken
+ * is decided under the same latch as the staged bytes; the wake itself is a system call, and is left
+ * to the caller, after it.
  *
- * No wake-up is lost: the I/O thread sleeps only after sl_inbox_sleep has looked, under the mutex,
+ * No wake-up is lost: the I/O thread sleeps only after sl_inbox_sleep has looked, under the latch,
  * for records, commands and pokes. A poke covers what lies under another mutex (orders in the
  * gate): who puts something there pokes afterwards, and the I/O thread forgets pokes before it
  * looks there.
  *
- * Room: a thread that waits for it sleeps on the condition; one that does not is told once by the
- * room event, which the next record that is accepted makes void.
+ * Room: a thread that waits for it sleeps on the mailbox's condition, after it has looked, with the
+ * mailbox locked, whether news came since it was refused (`news`, under the latch); who has news for
+ * it counts them first and then locks the mailbox to tell. A thread that does not wait is told once
+ * by the room event, which the next record that is accepted makes void.
  *
  * Not here: deadlines of waiting calls, interrupts, pumping (client_wait.c). */
 #include "driver/inbox.h"
@@ -95,6 +97,7 @@ int sl_inbox_init(struct sl_inbox *in, const struct sl_settings *settings,
                   const struct sl_alloc *alloc) {
     int rv = sl_inbox_mail_init(&in->mail);
     if (rv != 0) return rv;
+    sl_latch_init(&in->latch);
     sl_list_init(&in->commands);
     rv = sl_staging_create(settings, alloc, &in->staging);
     if (rv != 0) sl_inbox_mail_deinit(&in->mail);
@@ -107,12 +110,27 @@ void sl_inbox_deinit(struct sl_inbox *in) {
     sl_inbox_mail_deinit(&in->mail);
 }
 
-/* Held. One wait for room; interrupts are looked at under the mutex, where they are told. */
-static void wait_for_inbox_room(struct sl_inbox *in, const struct sl_inbox_wait *wait) {
-    if (wait->until == 0 || sl_interrupt_peek(wait->interrupt) != wait->since) return;
-    in->waiting++;
-    (void)sl_inbox_mail_wait(&in->mail, wait->until);
+/* Not held. */
+static void tell_inbox(struct sl_inbox *in) {
+    sl_inbox_mail_lock(&in->mail);
+    sl_inbox_mail_unlock(&in->mail);
+    sl_inbox_mail_tell(&in->mail);
+}
+
+/* Not held. One wait for room, by a thread that counts as waiting since `news` was read. Interrupts
+ * and news are looked at under the mutex, where they are told. */
+static void wait_for_inbox_room(struct sl_inbox *in, const struct sl_inbox_wait *wait,
+                                uint64_t news) {
+    sl_inbox_mail_lock(&in->mail);
+    sl_latch_lock(&in->latch);
+    bool has_news = in->news != news;
+    sl_latch_unlock(&in->latch);
+    if (!has_news && sl_interrupt_peek(wait->interrupt) == wait->since)
+        (void)sl_inbox_mail_wait(&in->mail, wait->until);
+    sl_inbox_mail_unlock(&in->mail);
+    sl_latch_lock(&in->latch);
     in->waiting--;
+    sl_latch_unlock(&in->latch);
 }
 
 int sl_inbox_put(struct sl_inbox *in, struct sl_staging_input *records, int32_t count,
@@ -120,7 +138,8 @@ int sl_inbox_put(struct sl_inbox *in, struct sl_staging_input *records, int32_t 
     int rv = 0;
     int32_t done = 0;
     bool wake = false;
-    sl_inbox_mail_lock(&in->mail);
+    bool waits = false;
+    sl_latch_lock(&in->latch);
     if (in->closed) rv = SLUICE_ERR_CLOSED;
     while (rv == 0 && done < count) {
         bool wake_for_this;
@@ -131,109 +150,116 @@ int sl_inbox_put(struct sl_inbox *in, struct sl_staging_input *records, int32_t 
     in->accepted += done;
     in->wakes += wake;
     if (rv == SLUICE_ERR_FULL) {
-        if (wait == NULL) {
-            in->refused = true;
-        } else if (!wake && done == 0) {
-            wait_for_inbox_room(in, wait);
-        }
+        in->refused |= wait == NULL;
+        waits = wait != NULL && wait->until != 0 && !wake && done == 0;
+        in->waiting += waits;
     }
     out->room_over = done > 0 && in->room_told;
     if (out->room_over) in->room_told = false;
-    sl_inbox_mail_unlock(&in->mail);
+    uint64_t news = in->news;
+    sl_latch_unlock(&in->latch);
     out->accepted = done;
     out->wake = wake;
+    if (waits) wait_for_inbox_room(in, wait, news);
     return rv;
 }
 
 int sl_inbox_post(struct sl_inbox *in, struct sl_command *command, bool close, bool *wake) {
     *wake = false;
-    sl_inbox_mail_lock(&in->mail);
+    sl_latch_lock(&in->latch);
     bool closed = in->closed;
     if (!closed) {
         sl_list_push_back(&in->commands, &command->node);
         in->closed = close;
+        in->news += close;
         *wake = sl_staging_wake(in->staging);
         in->wakes += *wake;
     }
-    sl_inbox_mail_unlock(&in->mail);
+    sl_latch_unlock(&in->latch);
     if (closed) return SLUICE_ERR_CLOSED;
-    if (close) sl_inbox_mail_tell(&in->mail);
+    if (close) tell_inbox(in);
     return 0;
 }
 
 bool sl_inbox_poke(struct sl_inbox *in) {
-    sl_inbox_mail_lock(&in->mail);
+    sl_latch_lock(&in->latch);
     in->poked = true;
     bool wake = sl_staging_wake(in->staging);
     in->wakes += wake;
-    sl_inbox_mail_unlock(&in->mail);
+    sl_latch_unlock(&in->latch);
     return wake;
 }
 
 void sl_inbox_count(struct sl_inbox *in, struct sl_mail_counts *out) {
-    sl_inbox_mail_lock(&in->mail);
+    sl_latch_lock(&in->latch);
+    out->accepted = in->accepted;
     out->used = sl_staging_used(in->staging);
     out->unread = in->unread;
     out->waiting = in->waiting;
     out->wakes = in->wakes;
-    sl_inbox_mail_unlock(&in->mail);
+    sl_latch_unlock(&in->latch);
 }
 
-/* Held. There is room: whether it is to be told as an event. */
-static bool note_inbox_room(struct sl_inbox *in) {
-    bool due = in->refused;
+bool sl_inbox_is_free(struct sl_inbox *in) {
+    if (!sl_latch_try(&in->latch)) return false;
+    sl_latch_unlock(&in->latch);
+    if (!sl_inbox_mail_try_lock(&in->mail)) return false;
+    sl_inbox_mail_unlock(&in->mail);
+    return true;
+}
+
+/* Held. There is room. *due: it is to be told as an event. True: threads wait for it. */
+static bool note_inbox_room(struct sl_inbox *in, bool *due) {
+    *due = in->refused;
     in->refused = false;
-    in->room_told |= due;
-    return due;
+    in->room_told |= *due;
+    in->news++;
+    return in->waiting > 0;
 }
 
 bool sl_inbox_read(struct sl_inbox *in, int64_t bytes, bool *room) {
+    bool due = false;
     *room = false;
     if (bytes == 0) return false;
-    sl_inbox_mail_lock(&in->mail);
+    sl_latch_lock(&in->latch);
     in->unread -= bytes;
     *room = sl_staging_charge_unread(in->staging, -bytes);
-    bool due = *room && note_inbox_room(in);
-    bool waited_for = *room && in->waiting > 0;
-    sl_inbox_mail_unlock(&in->mail);
-    if (waited_for) sl_inbox_mail_tell(&in->mail);
+    bool waited_for = *room && note_inbox_room(in, &due);
+    sl_latch_unlock(&in->latch);
+    if (waited_for) tell_inbox(in);
     return due;
 }
 
 void sl_inbox_take(struct sl_inbox *in, struct sl_inbox_taken *out) {
     sl_list_init(&out->commands);
-    sl_inbox_mail_lock(&in->mail);
+    out->room = false;
+    sl_latch_lock(&in->latch);
     sl_staging_take(in->staging, &out->staged);
     sl_list_splice_back(&out->commands, &in->commands);
     in->poked = false;
-    out->room = out->staged.room && note_inbox_room(in);
-    bool waited_for = out->staged.room && in->waiting > 0;
-    sl_inbox_mail_unlock(&in->mail);
-    if (waited_for) sl_inbox_mail_tell(&in->mail);
+    bool waited_for = out->staged.room && note_inbox_room(in, &out->room);
+    sl_latch_unlock(&in->latch);
+    if (waited_for) tell_inbox(in);
 }
 
 bool sl_inbox_give(struct sl_inbox *in, struct sl_list *chunks, int64_t freed, int64_t unread) {
-    sl_inbox_mail_lock(&in->mail);
+    bool due = false;
+    sl_latch_lock(&in->latch);
     in->unread += unread;
     if (unread != 0) (void)sl_staging_charge_unread(in->staging, unread);
     bool room = sl_staging_give(in->staging, chunks, freed);
-    bool due = room && note_inbox_room(in);
-    bool waited_for = room && in->waiting > 0;
-    sl_inbox_mail_unlock(&in->mail);
-    if (waited_for) sl_inbox_mail_tell(&in->mail);
+    bool waited_for = room && note_inbox_room(in, &due);
+    sl_latch_unlock(&in->latch);
+    if (waited_for) tell_inbox(in);
     return due;
 }
 
 bool sl_inbox_sleep(struct sl_inbox *in, uint32_t wake_at_bytes) {
-    sl_inbox_mail_lock(&in->mail);
+    sl_latch_lock(&in->latch);
     bool sleep = !in->poked && sl_list_is_empty(&in->commands) &&
                  sl_staging_sleep(in->staging, wake_at_bytes);
-    sl_inbox_mail_unlock(&in->mail);
+    sl_latch_unlock(&in->latch);
     return sleep;
 }
 
-void sl_inbox_interrupt(struct sl_inbox *in) {
-    sl_inbox_mail_lock(&in->mail);
-    sl_inbox_mail_unlock(&in->mail);
-    sl_inbox_mail_tell(&in->mail);
-}
+void sl_inbox_interrupt(struct sl_inbox *in) { tell_inbox(in); }

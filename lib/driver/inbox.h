@@ -14,6 +14,7 @@
 #include "core/core.h"
 #include "core/staging.h"
 #include "driver/interrupt.h"
+#include "driver/latch.h"
 
 struct sl_mailbox {
     pthread_mutex_t mutex;
@@ -33,15 +34,17 @@ bool sl_inbox_mail_wait(struct sl_mailbox *mail, int64_t until);
 /* Tells all that wait. */
 void sl_inbox_mail_tell(struct sl_mailbox *mail);
 
-/* Under the mailbox's mutex, all of it. The condition means: there may be room, or another reason
- * to stop waiting for it. */
+/* Under the latch, all of it but the mailbox, whose condition means: there may be room, or another
+ * reason to stop waiting for it. The latch may be taken while the mailbox is locked. */
 struct sl_inbox {
+    struct sl_latch latch;
     struct sl_mailbox mail;
     struct sl_staging *staging; /* owned */
     struct sl_list commands;    /* struct sl_command */
     int64_t accepted;           /* records, ever */
     int64_t unread;             /* bytes that reports nobody has read are charged with */
     uint32_t waiting;           /* threads that wait for room */
+    uint64_t news;              /* how often there was a reason to stop waiting */
     uint64_t wakes;             /* how often the I/O thread had to be woken */
     bool poked;                 /* something for the I/O thread lies elsewhere (the gate) */
     bool closed;                /* a CLOSE is in: no more records, no more commands */
@@ -84,8 +87,10 @@ int sl_inbox_put(struct sl_inbox *in, struct sl_staging_input *records, int32_t 
 int sl_inbox_post(struct sl_inbox *in, struct sl_command *command, bool close, bool *wake);
 /* Something changed that the I/O thread has to look at. True: it must be woken. */
 bool sl_inbox_poke(struct sl_inbox *in);
-/* What a snapshot of the metrics says of the inbox; the I/O thread asks. */
+/* What the inbox says of itself, of one moment. */
 void sl_inbox_count(struct sl_inbox *in, struct sl_mail_counts *out);
+/* For a forked child: false when some thread of the parent was inside. */
+bool sl_inbox_is_free(struct sl_inbox *in);
 /* Reports worth so many bytes were read. *room: there is room where there was none, which a thread
  * that runs a driven loop has to be told. True: the room event is due. */
 bool sl_inbox_read(struct sl_inbox *in, int64_t bytes, bool *room);

@@ -1,5 +1,5 @@
 /* The interrupt word of a client: how sluice_client_interrupt, which may run in a signal handler,
- * reaches waiting calls without a lock. The one place of the library with atomics.
+ * reaches waiting calls without a lock.
  *
  * The word counts interrupts; `taken` is the count that some waiting call has answered. A call
  * that begins to wait answers an interrupt that nobody has taken; one that waits already answers

@@ -31,6 +31,11 @@ int64_t sl_system_wall_ms(void) {
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+void sl_system_pause(int64_t nanoseconds) {
+    struct timespec time = {.tv_sec = 0, .tv_nsec = (long)nanoseconds};
+    (void)nanosleep(&time, NULL);
+}
+
 int sl_system_entropy(void *buf, size_t size) {
     uint8_t *at = buf;
     while (size > 0) {

@@ -9,6 +9,8 @@
 int64_t sl_system_now(void);
 /* Unix milliseconds. */
 int64_t sl_system_wall_ms(void);
+/* Sleeps for about so many nanoseconds, less than a second. */
+void sl_system_pause(int64_t nanoseconds);
 /* Fills buf with entropy. 0 or SLUICE_ERR_SYSTEM. */
 int sl_system_entropy(void *buf, size_t size);
 /* Processors that this process may run on, at least 1. */

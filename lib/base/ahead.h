@@ -1,0 +1,36 @@
+/* Asking for memory before it is needed. A staged record is written by one processor and read by
+ * another; each waits for the other's cache unless it asks a few records ahead (measured: a tenth of
+ * the CPU of a produced record). Any address may be given. */
+#ifndef SL_BASE_AHEAD_H
+#define SL_BASE_AHEAD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    SL_AHEAD_LINE = 64,    /* bytes of a cache line; a wrong guess costs time only */
+    SL_AHEAD_BYTES = 1024, /* how far ahead */
+    SL_AHEAD_LINES = 3     /* what a record of 100 bytes takes with its header */
+};
+
+/* What lies ahead will be read. */
+static inline void sl_ahead_read(const void *now) {
+    const uint8_t *at = (const uint8_t *)now + SL_AHEAD_BYTES;
+    for (size_t i = 0; i < SL_AHEAD_LINES; i++) __builtin_prefetch(at + i * SL_AHEAD_LINE);
+}
+
+/* What lies ahead will be written. */
+static inline void sl_ahead_write(const void *now) {
+    const uint8_t *at = (const uint8_t *)now + SL_AHEAD_BYTES;
+    for (size_t i = 0; i < SL_AHEAD_LINES; i++) {
+#if defined(__x86_64__)
+        /* What compilers give without leave for more only reads; this does nothing where it is
+         * not known. */
+        __asm__ volatile("prefetchw %0" : : "m"(at[i * SL_AHEAD_LINE]));
+#else
+        __builtin_prefetch(at + i * SL_AHEAD_LINE, 1);
+#endif
+    }
+}
+
+#endif
