@@ -129,6 +129,22 @@ static void draw_borrows(struct plan_producer *p, struct sl_rng *rng) {
     p->borrows = strcmp(p->reports, "all") == 0 ? PICK(rng, shares) : 0;
 }
 
+/* What plans got later, by a generator of its own: plans of known seeds stay what they were. */
+static void draw_placing(struct plan_producer *p, struct sl_rng *rng) {
+    static const char *const partitioners[] = {
+        "murmur2_random", "murmur2_random", "murmur2_random", "murmur2", "consistent_random",
+        "consistent",     "fnv1a_random",   "fnv1a",          "random",  "roundrobin"};
+    p->partitioner = PICK(rng, partitioners);
+    p->availability_timeout_ms = draw_percent(rng, 30) ? 200 : 0;
+    p->idle_ms = draw_percent(rng, 30) ? 5000 : 300000;
+}
+
+static void draw_later_additions(struct plan *plan) {
+    struct sl_rng rng;
+    sl_rng_init(&rng, plan->seed ^ 0x6c61746572);
+    for (int32_t i = 0; i < plan->producers; i++) draw_placing(&plan->producer[i], &rng);
+}
+
 static void draw_consumer(struct plan_consumer *c, struct sl_rng *rng) {
     static const char *const resets[] = {"earliest", "earliest", "latest", "none"};
     static const int32_t sizes[] = {1, 1000, 20000, 1048576};
@@ -178,6 +194,7 @@ void plan_draw(struct plan *plan, uint64_t seed) {
     for (int32_t i = 0; i < plan->consumers; i++) draw_consumer(&plan->consumer[i], &rng);
     for (int32_t i = 0; i < plan->producers; i++) draw_borrows(&plan->producer[i], &rng);
     if (draw_percent(&rng, 15)) plan->message_max = PICK(&rng, small);
+    draw_later_additions(plan);
 }
 
 bool plan_has_faults(const struct plan *plan) {
@@ -200,11 +217,13 @@ static void print_producer(const struct plan_producer *p, FILE *out) {
         out,
         "  producer acks=%d idempotence=%d in.flight=%d linger=%d batch=%d buffer=%d request=%d "
         "delivery=%d retries=%d codec=%s reports=%s records=%d burst=%d pace=%d shares=%d "
-        "value=%d keyed=%d%% explicit=%d%% headers=%d%% large=%d%% borrows=%d%%\n",
+        "value=%d keyed=%d%% explicit=%d%% headers=%d%% large=%d%% borrows=%d%% "
+        "partitioner=%s availability=%d idle=%d\n",
         p->acks, p->idempotent, p->in_flight, p->linger_ms, p->batch_size, p->buffer_memory,
         p->request_max, p->delivery_timeout_ms, p->retries, p->codec, p->reports, p->records,
         p->burst, p->pace_ms, p->shares_host, p->profile.value_max, p->profile.keyed,
-        p->profile.explicit_partition, p->profile.headers, p->profile.large, p->borrows);
+        p->profile.explicit_partition, p->profile.headers, p->profile.large, p->borrows,
+        p->partitioner, p->availability_timeout_ms, p->idle_ms);
 }
 
 void plan_print(const struct plan *plan, FILE *out) {

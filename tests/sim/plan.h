@@ -60,6 +60,9 @@ struct plan_producer {
     int32_t retries;
     const char *codec;
     const char *reports;
+    const char *partitioner;
+    int32_t availability_timeout_ms;
+    int32_t idle_ms;  /* metadata.max.idle.ms */
     int32_t records;  /* about so many in all */
     int32_t burst;    /* at most so many a step */
     int32_t pace_ms;  /* between steps */

@@ -23,6 +23,9 @@ int producer_open(struct app *app) {
     (void)sluice_config_set(config, "enable.idempotence", p->idempotent ? "true" : "false");
     (void)sluice_config_set(config, "delivery.reports", p->reports);
     (void)sluice_config_set(config, "compression.type", p->codec);
+    (void)sluice_config_set(config, "partitioner", p->partitioner);
+    set_number(config, "partitioner.availability.timeout.ms", p->availability_timeout_ms);
+    set_number(config, "metadata.max.idle.ms", p->idle_ms);
     set_number(config, "linger.ms", p->linger_ms);
     set_number(config, "batch.size", p->batch_size);
     set_number(config, "buffer.memory", p->buffer_memory);
