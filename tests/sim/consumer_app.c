@@ -270,6 +270,7 @@ static void seek_all(struct app *app) {
     int rv = sluice_consumer_seek(app->client, list);
     sluice_offsets_free(list);
     app->sought = true;
+    app->owes_seek = rv != 0;
     if (rv != 0 && !is_expected_error(app, rv)) app_complain(app, "seek", rv);
 }
 
@@ -389,6 +390,7 @@ void consumer_step(struct app *app) {
     if (app->client == NULL && consumer_open(app) != 0) return;
     if (app->cursor_count == 0) assign_partitions(app);
     if (app->held != NULL && (load->phase != PHASE_FAULTS || app_draw(app, 30))) give_held(app);
+    if (app->owes_seek) seek_all(app);
     if (load->phase != PHASE_FAULTS) resume_all(app);
     uint64_t draw = sl_rng_below(&load->rng, 10);
     poll_once(app, draw < 5 ? 0 : draw < 9 ? 20 : 300);
@@ -438,6 +440,7 @@ static void free_client(struct app *app) {
     sluice_client_free(app->client);
     if (!batch_first) sluice_batch_free(app->held);
     app->held = NULL;
+    app->owes_seek = false;
     app->client = NULL;
     app->cursor_count = 0;
 }

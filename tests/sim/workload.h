@@ -56,6 +56,7 @@ struct app {
     int32_t cursor_count;
     sluice_batch *held;
     bool sought;       /* since `held` was taken: it may be stale */
+    bool owes_seek;    /* a partition waits for one, and there was no memory for it */
     bool is_stale_due; /* a finish was too late */
     int64_t records;   /* read */
 };
