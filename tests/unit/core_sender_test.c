@@ -261,6 +261,29 @@ static void test_retries_back_off(void **state) {
     prod_end(p);
 }
 
+/* Partitions that one answer refuses wait for the same time, and make one request again. */
+static void test_refused_together_come_again_together(void **state) {
+    (void)state;
+    struct prod *p = prod_prepare();
+    p->h->settings.linger_ms = 5;
+    start_with(p);
+    for (int32_t i = 0; i < 3; i++) prod_put(p, "t", i, (uint64_t)i + 1);
+    prod_advance(p, 5);
+    for (int attempt = 0; attempt < 4; attempt++) {
+        assert_int_equal(prod_waiting(p), 1);
+        prod_next(p, &req);
+        assert_int_equal(req.count, 3);
+        for (int32_t i = 0; i < 3; i++) req.parts[i].code = SLUICE_KAFKA_NOT_ENOUGH_REPLICAS;
+        prod_reply(p, &req);
+        for (int ms = 0; prod_waiting(p) == 0 && ms < 5000; ms++) prod_advance(p, 1);
+    }
+    prod_next(p, &req);
+    assert_int_equal(req.count, 3);
+    prod_reply(p, &req);
+    prod_expect(p, 1, 3, SL_OUTCOME_WRITTEN);
+    prod_end(p);
+}
+
 /* ---- answers that are not what they should be ---- */
 
 /* Left out, asked by nobody, twice, out of order (19 of the mined bugs; 50). */
@@ -908,6 +931,7 @@ int main(void) {
         cmocka_unit_test(test_half_sent_request_is_certainly_unwritten),
         cmocka_unit_test(test_retries_are_counted),
         cmocka_unit_test(test_retries_back_off),
+        cmocka_unit_test(test_refused_together_come_again_together),
         cmocka_unit_test(test_answer_with_wrong_partitions),
         cmocka_unit_test(test_garbage_answer_is_no_outcome),
         cmocka_unit_test(test_meaning_of_codes),
