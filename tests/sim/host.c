@@ -204,7 +204,10 @@ static void end_job(struct world *w, struct world_timer *t) {
     world_note(w, WORLD_JOB, k->host->id, 0, 0);
     /* A worker that cannot be had hands it back as it was. */
     if (sl_job_tools_init(&tools, sl_alloc_default()) != 0) abort();
-    if (!sl_rng_chance(&w->rng, 1, 20)) k->job->run(k->job, &tools);
+    if (!sl_rng_chance(&w->rng, 1, 20)) {
+        k->job->run(k->job, &tools);
+        w->hits[HIT_JOB]++;
+    }
     sl_job_tools_deinit(&tools);
 }
 

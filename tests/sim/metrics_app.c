@@ -57,10 +57,14 @@ static void check_rest(struct app *app, const sluice_table *t) {
      * reports, unless they are read at leisure. */
     int64_t unread = sum_metric(t, group, "buffer-unread-bytes");
     if (!app->reports_failed) expect_value(app, t, group, "buffer-unread-bytes", 0);
+    int64_t *hits = app->workload->world->hits;
     if (sum_metric(t, group, "requests-in-flight") == 0 &&
-        sum_metric(t, group, "compression-jobs") == 0)
+        sum_metric(t, group, "compression-jobs") == 0) {
         expect_value(app, t, group, "buffer-available-bytes",
                      app->producer->buffer_memory - unread);
+        hits[HIT_WHOLE]++;
+    }
+    hits[HIT_SPLIT] += sum_metric(t, group, "batch-split-total");
     if (sum_metric(t, "producer-partition-metrics", "batches-queued") > 0)
         world_violate(app->workload->world, "I21: application %d has no record and still batches",
                       app->id);

@@ -147,10 +147,19 @@ static int write_one(struct app *app, const sluice_record *r, uint64_t id, int32
     bool is_decided = rv == 0 || rv == SLUICE_ERR_NOT_WRITTEN || rv == SLUICE_ERR_MAYBE_WRITTEN;
     if (!is_decided && rv != SLUICE_ERR_TIMEOUT) return rv;
     truth_accepted(truth, id, true);
+    app->workload->world->hits[HIT_AWAITED] += is_decided;
     if (is_decided)
         truth_reported(truth, app->truth, id, d.outcome, d.code, d.topic, d.partition,
                        d.base_offset);
     return 0;
+}
+
+static void count_send(struct app *app, int rv, bool borrows) {
+    struct world *w = app->workload->world;
+    w->hits[HIT_BORROWED] += rv == 0 && borrows;
+    w->hits[HIT_FULL] += rv == SLUICE_ERR_FULL;
+    w->hits[HIT_UNREAD] += rv == SLUICE_ERR_UNREAD;
+    w->hits[HIT_ROOM] += rv == 0 && w->now > app->call_at;
 }
 
 static int send_one(struct app *app, int32_t timeout_ms) {
@@ -191,6 +200,7 @@ static int send_one(struct app *app, int32_t timeout_ms) {
                      : sluice_producer_send_record(app->client, &r, sizeof r, timeout_ms);
     app_after(app, "send");
     truth_accepted(truth, id, rv == 0);
+    count_send(app, rv, borrows);
     if (rv != 0 && !is_refusal_fair(app, rv, truth_to_send(truth, id)))
         app_complain(app, "send", rv);
     return rv;
@@ -232,6 +242,7 @@ static void send_packed(struct app *app) {
     app_after(app, "send_packed");
     for (int32_t i = 0; i < next; i++) truth_accepted(truth, first + (uint64_t)i, true);
     app->sent += next;
+    load->world->hits[HIT_PACKED] += next;
     if (rv != 0 && !is_refusal_fair(app, rv, truth_to_send(truth, first + (uint64_t)next)))
         app_complain(app, "send_packed", rv);
     if ((rv == 0) != (next == count)) app_complain(app, "send_packed (its count)", next);

@@ -8,7 +8,8 @@
  * more than one seed is asked for, those of tests/sim/seeds.txt, which failed in the past, come
  * first.
  *
- * --verbose tells plan and result of every seed, --trace every event of the world.
+ * --verbose tells plan and result of every seed, and how often what has to happen did (hits.h); a
+ * long run in which something never happened fails. --trace tells every event of the world.
  *
  * --plant turns the meaning around, for builds with a planted bug: status 0 when a seed fails,
  * which is then told in one line, and each seed is run once. */
@@ -21,7 +22,10 @@
 
 #include "sim/workload.h"
 
-enum { RUN_SECONDS_MAX = 60 };
+enum {
+    RUN_SECONDS_MAX = 60,
+    RUN_SEEDS_MANY = 1000 /* in so many of them everything has happened */
+};
 
 struct run_options {
     uint64_t seed;
@@ -34,6 +38,16 @@ struct run_totals {
     uint64_t seeds;
     double hours;
     int64_t written, not_written, maybe, consumed, retries, requests;
+    int64_t hits[HIT_COUNT];
+};
+
+static const struct {
+    const char *name;
+    const char *text;
+} run_hits[] = {
+#define HIT_TEXT(name, text) {#name, text},
+    HITS(HIT_TEXT)
+#undef HIT_TEXT
 };
 
 static struct plan run_plan;
@@ -69,6 +83,7 @@ static void add_totals(struct run_totals *totals, const struct workload_result *
     totals->consumed += r->consumed;
     totals->retries += r->retries;
     totals->requests += r->requests;
+    for (int i = 0; i < HIT_COUNT; i++) totals->hits[i] += r->hits[i];
 }
 
 /* One seed. True: it failed. */
@@ -128,6 +143,18 @@ static bool run_old_seeds(struct run_totals *totals) {
     return failed;
 }
 
+static void print_hits(const int64_t *hits) {
+    for (int i = 0; i < HIT_COUNT; i++)
+        printf("sim: %10" PRId64 " %-10s %s\n", hits[i], run_hits[i].name, run_hits[i].text);
+}
+
+/* What a long run has not met; NULL: nothing. */
+static const char *find_missed(const struct run_totals *totals) {
+    for (int i = 0; i < HIT_COUNT && totals->seeds >= RUN_SEEDS_MANY; i++)
+        if (totals->hits[i] == 0) return run_hits[i].text;
+    return NULL;
+}
+
 static bool parse_options(int argc, char **argv, struct run_options *options) {
     *options = (struct run_options){.seed = 1, .seeds = 1};
     for (int i = 1; i < argc; i++) {
@@ -163,6 +190,12 @@ int main(int argc, char **argv) {
         if (run_seed(run_options.seed + i, &totals)) return fail(run_options.seed + i);
     if (run_options.is_plant) {
         printf("sim: plant not caught in %" PRIu64 " seeds\n", run_count);
+        return 1;
+    }
+    if (run_options.is_verbose || find_missed(&totals) != NULL) print_hits(totals.hits);
+    if (find_missed(&totals) != NULL) {
+        printf("sim: violation: in %" PRIu64 " seeds there were no %s\n", totals.seeds,
+               find_missed(&totals));
         return 1;
     }
     printf("sim: records written=%" PRId64 " not=%" PRId64 " maybe=%" PRId64 " read=%" PRId64

@@ -17,6 +17,7 @@
 
 #include "record/batch_read.h"
 #include "record/batch_write.h"
+#include "sluice/kafka_errors.h"
 #include "sluice/producer.h"
 #include "wire/api.h"
 
@@ -183,6 +184,8 @@ void truth_reported(struct truth *t, int32_t producer, uint64_t id, int outcome,
         world_violate(w, "%" PRIx64 " is reported for partition %d, not %d", id, partition,
                       r->partition);
     if (r->lent != NULL) take_lent_back(t, id, r);
+    w->hits[HIT_DISCARDED] += code == SLUICE_ERR_NOT_WRITTEN;
+    w->hits[HIT_LARGE] += code == SLUICE_KAFKA_MESSAGE_TOO_LARGE;
     r->outcome = (int16_t)outcome;
     r->code = code;
     r->reported_partition = partition;
@@ -374,6 +377,7 @@ static void read_log(struct truth *t, int32_t topic, int32_t partition) {
 
 static void begin_life(struct truth *t, struct truth_topic *tt) {
     struct sl_broker_log_view view;
+    t->world->hits[HIT_REMADE] += tt->life_count > 0;
     if (tt->life_count == TRUTH_LIVES) abort(); /* the plan makes fewer */
     struct truth_life *life = &tt->lives[tt->life_count++];
     life->partition_count = 0;

@@ -286,6 +286,7 @@ static void sum_up(struct workload *load, struct workload_result *out) {
         out->maybe += p->outcomes[2];
     }
     for (int32_t i = 0; i < load->app_count; i++) out->consumed += load->apps[i].records;
+    memcpy(out->hits, load->world->hits, sizeof out->hits);
 }
 
 static void run_phases(struct workload *load) {

@@ -77,6 +77,7 @@ struct workload_result {
     uint64_t hash;
     int64_t simulated; /* ns */
     int64_t written, not_written, maybe, consumed, retries, requests;
+    int64_t hits[HIT_COUNT];
     bool is_broken;
 };
 

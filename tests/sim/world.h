@@ -20,6 +20,7 @@
 #include "base/list.h"
 #include "base/rng.h"
 #include "broker/broker.h"
+#include "sim/hits.h"
 #include "sim/memory.h"
 
 #define WORLD_MS INT64_C(1000000)
@@ -140,6 +141,7 @@ struct world {
     uint64_t steps;
     uint64_t events;
     uint64_t hash;
+    int64_t hits[HIT_COUNT];
     bool echoes; /* every event is printed as it happens */
     struct world_entry ring[WORLD_RING];
     char violation[1024]; /* "" while all is well */

@@ -1,0 +1,29 @@
+/* What a run of many seeds must have met for its result to mean something: each is counted where it
+ * happens. A long run in which one of them never did has failed. */
+#ifndef SIM_HITS_H
+#define SIM_HITS_H
+
+#include <stdint.h>
+
+#define HITS(X)                                                            \
+    X(BORROWED, "values sent from where they lie")                         \
+    X(PACKED, "records sent many in a call")                               \
+    X(AWAITED, "records whose call waited for the outcome")                \
+    X(FULL, "sends without room")                                          \
+    X(ROOM, "sends that waited for room, and got it")                      \
+    X(UNREAD, "sends refused until reports are read")                      \
+    X(JOB, "batches compressed in the background")                         \
+    X(SPLIT, "batches that the broker found too large, and took in parts") \
+    X(LARGE, "records that are too large for the broker in any batch")     \
+    X(DISCARDED, "records that were discarded")                            \
+    X(PLACED, "records placed by their key")                               \
+    X(REMADE, "topics made again")                                         \
+    X(WHOLE, "budgets of producers that were whole at the end")
+enum hit {
+#define HIT_ENUM(name, text) HIT_##name,
+    HITS(HIT_ENUM)
+#undef HIT_ENUM
+        HIT_COUNT
+};
+
+#endif
