@@ -205,11 +205,36 @@ static void run_setup_timer(struct sl_link *link) {
     sl_link_fail(link, SLUICE_ERR_TIMEOUT, "%s in time", waited_for[link->state]);
 }
 
+/* A large answer may take longer to come over a slow line than a broker may to begin with it: asked
+ * for again it would only begin anew, for ever. It gets more time when a good part of it came in
+ * the last; so no peer can hold a request for more than so many times. */
+static bool is_answer_coming(struct sl_link *link) {
+    enum { PARTS = 16, LEAST = 1024 }; /* arbitrary; small answers get no such time */
+    size_t here = link->in == NULL ? 0 : link->in->size;
+    size_t part = link->in_need / PARTS > LEAST ? link->in_need / PARTS : LEAST;
+    if (link->in_need == 0 || here < link->in_seen + part) return false;
+    link->in_seen = here;
+    return true;
+}
+
+static void give_more_time(struct sl_link *link) {
+    int64_t longer = link->core->settings->request_timeout_ms * SL_MS;
+    SL_LIST_EACH(node, tmp, &link->queue) {
+        SL_LIST_OF(node, struct sl_request, node)->deadline += longer;
+    }
+    link->request_deadline += longer;
+    sl_link_arm(link);
+}
+
 static void run_request_timer(struct sl_link *link) {
     struct sl_request *first = most_urgent_request(link);
     link->request_deadline = first->deadline;
     if (first->deadline > link->core->now) {
         sl_link_arm(link);
+        return;
+    }
+    if (is_answer_coming(link)) {
+        give_more_time(link);
         return;
     }
     sl_stats_on_request_timeout(link);
@@ -317,7 +342,7 @@ static void forget_connection(struct sl_link *link) {
     link->muted_until = 0;
     sl_buffers_give(&core->buffers, link->in);
     link->in = NULL;
-    link->in_need = 0;
+    link->in_need = link->in_seen = 0;
     sl_link_arm(link);
 }
 

@@ -112,6 +112,7 @@ struct sl_link {
     int32_t address;           /* index in broker->addresses of the present attempt */
     struct sl_buffer *in; /* owned: begins with the frame being received; NULL: no bytes of it */
     size_t in_need;       /* bytes of that frame, prefix included; 0: prefix incomplete */
+    size_t in_seen;       /* bytes of it that were there when its request was given more time */
     size_t last_frame;    /* size of the last whole answer: what the next may need */
     size_t trusted;       /* size of the largest: claims up to its double get memory at once */
     struct sl_version_range versions[SL_API_KEY_LIMIT];

@@ -239,7 +239,7 @@ void sl_link_on_received(struct sl_link *link, size_t size) {
         }
         if (link->id != id || link->in_need == 0 || left < link->in_need) break;
         size_t need = link->in_need;
-        link->in_need = 0;
+        link->in_need = link->in_seen = 0;
         deliver_frame(link, &in, at, need);
         at += need;
     }

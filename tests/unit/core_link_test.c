@@ -331,6 +331,56 @@ static void mangled_answers_do_no_harm(void **state) {
 
 /* ---- time ---- */
 
+/* A part of an answer; the first says how long the answer is. */
+static void feed_part(struct host *h, struct host_conn *conn, uint32_t frame, bool first) {
+    enum { PART = 2500 };
+    uint8_t bytes[PART] = {0};
+    if (first) sl_bytes_put32(bytes, frame - SL_FRAME_PREFIX);
+    host_feed(h, conn, bytes, sizeof bytes);
+}
+
+/* A large answer has time for as long as a sixteenth of it comes within each timeout. */
+static void an_answer_that_is_coming_has_time(void **state) {
+    (void)state;
+    const uint32_t frames[] = {16 * 2500, 16 * 2500 + 16};
+    for (int i = 0; i < 2; i++) {
+        struct host *h = host_start(SL_ROLE_ADMIN);
+        host_make_ready(h);
+        struct host_conn *conn = host_last(h);
+        (void)host_ask(h, SL_COMMAND_CREATE_TOPIC, "a", 400000);
+        host_turn(h);
+        (void)host_next_request(h, SL_API_CREATE_TOPICS);
+        feed_part(h, conn, frames[i], true);
+        host_advance(h, 30100);
+        assert_int_equal(conn->open, i == 0);
+        if (i == 0) {
+            feed_part(h, conn, 0, false);
+            host_advance(h, 30000);
+            assert_true(conn->open);
+            host_advance(h, 30100); /* nothing came */
+            assert_false(conn->open);
+            assert_true(host_was_told(h, "CreateTopics was not answered within 90000 ms"));
+        }
+        host_end(h);
+    }
+}
+
+/* Of a small answer the rest follows at once, or not at all. */
+static void a_small_answer_has_no_more_time(void **state) {
+    (void)state;
+    struct host *h = host_start(SL_ROLE_ADMIN);
+    host_make_ready(h);
+    struct host_conn *conn = host_last(h);
+    (void)host_ask(h, SL_COMMAND_CREATE_TOPIC, "a", 400000);
+    host_turn(h);
+    (void)host_next_request(h, SL_API_CREATE_TOPICS);
+    uint8_t bytes[100] = {0, 0, 0, 200};
+    host_feed(h, conn, bytes, sizeof bytes);
+    host_advance(h, 30100);
+    assert_false(conn->open);
+    host_end(h);
+}
+
 static void an_unanswered_request_fails_the_whole_link(void **state) {
     (void)state;
     struct host *h = host_start(SL_ROLE_ADMIN);
@@ -581,6 +631,8 @@ int main(void) {
         cmocka_unit_test(answers_out_of_turn_end_the_connection),
         cmocka_unit_test(an_answer_may_be_cut_at_any_byte),
         cmocka_unit_test(mangled_answers_do_no_harm),
+        cmocka_unit_test(an_answer_that_is_coming_has_time),
+        cmocka_unit_test(a_small_answer_has_no_more_time),
         cmocka_unit_test(an_unanswered_request_fails_the_whole_link),
         cmocka_unit_test(connecting_has_a_deadline_that_grows),
         cmocka_unit_test(a_silent_peer_or_resolver_is_given_up),
