@@ -27,6 +27,11 @@ struct sl_str sl_bytes_str(const char *text) {
     return (struct sl_str){text, (int32_t)len};
 }
 
+bool sl_bytes_str_is_text(struct sl_str text) {
+    if (text.size <= 0) return text.size == 0;
+    return memchr(text.data, '\0', (size_t)text.size) == NULL;
+}
+
 bool sl_bytes_str_equal(struct sl_str a, struct sl_str b) {
     if (a.size != b.size) return false;
     return a.size <= 0 || memcmp(a.data, b.data, (size_t)a.size) == 0;

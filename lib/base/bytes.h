@@ -38,6 +38,8 @@ struct sl_uuid {
 
 /* text may be NULL: null. */
 struct sl_str sl_bytes_str(const char *text);
+/* What a peer calls a text is one: not null, and without a NUL in it. */
+bool sl_bytes_str_is_text(struct sl_str text);
 bool sl_bytes_str_equal(struct sl_str a, struct sl_str b);
 bool sl_bytes_uuid_equal(const struct sl_uuid *a, const struct sl_uuid *b);
 bool sl_bytes_uuid_is_zero(const struct sl_uuid *u);

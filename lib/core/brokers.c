@@ -363,6 +363,7 @@ static int add_broker(struct sl_core *core, int32_t id, struct sl_str host, uint
 }
 
 static void set_broker_rack(struct sl_broker *broker, struct sl_str rack) {
+    if (!sl_bytes_str_is_text(rack)) rack = SL_STR_NULL;
     if (sl_bytes_str_equal(sl_bytes_str(broker->rack), rack)) return;
     char *copy = rack.size < 0 ? NULL : copy_broker_text(broker->core, rack);
     if (rack.size >= 0 && copy == NULL) return; /* the old one will do until the next answer */
@@ -373,7 +374,7 @@ static void set_broker_rack(struct sl_broker *broker, struct sl_str rack) {
 int sl_brokers_put(struct sl_core *core, int32_t id, struct sl_str host, int32_t port,
                    struct sl_str rack) {
     bool is_possible = id >= 0 && host.size > 0 && host.size <= BROKER_HOST_MAX && port > 0 &&
-                       port <= UINT16_MAX && memchr(host.data, '\0', (size_t)host.size) == NULL;
+                       port <= UINT16_MAX && sl_bytes_str_is_text(host);
     if (!is_possible) return SLUICE_ERR_MALFORMED;
     struct sl_broker *broker = sl_brokers_find(core, id);
     int rv = 0;

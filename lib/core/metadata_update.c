@@ -257,7 +257,7 @@ static int apply_brokers(struct sl_core *core, const struct sl_metadata_response
 
 static void take_cluster_id(struct sl_core *core, struct sl_str id) {
     struct sl_metadata *m = &core->metadata;
-    if (id.size < 0 ||
+    if (!sl_bytes_str_is_text(id) ||
         (m->cluster_id != NULL && sl_bytes_str_equal(sl_bytes_str(m->cluster_id), id)))
         return;
     char *copy = sl_alloc_text(core->alloc, id.data, (size_t)id.size);

@@ -372,6 +372,9 @@ static void test_texts(void **state) {
     assert_true(sl_bytes_str_equal(null, SL_STR_NULL));
     assert_true(sl_bytes_str_equal(empty, SL_STR("")));
     assert_false(sl_bytes_str_equal(null, empty));
+    assert_true(sl_bytes_str_is_text(a) && sl_bytes_str_is_text(empty));
+    assert_false(sl_bytes_str_is_text(null));
+    assert_false(sl_bytes_str_is_text(SL_STR("to\0pic")));
 }
 
 static void test_uuids(void **state) {

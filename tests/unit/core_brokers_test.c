@@ -167,6 +167,10 @@ static void lying_lists_do_no_harm(void **state) {
     sl_brokers_end(core);
     assert_string_equal(sl_brokers_find(core, 1)->host, "b1");
     assert_string_equal(sl_brokers_find(core, 1)->rack, "r");
+    /* A rack that is no text is none; its memory goes back with its true size. */
+    sl_brokers_begin(core);
+    assert_int_equal(sl_brokers_put(core, 1, SL_STR("b1"), 9092, SL_STR("r\0s")), 0);
+    assert_null(sl_brokers_find(core, 1)->rack);
     host_end(h);
 }
 
