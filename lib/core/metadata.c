@@ -247,12 +247,27 @@ static void list_asked_topic(struct sl_metadata_topic *items, int32_t *count,
     sl_list_remove(&topic->wait_node);
 }
 
+/* The request has come to nothing: all that it asked for is wanted still. */
+static void want_again(struct sl_core *core) {
+    struct sl_metadata *m = &core->metadata;
+    for (uint32_t i = 0; i < m->topic_count; i++) {
+        struct sl_topic *topic = m->topics[i];
+        if (!topic->asked) continue;
+        topic->asked = false;
+        sl_list_remove(&topic->wait_node);
+        sl_list_push_back(&m->wanted, &topic->wait_node);
+    }
+    m->full_wanted = m->full_wanted || m->full_asked;
+    m->full_asked = false;
+}
+
 static int fill_metadata(struct sl_core *core, struct sl_call *call, int16_t version,
                          struct sl_arena *arena, void *request) {
     (void)call;
     (void)version;
     struct sl_metadata *m = &core->metadata;
     struct sl_metadata_request *message = request;
+    want_again(core); /* calls.c fills anew what was filled before and never left */
     size_t most = 0;
     SL_LIST_EACH(node, tmp, &m->wanted) most++;
     if (m->full_wanted) most = m->topic_count;
@@ -277,20 +292,6 @@ static int fill_metadata(struct sl_core *core, struct sl_call *call, int16_t ver
     message->topics = (struct sl_array){items, count};
     message->allow_auto_topic_creation = core->settings->auto_create_topics;
     return 0;
-}
-
-/* The request has come to nothing: all that it asked for is wanted still. */
-static void want_again(struct sl_core *core) {
-    struct sl_metadata *m = &core->metadata;
-    for (uint32_t i = 0; i < m->topic_count; i++) {
-        struct sl_topic *topic = m->topics[i];
-        if (!topic->asked) continue;
-        topic->asked = false;
-        sl_list_remove(&topic->wait_node);
-        sl_list_push_back(&m->wanted, &topic->wait_node);
-    }
-    m->full_wanted = m->full_wanted || m->full_asked;
-    m->full_asked = false;
 }
 
 /* Topics of the request that the answer did not speak of: no news is not bad news. */

@@ -523,6 +523,49 @@ static void our_own_codes_from_a_peer_are_nothing_special(void **state) {
     host_end(h);
 }
 
+/* A request that had not left when its connection ended is made anew, with all that was wanted. */
+static void what_never_left_is_asked_for_again(void **state) {
+    (void)state;
+    struct host *h = start_with_topic();
+    host_advance(h, 299000);
+    sl_metadata_use(h->core, topic_of(h, "t"));
+    h->hold_metadata = true;
+    h->send_cap = 1;        /* the frame leaves a byte a time */
+    h->now += 2000 * SL_MS; /* metadata.max.age.ms has passed */
+    sl_core_on_time(h->core, h->now, 0);
+    sl_core_run(h->core);
+    assert_true(h->core->metadata.full_asked);
+    h->send_cap = 0;
+    host_cut(h, host_last(h), "reset");
+    host_advance(h, 100);
+    struct host_request r = host_next_request(h, SL_API_METADATA);
+    struct sl_arena arena;
+    sl_arena_init(&arena, sl_alloc_default(), 0);
+    const struct sl_metadata_request *request = host_decode(&r, &arena);
+    assert_int_equal(request->topics.count, 1);
+    assert_true(h->core->metadata.full_asked);
+    sl_arena_deinit(&arena);
+    host_end(h);
+}
+
+static void a_cluster_id_that_is_no_text_is_none(void **state) {
+    (void)state;
+    struct host *h = start_with_topic();
+    h->hold_metadata = true;
+    ask_again(h);
+    struct host_request r = host_next_request(h, SL_API_METADATA);
+    struct sl_metadata_broker broker = {
+        .node_id = 1, .host = SL_STR("b1"), .port = 9092, .rack = SL_STR_NULL};
+    struct sl_metadata_response answer;
+    sl_codec_defaults(&sl_metadata_response_type, &answer);
+    answer.brokers = (struct sl_array){&broker, 1};
+    answer.cluster_id = SL_STR("cluster\0of lies");
+    host_reply(h, &r, &answer);
+    assert_string_equal(h->core->metadata.cluster_id, "cluster");
+    assert_false(host_was_told(h, "the cluster id changed"));
+    host_end(h);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_topic_is_asked_for_by_name),
@@ -536,6 +579,7 @@ int main(void) {
         cmocka_unit_test(partitions_that_do_not_add_up_are_not_counted),
         cmocka_unit_test(a_known_topic_never_shrinks),
         cmocka_unit_test(topics_left_out_are_asked_for_again),
+        cmocka_unit_test(what_never_left_is_asked_for_again),
         cmocka_unit_test(an_answer_without_brokers_is_none),
         cmocka_unit_test(leaderless_partitions_are_asked_for_again),
         cmocka_unit_test(refreshing_all_the_time_is_paced),
@@ -546,6 +590,7 @@ int main(void) {
         cmocka_unit_test(an_outage_leads_back_to_the_seeds),
         cmocka_unit_test(idle_clients_have_no_outage),
         cmocka_unit_test(a_broker_may_ask_us_to_start_over),
+        cmocka_unit_test(a_cluster_id_that_is_no_text_is_none),
         cmocka_unit_test(our_own_codes_from_a_peer_are_nothing_special),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
