@@ -1,8 +1,9 @@
 /* sluice-broker: the bundled test broker as a program: a Kafka cluster of some nodes in one
  * process, topics and logs in memory.
  *
- * Says where each node listens, one line each, once all of them do; then waits for SIGINT or
- * SIGTERM and ends. Exit status: 0, 1 when it could not start, 2 when the command line is wrong.
+ * Says where each node listens, one line each, once all of them do; then waits for signals. SIGUSR1
+ * prints one line, "requests NAME=COUNT …", of what all nodes handled since the start; SIGINT and
+ * SIGTERM end it. Exit status: 0, 1 when it could not start, 2 when the command line is wrong.
  *
  * It is a thin shell over driver/host.h: options come from one table that also prints --help. */
 #include <signal.h>
@@ -16,6 +17,7 @@
 #include "driver/host.h"
 #include "record/compress.h"
 #include "sluice/error.h"
+#include "wire/api.h"
 
 enum { NODES_MAX = 100, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -83,7 +85,8 @@ enum { OPTION_COUNT = sizeof options / sizeof options[0] };
 
 static void print_help(void) {
     printf("Usage: sluice-broker [OPTION]...\n"
-           "A Kafka cluster for tests, in one process and in memory.\n\n");
+           "A Kafka cluster for tests, in one process and in memory. SIGUSR1 prints how many\n"
+           "requests of each kind it has handled.\n\n");
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         char left[64];
         struct sl_text text;
@@ -246,6 +249,26 @@ static void print_nodes(const struct sl_host *host) {
     fflush(stdout);
 }
 
+static int read_counts(struct sl_broker_cluster *cluster, void *arg) {
+    int64_t *counts = arg;
+    for (int i = 0; sl_api_at(i) != NULL; i++) {
+        counts[i] = sl_broker_seen(cluster, sl_api_at(i)->key);
+    }
+    return 0;
+}
+
+/* Requests of every API, zero or not, so that two lines can be subtracted field by field. */
+static void print_counts(struct sl_host *host) {
+    int64_t counts[SL_API_KEY_LIMIT];
+    if (sl_host_call(host, read_counts, counts) != 0) return;
+    printf("requests");
+    for (int i = 0; sl_api_at(i) != NULL; i++) {
+        printf(" %s=%lld", sl_api_at(i)->name, (long long)counts[i]);
+    }
+    printf("\n");
+    fflush(stdout);
+}
+
 int main(int argc, char **argv) {
     struct broker_command command = {.host = "127.0.0.1", .port = 9092};
     sl_broker_options_init(&command.broker);
@@ -258,18 +281,19 @@ int main(int argc, char **argv) {
     if (!check_command(&command)) return EXIT_USAGE;
 
     /* Before the first thread starts, so that none of them takes the signals. */
-    sigset_t ends;
-    sigemptyset(&ends);
-    sigaddset(&ends, SIGINT);
-    sigaddset(&ends, SIGTERM);
-    sigprocmask(SIG_BLOCK, &ends, NULL);
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
 
     int status = 0;
     struct sl_host *host = start_broker(&command, &status);
     if (host == NULL) return status;
     print_nodes(host);
     int signal_number;
-    sigwait(&ends, &signal_number);
+    while (sigwait(&signals, &signal_number) == 0 && signal_number == SIGUSR1) print_counts(host);
     sl_host_free(host);
     return 0;
 }

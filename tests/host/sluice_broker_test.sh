@@ -1,6 +1,6 @@
 #!/bin/sh
-# Goal: the program sluice-broker says where it listens once it does, ends cleanly when asked to,
-# and refuses a wrong command line with a message.
+# Goal: the program sluice-broker says where it listens once it does, counts requests, ends cleanly
+# when asked to, and refuses a wrong command line with a message.
 # Method: starts it on free ports behind a fifo and waits for its lines, then for its end.
 set -u
 broker=${BUILD:-build}/sluice-broker
@@ -61,6 +61,13 @@ check "it listens on the port that was asked for" \
 "$broker" --port "$port" >"$scratch/out" 2>&1
 check "a port that is taken is a failure" [ $? = 1 ]
 check "… and is named" grep -q "$port" "$scratch/out"
+kill -USR1 "$pid"
+check "it has handled nothing" next_line_is 'requests Produce=0 Fetch=0 .*Metadata=0 .*'
+if command -v kcat >/dev/null; then
+    echo record | kcat -q -P -b "127.0.0.1:$port" -t topic >"$scratch/out" 2>&1
+    kill -USR1 "$pid"
+    check "it counts by API" next_line_is 'requests Produce=1 Fetch=0 .*Metadata=[1-9].*'
+fi
 stop TERM
 check "it ends with 0" [ "$status" = 0 ]
 
