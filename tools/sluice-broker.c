@@ -2,8 +2,8 @@
  * process, topics and logs in memory.
  *
  * Says where each node listens, one line each, once all of them do; then waits for signals. SIGUSR1
- * prints one line, "requests NAME=COUNT …", of what all nodes handled since the start; SIGINT and
- * SIGTERM end it. Exit status: 0, 1 when it could not start, 2 when the command line is wrong.
+ * prints one line, "written records=COUNT bytes=COUNT requests NAME=COUNT …", of what all nodes
+ * did since the start; SIGINT and SIGTERM end it. Exit status: 0, 1 when it could not start, 2 when the command line is wrong.
  *
  * It is a thin shell over driver/host.h: options come from one table that also prints --help. */
 #include <signal.h>
@@ -85,8 +85,8 @@ enum { OPTION_COUNT = sizeof options / sizeof options[0] };
 
 static void print_help(void) {
     printf("Usage: sluice-broker [OPTION]...\n"
-           "A Kafka cluster for tests, in one process and in memory. SIGUSR1 prints how many\n"
-           "requests of each kind it has handled.\n\n");
+           "A Kafka cluster for tests, in one process and in memory. SIGUSR1 prints what it\n"
+           "has written, and how many requests of each kind it has handled.\n\n");
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         char left[64];
         struct sl_text text;
@@ -249,21 +249,28 @@ static void print_nodes(const struct sl_host *host) {
     fflush(stdout);
 }
 
+struct counts {
+    int64_t requests[SL_API_KEY_LIMIT];
+    int64_t records, bytes;
+};
+
 static int read_counts(struct sl_broker_cluster *cluster, void *arg) {
-    int64_t *counts = arg;
+    struct counts *counts = arg;
     for (int i = 0; sl_api_at(i) != NULL; i++) {
-        counts[i] = sl_broker_seen(cluster, sl_api_at(i)->key);
+        counts->requests[i] = sl_broker_seen(cluster, sl_api_at(i)->key);
     }
+    sl_broker_written(cluster, &counts->records, &counts->bytes);
     return 0;
 }
 
 /* Requests of every API, zero or not, so that two lines can be subtracted field by field. */
 static void print_counts(struct sl_host *host) {
-    int64_t counts[SL_API_KEY_LIMIT];
-    if (sl_host_call(host, read_counts, counts) != 0) return;
-    printf("requests");
+    struct counts counts;
+    if (sl_host_call(host, read_counts, &counts) != 0) return;
+    printf("written records=%lld bytes=%lld requests", (long long)counts.records,
+           (long long)counts.bytes);
     for (int i = 0; sl_api_at(i) != NULL; i++) {
-        printf(" %s=%lld", sl_api_at(i)->name, (long long)counts[i]);
+        printf(" %s=%lld", sl_api_at(i)->name, (long long)counts.requests[i]);
     }
     printf("\n");
     fflush(stdout);

@@ -227,6 +227,11 @@ int64_t sl_broker_seen(const struct sl_broker_cluster *c, int16_t api) {
     return sum;
 }
 
+void sl_broker_written(const struct sl_broker_cluster *c, int64_t *records, int64_t *bytes) {
+    *records = c->written_records;
+    *bytes = c->written_bytes;
+}
+
 const char *sl_broker_complaint(const struct sl_broker_cluster *c) { return c->complaint; }
 
 /* ---- the truth ---- */

@@ -135,6 +135,8 @@ void sl_broker_heal(struct sl_broker_cluster *c, int32_t id); /* 0: all */
 
 /* Requests of an API that were handled since the start, by all nodes; api -1: all. */
 int64_t sl_broker_seen(const struct sl_broker_cluster *c, int16_t api);
+/* What Produce requests added to all logs since the start, duplicates not, kept or not. */
+void sl_broker_written(const struct sl_broker_cluster *c, int64_t *records, int64_t *bytes);
 
 /* ---- the truth, for oracles and tests ---- */
 

@@ -68,6 +68,8 @@ struct sl_broker_cluster {
     uint32_t last_link;
     int64_t last_producer_id;
     int64_t seen[SL_API_KEY_LIMIT]; /* requests by API */
+    int64_t written_records;        /* by Produce, since the start */
+    int64_t written_bytes;          /* of their batches */
     char cluster_id[64];
     char complaint[200];
     struct sl_bench *bench; /* owned; NULL: not in bench mode */

@@ -62,11 +62,13 @@ check "it listens on the port that was asked for" \
 check "a port that is taken is a failure" [ $? = 1 ]
 check "… and is named" grep -q "$port" "$scratch/out"
 kill -USR1 "$pid"
-check "it has handled nothing" next_line_is 'requests Produce=0 Fetch=0 .*Metadata=0 .*'
+check "it has handled nothing" \
+    next_line_is 'written records=0 bytes=0 requests Produce=0 Fetch=0 .*Metadata=0 .*'
 if command -v kcat >/dev/null; then
     echo record | kcat -q -P -b "127.0.0.1:$port" -t topic >"$scratch/out" 2>&1
     kill -USR1 "$pid"
-    check "it counts by API" next_line_is 'requests Produce=1 Fetch=0 .*Metadata=[1-9].*'
+    check "it counts what was written, and requests by API" next_line_is \
+        'written records=1 bytes=[1-9][0-9]* requests Produce=1 Fetch=0 .*Metadata=[1-9].*'
 fi
 stop TERM
 check "it ends with 0" [ "$status" = 0 ]

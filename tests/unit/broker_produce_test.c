@@ -326,6 +326,10 @@ static void test_last_five_batches_are_known(void **state) {
     /* One that left the cache is out of order: Kafka has no other code for it. */
     assert_int_equal(send_sequence(&s, 0, 0, 2), SLUICE_KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER);
     assert_int_equal(client_log(s.c, "t", 0).log_end, 12);
+    int64_t records, bytes;
+    sl_broker_written(s.c->broker, &records, &bytes);
+    assert_int_equal(records, 12);
+    assert_int_equal(bytes, 6 * (int64_t)batch.size);
     client_end(s.c);
 }
 

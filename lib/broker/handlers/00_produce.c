@@ -132,6 +132,8 @@ static int append_batch(struct sl_exchange *x, struct sl_cluster_partition *p,
         sl_producers_note(&p->producers, info->producer_id, info->producer_epoch,
                           info->base_sequence, info->record_count, *base_offset);
     x->c->cluster.changes++;
+    x->c->written_records += info->record_count;
+    x->c->written_bytes += info->size;
     sl_trace_add(&x->c->trace, SL_TRACE_BROKER_APPEND, x->c->now, p->index, *base_offset);
     return 0;
 }
