@@ -1,53 +1,14 @@
-/* The parts of a benchmark client that are the same whichever library it drives: the table of
- * cases, payloads, clocks, accounts and the line of results.
- *
- * A new case is one line in the table below. run.sh learns the cases from `bench-peer list`.
- *
- * CPU is that of the whole process (user and system, all threads), between the moment the warm-up
- * has nothing outstanding and the moment the last report is in or the last record read. */
+/* The parts of a benchmark program that are the same whichever library it drives: payloads, clocks
+ * and accounts. */
 #include "bench.h"
 
-#include <arpa/inet.h>
-#include <netinet/tcp.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 #include <time.h>
 
-enum { LAST_DESCRIPTOR = 1023, RANDOM_VALUES = 1024, JSON_VALUES = 16384 };
-
-/* clang-format off */
-static const struct bench_case cases[] = {
-    /* name, mode, value, key, headers, partitions, idempotence, JSON, codec, level, broker */
-    {"produce-100",         BENCH_PRODUCE, 100,  0, 0, 12, true,  false, "none",   0, ""},
-    {"produce-100-noidem",  BENCH_PRODUCE, 100,  0, 0, 12, false, false, "none",   0, ""},
-    {"produce-100-key",     BENCH_PRODUCE, 100,  8, 0, 12, true,  false, "none",   0, ""},
-    {"produce-10",          BENCH_PRODUCE, 10,   0, 0, 12, true,  false, "none",   0, ""},
-    {"produce-1000",        BENCH_PRODUCE, 1000, 0, 0, 12, true,  false, "none",   0, ""},
-    {"produce-100-headers", BENCH_PRODUCE, 100,  0, 2, 12, true,  false, "none",   0, ""},
-    {"produce-json-lz4",    BENCH_PRODUCE, 100,  0, 0, 12, true,  true,  "lz4",    0, ""},
-    {"produce-json-snappy", BENCH_PRODUCE, 100,  0, 0, 12, true,  true,  "snappy", 0, ""},
-    {"produce-json-zstd1",  BENCH_PRODUCE, 100,  0, 0, 12, true,  true,  "zstd",   1, ""},
-    {"produce-json-zstd3",  BENCH_PRODUCE, 100,  0, 0, 12, true,  true,  "zstd",   3, ""},
-    {"produce-json-gzip6",  BENCH_PRODUCE, 100,  0, 0, 12, true,  true,  "gzip",   6, ""},
-
-    {"consume-100",         BENCH_CONSUME, 100,  0, 0, 12, false, false, "none",   0, ""},
-    {"consume-100-single",  BENCH_CONSUME_SINGLE,
-                                           100,  0, 0, 12, false, false, "none",   0, ""},
-    {"consume-1000",        BENCH_CONSUME, 1000, 0, 0, 12, false, false, "none",   0,
-     "--bench-record-size 1000"},
-    {"consume-json-lz4",    BENCH_CONSUME, 100,  0, 0, 12, false, true,  "lz4",    0,
-     "--bench-json --bench-codec lz4"},
-    {"consume-json-snappy", BENCH_CONSUME, 100,  0, 0, 12, false, true,  "snappy", 0,
-     "--bench-json --bench-codec snappy"},
-    {"consume-json-zstd",   BENCH_CONSUME, 100,  0, 0, 12, false, true,  "zstd",   0,
-     "--bench-json --bench-codec zstd"},
-    {"consume-json-gzip",   BENCH_CONSUME, 100,  0, 0, 12, false, true,  "gzip",   0,
-     "--bench-json --bench-codec gzip"},
-};
-/* clang-format on */
+enum { RANDOM_VALUES = 1024, JSON_VALUES = 16384 };
 
 const char *const bench_header_names[BENCH_HEADERS_MAX] = {"trace-id", "content-type"};
 const char *const bench_header_values[BENCH_HEADERS_MAX] = {"4bf92f3577b34da6", "text/plain"};
@@ -71,36 +32,10 @@ double bench_now(void) {
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-void bench_list(void) {
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        printf("%s %s\n", cases[i].name, cases[i].broker_options);
-}
-
-static double read_seconds(const char *name, double otherwise) {
-    const char *text = getenv(name);
-    char *end = NULL;
-    if (text == NULL) return otherwise;
-    double seconds = strtod(text, &end);
-    if (*text == '\0' || *end != '\0' || !(seconds > 0 && seconds <= 600))
-        bench_fail("%s=%s: seconds are wanted, above 0 and up to 600", name, text);
-    return seconds;
-}
-
-void bench_setup_read(struct bench_setup *setup, int argc, char **argv) {
-    if (argc < 5)
-        bench_fail("usage: %s run|prepare BOOTSTRAP TOPIC CASE [name=value ...]", argv[0]);
-    setup->bootstrap = argv[2];
-    setup->topic = argv[3];
-    setup->what = NULL;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        if (strcmp(cases[i].name, argv[4]) == 0) setup->what = &cases[i];
-    if (setup->what == NULL) bench_fail("no case '%s'; `%s list` prints all", argv[4], argv[0]);
-    setup->properties = argv + 5;
-    setup->property_count = argc - 5;
-    for (int i = 5; i < argc; i++)
-        if (strchr(argv[i], '=') == NULL) bench_fail("'%s': name=value is wanted", argv[i]);
-    setup->warmup_seconds = read_seconds("BENCH_WARMUP", 1.0);
-    setup->measured_seconds = read_seconds("BENCH_SECONDS", 2.5);
+void bench_sleep_until(double when) {
+    struct timespec until = {.tv_sec = (time_t)when};
+    until.tv_nsec = (long)((when - (double)until.tv_sec) * 1e9);
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR) continue;
 }
 
 /* splitmix64: the same bytes in every run, on every machine. */
@@ -140,8 +75,14 @@ static void fill_json(uint8_t *value, uint32_t size, uint32_t number, uint64_t *
     if (size >= 2) memcpy(value + size - 2, "\"}", 2);
 }
 
-void bench_data_init(struct bench_data *data, const struct bench_case *what) {
+void bench_topic_name(char name[BENCH_TOPIC_NAME], const struct bench_setup *setup, int32_t index) {
+    snprintf(name, BENCH_TOPIC_NAME, "%s-%04d", setup->topic, (int)index);
+}
+
+void bench_data_init(struct bench_data *data, const struct bench_setup *setup) {
+    const struct bench_case *what = setup->what;
     uint64_t state = 1;
+    memset(data, 0, sizeof *data);
     data->count = what->has_json ? JSON_VALUES : RANDOM_VALUES;
     data->value_size = what->value_size;
     data->key_size = what->key_size;
@@ -154,11 +95,27 @@ void bench_data_init(struct bench_data *data, const struct bench_case *what) {
         else
             fill_random(value, data->value_size, &state);
     }
+    if (what->topics == 0) return;
+    data->topic_count = what->topics;
+    data->topics = malloc((size_t)what->topics * sizeof *data->topics);
+    if (data->topics == NULL) bench_fail("out of memory");
+    for (int32_t i = 0; i < what->topics; i++) bench_topic_name(data->topics[i], setup, i);
 }
 
 void bench_data_deinit(struct bench_data *data) {
     free(data->values);
+    free(data->topics);
     data->values = NULL;
+    data->topics = NULL;
+}
+
+void bench_sender_init(struct bench_sender *sender, struct bench_data *data, uint64_t first,
+                       uint64_t step) {
+    memset(sender, 0, sizeof *sender);
+    sender->data = data;
+    sender->next = first;
+    sender->step = step;
+    memset(sender->key, 'k', sizeof sender->key);
 }
 
 void bench_tally_init(struct bench_tally *tally, const struct bench_case *what) {
@@ -177,63 +134,26 @@ void bench_tally_deinit(struct bench_tally *tally) {
     tally->next_offset = NULL;
 }
 
-static double read_cpu(void) {
-    struct rusage used;
-    if (getrusage(RUSAGE_SELF, &used) != 0) bench_fail("getrusage failed");
-    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-           (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+void bench_stamp_report(struct bench_reports *reports, uint64_t tag) {
+    if (tag >= reports->stamp_count) bench_fail("a report of a record that was never sent");
+    reports->stamps[tag] = bench_now() - reports->stamps[tag];
 }
 
-void bench_meter_start(struct bench_meter *meter) {
-    meter->cpu = read_cpu();
-    meter->wall = bench_now();
-}
-
-void bench_meter_stop(struct bench_meter *meter) {
-    meter->wall = bench_now() - meter->wall;
-    meter->cpu = read_cpu() - meter->cpu;
-}
-
-/* The congestion control of this process's TCP connections, asked of the kernel; "mixed" if they
- * differ. Looked up among the open descriptors, since neither library shows its sockets. */
-static void read_congestion(char *name, size_t cap) {
-    snprintf(name, cap, "unknown");
-    for (int fd = 0, known = 0; fd <= LAST_DESCRIPTOR; fd++) {
-        char one[32] = "";
-        struct sockaddr_storage peer;
-        socklen_t size = sizeof one - 1;
-        socklen_t peer_size = sizeof peer;
-        if (getpeername(fd, (struct sockaddr *)&peer, &peer_size) != 0) continue;
-        if (getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, one, &size) != 0) continue;
-        if (known++ == 0)
-            snprintf(name, cap, "%s", one);
-        else if (strcmp(name, one) != 0)
-            snprintf(name, cap, "mixed");
+void bench_reports_check(const struct bench_reports *reports, const struct bench_sender *senders,
+                         int32_t count) {
+    uint64_t sent = 0;
+    uint64_t sum = 0;
+    for (int32_t i = 0; i < count; i++) {
+        sent += senders[i].sent;
+        sum += senders[i].sent_sum;
     }
-}
-
-void bench_print(const struct bench_setup *setup, const struct bench_meter *used,
-                 uint64_t records) {
-    char congestion[32];
-    struct rusage whole;
-    if (records == 0) bench_fail("%s: not one record in the measured time", setup->what->name);
-    read_congestion(congestion, sizeof congestion);
-    if (getrusage(RUSAGE_SELF, &whole) != 0) bench_fail("getrusage failed");
-    printf("case=%s records=%llu seconds=%.4f cpu_seconds=%.4f rate=%.0f cpu_ns=%.2f "
-           "rss_kib=%ld congestion=%s\n",
-           setup->what->name, (unsigned long long)records, used->wall, used->cpu,
-           (double)records / used->wall, used->cpu * 1e9 / (double)records, whole.ru_maxrss,
-           congestion);
-}
-
-void bench_ledger_check(const struct bench_ledger *ledger) {
-    if (ledger->sent != ledger->reported || ledger->sent_sum != ledger->reported_sum)
+    if (sent != reports->count || sum != reports->sum)
         bench_fail("%llu records sent, %llu reported, tag sums %llu and %llu: the account is off",
-                   (unsigned long long)ledger->sent, (unsigned long long)ledger->reported,
-                   (unsigned long long)ledger->sent_sum, (unsigned long long)ledger->reported_sum);
-    if (ledger->failed != 0)
-        bench_fail("%llu of %llu records were not written", (unsigned long long)ledger->failed,
-                   (unsigned long long)ledger->sent);
+                   (unsigned long long)sent, (unsigned long long)reports->count,
+                   (unsigned long long)sum, (unsigned long long)reports->sum);
+    if (reports->failed != 0)
+        bench_fail("%llu of %llu records were not written", (unsigned long long)reports->failed,
+                   (unsigned long long)sent);
 }
 
 void bench_tally_check(const struct bench_tally *tally) {

@@ -6,11 +6,11 @@
  *
  * Settings beside the defaults are the ones that the benchmark fixes for both clients: acks,
  * idempotence, linger, batch size, buffer, CRC checking. */
-#include "bench.h"
-
 #include <sluice/sluice.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "client.h"
 
 enum { VIEWS_PER_CALL = 256, WAIT_MS = 100, CLOSE_MS = 10000, SETTINGS_MAX = 64, NUMBERS_MAX = 8 };
 
@@ -24,14 +24,17 @@ struct settings {
     int name_count;
 };
 
-struct producer {
-    sluice_client *client;
-    const struct bench_case *what;
+/* Another thread reads the reports that hold the room. */
+static const double UNREAD_SECONDS = 0.001;
+
+struct bench_client {
+    sluice_client *handle;
     sluice_record record; /* what all records have in common */
     sluice_header headers[BENCH_HEADERS_MAX];
-    struct bench_data data;
-    struct bench_ledger ledger;
+    struct bench_reports *reports;
 };
+
+const char *client_version(void) { return sluice_version_text(); }
 
 static void check(const sluice_client *client, const char *what, int rv) {
     char text[512];
@@ -66,19 +69,21 @@ static void add_arguments(struct settings *settings, const struct bench_setup *s
     }
 }
 
-static sluice_client *open_client(int32_t role, struct settings *settings,
-                                  const struct bench_setup *setup) {
-    sluice_client *client = NULL;
+static struct bench_client *open_client(int32_t role, struct settings *settings,
+                                        const struct bench_setup *setup) {
+    struct bench_client *client = calloc(1, sizeof *client);
+    if (client == NULL) bench_fail("out of memory");
     add_setting(settings, "bootstrap.servers", setup->bootstrap);
     add_arguments(settings, setup);
-    check(NULL, "opening the client", sluice_client_start(role, settings->list, &client));
+    check(NULL, "opening the client", sluice_client_start(role, settings->list, &client->handle));
     for (int i = 0; i < settings->name_count; i++) free(settings->names[i]);
     return client;
 }
 
-static void close_client(sluice_client *client) {
-    check(client, "close", sluice_client_close(client, CLOSE_MS, NULL));
-    sluice_client_free(client);
+void client_close(struct bench_client *client) {
+    check(client->handle, "close", sluice_client_close(client->handle, CLOSE_MS, NULL));
+    sluice_client_free(client->handle);
+    free(client);
 }
 
 /* ---- producing -------------------------------------------------------------------------- */
@@ -90,106 +95,109 @@ static const char *level_property(const char *codec) {
     return "compression.lz4.level";
 }
 
-static sluice_client *open_producer(const struct bench_setup *setup) {
+struct bench_client *client_open_producer(const struct bench_setup *setup,
+                                          const struct bench_data *data,
+                                          struct bench_reports *reports) {
+    const struct bench_case *what = setup->what;
     struct settings settings = {.count = 0};
-    add_setting(&settings, "acks", "all");
-    add_setting(&settings, "enable.idempotence", setup->what->has_idempotence ? "true" : "false");
-    add_number(&settings, "linger.ms", BENCH_LINGER_MS);
+    add_setting(&settings, "acks", bench_acks(what));
+    add_setting(&settings, "enable.idempotence", what->has_idempotence ? "true" : "false");
+    add_number(&settings, "linger.ms", bench_linger_ms(what));
     add_number(&settings, "batch.size", BENCH_BATCH_BYTES);
-    add_number(&settings, "buffer.memory", BENCH_BUFFER_BYTES);
+    add_number(&settings, "buffer.memory", bench_buffer_bytes(what));
     add_setting(&settings, "delivery.reports", "all");
-    add_setting(&settings, "compression.type", setup->what->codec);
-    if (setup->what->level != 0)
-        add_number(&settings, level_property(setup->what->codec), setup->what->level);
-    return open_client(SLUICE_PRODUCER, &settings, setup);
+    add_setting(&settings, "compression.type", what->codec);
+    if (what->level != 0) add_number(&settings, level_property(what->codec), what->level);
+    struct bench_client *client = open_client(SLUICE_PRODUCER, &settings, setup);
+    client->reports = reports;
+    for (int32_t i = 0; i < what->header_count; i++) {
+        client->headers[i].name = bench_header_names[i];
+        client->headers[i].value = bench_header_values[i];
+        client->headers[i].value_size = (int32_t)strlen(bench_header_values[i]);
+    }
+    client->record.topic = setup->topic;
+    client->record.key_size = data->key_size;
+    client->record.value_size = data->value_size;
+    client->record.headers = what->header_count > 0 ? client->headers : NULL;
+    client->record.header_count = what->header_count;
+    return client;
 }
 
-/* Reads the reports that are there, waiting up to so long for the first. Returns how many records
- * they were about. */
-static uint64_t read_reports(struct producer *p, int32_t wait_ms) {
-    uint64_t before = p->ledger.reported;
+/* Puts what is a record's own into `record`. */
+static inline void fill_record(sluice_record *record, struct bench_sender *sender) {
+    record->value = bench_value(sender->data, sender->next);
+    record->tag = sender->next;
+    if (sender->data->topics != NULL) record->topic = bench_topic(sender->data, sender->next);
+    if (record->key_size > 0) {
+        bench_key(sender);
+        record->key = sender->key;
+    }
+}
+
+/* Several threads come here, so each works on a record of its own. */
+void client_send(struct bench_client *client, struct bench_sender *sender, uint32_t count) {
+    sluice_record record = client->record;
+    int32_t wait_ms = sender->reads_reports ? 0 : WAIT_MS;
+    for (uint32_t i = 0; i < count; i++) {
+        int rv;
+        fill_record(&record, sender);
+        for (;;) {
+            rv = sluice_producer_send_record(client->handle, &record, sizeof record, wait_ms);
+            if (rv != SLUICE_ERR_FULL && rv != SLUICE_ERR_UNREAD) break;
+            if (sender->reads_reports)
+                client_read_reports(client, WAIT_MS);
+            else if (rv == SLUICE_ERR_UNREAD)
+                bench_sleep_until(bench_now() + UNREAD_SECONDS);
+        }
+        check(client->handle, "send", rv);
+        bench_sent(sender);
+    }
+}
+
+bool client_try(struct bench_client *client, struct bench_sender *sender) {
+    sluice_record record = client->record;
+    fill_record(&record, sender);
+    int rv = sluice_producer_send_record(client->handle, &record, sizeof record, 0);
+    if (rv == SLUICE_ERR_FULL) return false;
+    check(client->handle, "send", rv);
+    bench_sent(sender);
+    return true;
+}
+
+void client_read_reports(struct bench_client *client, int32_t wait_ms) {
     sluice_deliveries *set = NULL;
     sluice_delivery report;
-    check(p->client, "reports", sluice_producer_deliveries(p->client, wait_ms, &set));
+    check(client->handle, "reports", sluice_producer_deliveries(client->handle, wait_ms, &set));
     while (set != NULL && sluice_deliveries_next(set, &report, sizeof report) == 1)
         for (int32_t i = 0; i < report.count; i++)
-            bench_reported(&p->ledger, report.tags[i], report.outcome == SLUICE_WRITTEN);
+            bench_reported(client->reports, report.tags[i], report.outcome == SLUICE_WRITTEN);
     sluice_deliveries_free(set);
-    return p->ledger.reported - before;
 }
 
-static void send_one(struct producer *p) {
-    uint64_t number = p->ledger.sent + 1;
-    uint8_t key[BENCH_KEY_BYTES_MAX];
-    int rv;
-    p->record.value = bench_value(&p->data, number);
-    p->record.tag = number;
-    if (p->data.key_size > 0) {
-        bench_key(number, key);
-        p->record.key = key;
+void client_finish(struct bench_client *client, uint64_t reports) {
+    /* 0: this only ends linger; the reports are the wait. */
+    int rv = sluice_producer_flush(client->handle, 0, NULL);
+    if (rv != SLUICE_ERR_TIMEOUT) check(client->handle, "flush", rv);
+    while (client->reports->count < reports) {
+        uint64_t before = client->reports->count;
+        client_read_reports(client, BENCH_SILENCE_MS);
+        if (client->reports->count == before) bench_fail("no report for %d ms", BENCH_SILENCE_MS);
     }
-    for (;;) {
-        rv = sluice_producer_send_record(p->client, &p->record, sizeof p->record, 0);
-        if (rv != SLUICE_ERR_FULL && rv != SLUICE_ERR_UNREAD) break;
-        read_reports(p, WAIT_MS);
-    }
-    check(p->client, "send", rv);
-    bench_sent(&p->ledger, number);
-}
-
-/* Sends for so long, then waits until every record is reported. Returns how many were sent. */
-static uint64_t produce_for(struct producer *p, double seconds) {
-    uint64_t before = p->ledger.sent;
-    double end = bench_now() + seconds;
-    do {
-        for (int i = 0; i < BENCH_STRIDE; i++) send_one(p);
-        read_reports(p, 0);
-    } while (bench_now() < end);
-    int rv = sluice_producer_flush(p->client, 0, NULL); /* ends linger; the reports are the wait */
-    if (rv != SLUICE_ERR_TIMEOUT) check(p->client, "flush", rv);
-    while (p->ledger.reported < p->ledger.sent)
-        if (read_reports(p, BENCH_SILENCE_MS) == 0)
-            bench_fail("no report for %d ms", BENCH_SILENCE_MS);
-    bench_ledger_check(&p->ledger);
-    return p->ledger.sent - before;
-}
-
-static void run_produce(const struct bench_setup *setup) {
-    struct producer p = {.what = setup->what};
-    struct bench_meter meter;
-    bench_data_init(&p.data, setup->what);
-    for (int32_t i = 0; i < setup->what->header_count; i++) {
-        p.headers[i].name = bench_header_names[i];
-        p.headers[i].value = bench_header_values[i];
-        p.headers[i].value_size = (int32_t)strlen(bench_header_values[i]);
-    }
-    p.record.topic = setup->topic;
-    p.record.key_size = p.data.key_size;
-    p.record.value_size = p.data.value_size;
-    p.record.headers = setup->what->header_count > 0 ? p.headers : NULL;
-    p.record.header_count = setup->what->header_count;
-    p.client = open_producer(setup);
-    produce_for(&p, setup->warmup_seconds);
-    bench_meter_start(&meter);
-    uint64_t records = produce_for(&p, setup->measured_seconds);
-    bench_meter_stop(&meter);
-    bench_print(setup, &meter, records);
-    close_client(p.client);
-    bench_data_deinit(&p.data);
 }
 
 /* ---- consuming -------------------------------------------------------------------------- */
 
-static sluice_client *open_consumer(const struct bench_setup *setup) {
+struct bench_client *client_open_consumer(const struct bench_setup *setup) {
     struct settings settings = {.count = 0};
     sluice_offsets *start = sluice_offsets_create();
+    int64_t where = setup->what->kind == BENCH_IDLE ? SLUICE_OFFSET_LATEST : SLUICE_OFFSET_EARLIEST;
     add_setting(&settings, "auto.offset.reset", "earliest");
     add_setting(&settings, "check.crcs", "true");
-    sluice_client *client = open_client(SLUICE_CONSUMER, &settings, setup);
+    struct bench_client *client = open_client(SLUICE_CONSUMER, &settings, setup);
     /* The list is sticky: assign refuses it whole if adding to it failed. */
     for (int32_t i = 0; i < setup->what->partitions; i++)
-        sluice_offsets_add(start, setup->topic, i, SLUICE_OFFSET_EARLIEST);
-    check(client, "assign", sluice_consumer_assign(client, start));
+        sluice_offsets_add(start, setup->topic, i, where);
+    check(client->handle, "assign", sluice_consumer_assign(client->handle, start));
     sluice_offsets_free(start);
     return client;
 }
@@ -199,57 +207,26 @@ static void take_record(struct bench_tally *tally, const sluice_view *view) {
                view->value_size);
 }
 
-static void consume_for(sluice_client *client, int mode, struct bench_tally *tally,
-                        double seconds) {
+void client_consume(struct bench_client *client, enum bench_kind kind, struct bench_tally *tally,
+                    double seconds) {
     sluice_view views[VIEWS_PER_CALL];
     double end = bench_now() + seconds;
     do {
         sluice_batch *batch = NULL;
-        check(client, "poll", sluice_consumer_poll(client, BENCH_SILENCE_MS, &batch));
+        check(client->handle, "poll",
+              sluice_consumer_poll(client->handle, BENCH_SILENCE_MS, &batch));
         if (batch == NULL) bench_fail("no record for %d ms", BENCH_SILENCE_MS);
-        if (mode == BENCH_CONSUME_SINGLE) {
+        if (kind == BENCH_CONSUME_SINGLE) {
             while (sluice_batch_next(batch, views, sizeof views[0]) == 1) take_record(tally, views);
         } else {
             for (int32_t n;
                  (n = sluice_batch_read(batch, views, sizeof views[0], VIEWS_PER_CALL)) > 0;)
                 for (int32_t i = 0; i < n; i++) take_record(tally, &views[i]);
         }
-        check(client, "finish", sluice_batch_finish(batch));
+        check(client->handle, "finish", sluice_batch_finish(batch));
     } while (bench_now() < end);
 }
 
-static void run_consume(const struct bench_setup *setup) {
-    struct bench_tally tally;
-    struct bench_meter meter;
-    sluice_client *client = open_consumer(setup);
-    bench_tally_init(&tally, setup->what);
-    consume_for(client, setup->what->mode, &tally, setup->warmup_seconds);
-    uint64_t before = tally.records;
-    bench_meter_start(&meter);
-    consume_for(client, setup->what->mode, &tally, setup->measured_seconds);
-    bench_meter_stop(&meter);
-    bench_tally_check(&tally);
-    bench_print(setup, &meter, tally.records - before);
-    bench_tally_deinit(&tally);
-    close_client(client);
-}
-
-int main(int argc, char **argv) {
-    struct bench_setup setup;
-    const char *verb = argc > 1 ? argv[1] : "";
-    if (strcmp(verb, "list") == 0) {
-        bench_list();
-        return 0;
-    }
-    if (strcmp(verb, "version") == 0) {
-        printf("%s\n", sluice_version_text());
-        return 0;
-    }
-    bench_setup_read(&setup, argc, argv);
-    if (strcmp(verb, "run") != 0) bench_fail("'%s': list, version or run is wanted", verb);
-    if (setup.what->mode == BENCH_PRODUCE)
-        run_produce(&setup);
-    else
-        run_consume(&setup);
-    return 0;
+void client_pause(struct bench_client *client) {
+    check(client->handle, "pause", sluice_consumer_pause(client->handle, NULL));
 }

@@ -11,15 +11,18 @@
 #   PEER_PROPERTIES SLUICE_PROPERTIES  "name=value …", set last, to try other settings
 #   BENCH_PORT=n                     first port of the broker
 #
-# Prints a line per case and writes build/bench.json; build/bench/ keeps every run and every log.
+# Prints a line per case, then whether each bar of tests/bench/targets.txt holds, which changes
+# nothing about the exit status; writes build/bench.json and a picture of the ratios,
+# build/bench.svg. build/bench/ keeps every run and every log. A case fails if the broker did not
+# get exactly the records that a client says it sent.
 # The system's TCP congestion control is cubic meanwhile, where this may be set, and what it was
 # before afterwards: both clients and the broker live under the same one.
 set -eu
 cd "$(dirname "$0")/../.."
 
 peer_package=2.16.1 # of confluent-kafka; carries librdkafka 2.16.0, the newest
-nodes=3
 topic=bench
+targets=tests/bench/targets.txt
 build=${BUILD:-build}
 work=$build/bench
 runs=${RUNS:-5}
@@ -39,6 +42,7 @@ die() {
 
 stop_broker() {
     [ -n "$broker" ] || return 0
+    kill -CONT "$broker" 2>/dev/null || true # a client may have stopped it, and then broken
     kill "$broker" 2>/dev/null || true
     wait "$broker" 2>/dev/null || true
     broker=
@@ -97,10 +101,17 @@ build_clients() {
     flags="-std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra"
     # The older kind of rpath also serves what the libraries themselves depend on.
     rpath="-Wl,--disable-new-dtags,-rpath"
-    ${CC:-cc} $flags -I"$include" tests/bench/bench.c tests/bench/peer.c "$peer_library" \
+    shared="tests/bench/bench.c tests/bench/cases.c tests/bench/process.c"
+    client="$shared tests/bench/runs.c -pthread"
+    ${CC:-cc} $flags -I"$include" $client tests/bench/peer.c "$peer_library" \
         "$rpath,$(dirname "$peer_library")" -o "$work/peer"
-    ${CC:-cc} $flags -Iinclude tests/bench/bench.c tests/bench/ours.c "$library" \
+    ${CC:-cc} $flags -Iinclude $client tests/bench/ours.c "$library" \
         "$rpath,$(dirname "$library")" -o "$work/sluice"
+    ${CC:-cc} $flags -I"$include" $shared tests/bench/peer_prepare.c "$peer_library" \
+        "$rpath,$(dirname "$peer_library")" -o "$work/prepare"
+    # Its CRC-32C is the library's own.
+    ${CC:-cc} $flags -Iinclude -Ilib $shared tests/bench/floor.c "$build/libsluice.a" -o "$work/floor"
+    "$work/prepare" list >"$work/cases"
 }
 
 # ---- congestion control -----------------------------------------------------------------------
@@ -150,11 +161,18 @@ report_congestion() {
 
 # ---- cases ------------------------------------------------------------------------------------
 
-broker_options() { "$work/peer" list | awk -v name="$1" '$1 == name { $1 = ""; print }'; }
+# case_field CASE N: the Nth word of the case's line (name, nodes, "floor" or "-"); 4: the rest, what
+# the broker needs.
+case_field() {
+    awk -v name="$1" -v n="$2" '
+        $1 != name { next }
+        n < 4 { print $n }
+        n == 4 { $1 = $2 = $3 = ""; print }' "$work/cases"
+}
 
 # The first option of the case that this broker doesn't know, if any.
 missing_option() {
-    for word in $(broker_options "$1"); do
+    for word in $(case_field "$1" 4); do
         case $word in
         --*) grep -q -e "$word" "$work/broker-help" || { echo "$word" && return; } ;;
         esac
@@ -163,21 +181,55 @@ missing_option() {
 
 # A broker of its own for each case, on ports that nobody has used before.
 start_broker() {
-    "$build/sluice-broker" --port "$port" --nodes $nodes --bench $(broker_options "$1") \
-        >"$work/$1.broker.log" 2>&1 &
+    "$build/sluice-broker" --port "$port" $(case_field "$1" 4) >"$work/$1.broker.log" 2>&1 &
     broker=$!
-    prepared=$("$work/peer" prepare "127.0.0.1:$port" $topic "$1" 2>"$work/$1.log") || return 1
-    [ "${prepared##*leaders=}" = $nodes ] || {
-        echo "the topic is not spread over $nodes nodes: $prepared" >>"$work/$1.log"
+    prepared=$("$work/prepare" prepare "127.0.0.1:$port" $topic "$1" 2>"$work/$1.log") || return 1
+    [ "${prepared##*leaders=}" = "$nodes" ] || {
+        echo "the topics are not spread over $nodes nodes: $prepared" >>"$work/$1.log"
         return 1
     }
 }
 
-# run_client CASE CLIENT PROPERTIES: one process, one more line in CASE.runs.
+# Sets counts to "records bytes Produce-requests", what the broker had of each by now.
+count_written() {
+    lines=$(grep -c '^written ' "$work/$1.broker.log" || true)
+    kill -USR1 "$broker"
+    for _ in $(seq 500); do
+        [ "$(grep -c '^written ' "$work/$1.broker.log")" = "$lines" ] || break
+        sleep 0.01
+    done
+    counts=$(sed -n 's/^written records=\([0-9]*\) bytes=\([0-9]*\) .* Produce=\([0-9]*\) .*/\1 \2 \3/p' \
+        "$work/$1.broker.log" | tail -n 1)
+}
+
+# run_client CASE CLIENT PROPERTIES: one process, one more line in CASE.runs. Beside what the client
+# prints it has what the broker saw of the run: requests, and bytes of batches a record.
 run_client() {
-    line=$(timeout 180 "$work/$2" run "127.0.0.1:$port" $topic "$1" $3 2>>"$work/$1.log") ||
-        return 1
+    count_written "$1"
+    before=$counts
+    line=$(BENCH_BROKER_PID=$broker timeout 180 "$work/$2" run "127.0.0.1:$port" $topic "$1" $3 \
+        2>>"$work/$1.log") || return 1
+    case $line in
+    *" sent=0 "*) ;;
+    *)
+        count_written "$1"
+        line="$line $(echo "$before $counts" |
+            awk '{ printf "arrived=%d requests=%d", $4 - $1, $6 - $3
+                   if ($4 > $1) printf " wire_bytes=%.2f", ($5 - $2) / ($4 - $1) }')"
+        echo "$line" | awk '
+            { for (i = 1; i <= NF; i++) { split($i, part, "="); field[part[1]] = part[2] } }
+            END { exit field["sent"] != field["arrived"] }' || {
+            echo "$2 sent other records than the broker got: $line" >>"$work/$1.log"
+            return 1
+        }
+        ;;
+    esac
     echo "client=$2 $line" >>"$work/$1.runs"
+}
+
+run_floor() {
+    line=$("$work/floor" run - - "$1" 2>>"$work/$1.log") || return 1
+    echo "client=floor $line" >>"$work/$1.runs"
 }
 
 run_pairs() {
@@ -192,15 +244,18 @@ run_pairs() {
             run_client "$1" peer "${PEER_PROPERTIES:-}" || return 1
             run_client "$1" sluice "${SLUICE_PROPERTIES:-}" || return 1
         fi
+        [ "$(case_field "$1" 3)" != floor ] || run_floor "$1" || return 1
         i=$((i + 1))
     done
 }
 
 run_case() {
+    nodes=$(case_field "$1" 2)
     if start_broker "$1" && run_pairs "$1"; then
         report_congestion "$1"
-        awk -f tests/bench/summary.awk "$work/$1.runs"
         cat "$work/$1.runs" >>"$work/runs"
+        awk -f tests/bench/figures.awk "$work/runs" >"$work/figures"
+        awk -v name="$1" -f tests/bench/report.awk "$targets" "$work/figures"
     else
         why=$(tail -n 1 "$work/$1.log" | sed "s/^bench: //")
         say "$1 FAILED: $why (logs: $work/$1.log, $work/$1.broker.log)"
@@ -213,16 +268,18 @@ run_case() {
 print_header() {
     say "sluice $("$work/sluice" version), peer librdkafka $("$work/peer" version) ($peer_library)"
     say "$(uname -sr), $(getconf _NPROCESSORS_ONLN) cores, load $(cut -d ' ' -f 1 /proc/loadavg)"
-    say "one bundled broker process per case (--bench, $nodes nodes), both clients on it;" \
-        "acks=all, linger.ms=5, batch.size=1000000, 512 MiB of buffer, every record reported" \
-        "with its tag, check.crcs=true, one application thread"
+    say "one bundled broker process per case (3 nodes and --bench, unless it is about others), both" \
+        "clients on it; acks=all, linger.ms=5, batch.size=1000000, 512 MiB of buffer, every record" \
+        "reported with its tag, check.crcs=true, one application thread, unless the case says so"
     say "$runs interleaved runs per client, a process each; figures are medians, each metric by" \
-        "itself, ratios are of medians; cpu_ns is CPU of the whole client process per record"
+        "itself, ratios are of medians; cpu_ns is CPU of the whole client process per record," \
+        "in idle cases per second"
 }
 
 [ "$runs" -ge 1 ] 2>/dev/null || die "RUNS=$runs: a number from 1 on is wanted"
 mkdir -p "$work"
 : >"$work/runs"
+: >"$work/figures"
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
@@ -232,8 +289,8 @@ build_clients
 "$build/sluice-broker" --help >"$work/broker-help" 2>&1 || true
 set_congestion
 print_header
-for name in ${CASES:-$("$work/peer" list | cut -d ' ' -f 1)}; do
-    "$work/peer" list | grep -q "^$name " || die "no case '$name'; $work/peer list prints all"
+for name in ${CASES:-$(cut -d ' ' -f 1 "$work/cases")}; do
+    grep -q "^$name " "$work/cases" || die "no case '$name'; $work/prepare list prints all"
     option=$(missing_option "$name")
     if [ -n "$option" ]; then
         say "$name skipped: this broker has no $option"
@@ -242,5 +299,6 @@ for name in ${CASES:-$("$work/peer" list | cut -d ' ' -f 1)}; do
     fi
     run_case "$name"
 done
-awk -v json=1 -f tests/bench/summary.awk "$work/runs" >"$build/bench.json"
+awk -v as=bars -f tests/bench/report.awk "$targets" "$work/figures"
+awk -v as=json -f tests/bench/report.awk "$targets" "$work/figures" >"$build/bench.json"
 [ "$failures" = 0 ] || die "$failures case(s) failed"
