@@ -301,4 +301,5 @@ for name in ${CASES:-$(cut -d ' ' -f 1 "$work/cases")}; do
 done
 awk -v as=bars -f tests/bench/report.awk "$targets" "$work/figures"
 awk -v as=json -f tests/bench/report.awk "$targets" "$work/figures" >"$build/bench.json"
+awk -f tests/bench/picture.awk "$targets" "$work/figures" >"$build/bench.svg"
 [ "$failures" = 0 ] || die "$failures case(s) failed"
