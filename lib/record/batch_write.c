@@ -66,8 +66,10 @@ static inline size_t measure_record_body(const struct sl_record_in *r, int64_t t
 }
 
 /* All before the value's bytes. */
-static inline uint8_t *put_record_head(uint8_t *p, const struct sl_record_in *r,
-                                       int64_t timestamp_delta, int32_t offset_delta) {
+__attribute__((always_inline)) static inline uint8_t *put_record_head(uint8_t *p,
+                                                                      const struct sl_record_in *r,
+                                                                      int64_t timestamp_delta,
+                                                                      int32_t offset_delta) {
     p = put_record_varint(p, (int32_t)measure_record_body(r, timestamp_delta, offset_delta));
     *p++ = 0; /* attributes: none are defined */
     p = put_record_uvarint(p, sl_bytes_zigzag64(timestamp_delta));

@@ -1,7 +1,9 @@
 /* Goal: every allocation may fail: nothing crashes or leaks, what was accepted has its one true
  * report, what was refused is not written, and after the failure the client works again.
  * Method: a story of producing and consuming is run once to count its allocations; then once for
- * each of them, failing that one; then failing for 20 ms from there on. */
+ * each of them, failing that one; then failing for 20 ms from there on. For a producer also failing
+ * for ever: then calls say so, a close returns in time, and the reports, read once there is memory
+ * for reading them, are all there. */
 #include "scenario.h"
 
 enum { RECORDS = 12 };
@@ -130,9 +132,65 @@ static void test_for_a_while(void **state) {
     sweep_all("none", true, 3);
 }
 
+/* False: there was no memory for the client itself. */
+static bool produce_without_end(struct story *s, uint64_t from, const char *codec) {
+    const char *const settings[] = {"linger.ms",
+                                    "1",
+                                    "compression.type",
+                                    codec,
+                                    "retry.backoff.ms",
+                                    "10",
+                                    "delivery.timeout.ms",
+                                    "2000",
+                                    "request.timeout.ms",
+                                    "500",
+                                    NULL};
+    int64_t accepted = 0;
+    s->host->memory.fail_from = from;
+    sluice_client *p = story_open(s, SLUICE_PRODUCER, settings);
+    if (p == NULL) return false;
+    for (int i = 0; i < 2 * RECORDS; i++) {
+        int rv = i % 6 == 5 ? story_send_large(s, p, i % 2, 5000, 10) : story_send(s, p, i % 2, 10);
+        assert_true(rv == 0 || rv == SLUICE_ERR_NOMEM);
+        accepted += rv == 0;
+        if (i % 4 == 3) story_run(s, 20);
+    }
+    int64_t before = s->world->now;
+    int rv = sluice_client_close(p, 3000, NULL);
+    assert_in_range(s->world->now - before, 0, 3000 * WORLD_MS);
+    assert_true(rv == 0 || rv == SLUICE_ERR_NOT_WRITTEN || rv == SLUICE_ERR_MAYBE_WRITTEN);
+    s->host->memory.fail_from = 0;
+    assert_true(story_await_reports(s, p, accepted, 0));
+    int64_t written = story_outcomes(s, p, SLUICE_WRITTEN);
+    int64_t maybe = story_outcomes(s, p, SLUICE_MAYBE_WRITTEN);
+    assert_int_equal(rv == 0, written == accepted);
+    assert_int_equal(rv == SLUICE_ERR_MAYBE_WRITTEN, maybe > 0 && maybe + written == accepted);
+    return true;
+}
+
+static void test_for_ever(void **state) {
+    (void)state;
+    const char *const codecs[] = {"none", "lz4"};
+    for (int i = 0; i < 2; i++) {
+        uint64_t calls = UINT64_MAX;
+        int opened = 0;
+        for (uint64_t k = 0; k <= calls; k++) { /* the first run counts */
+            struct story s;
+            story_begin(&s, 1, 2);
+            opened += produce_without_end(&s, k, codecs[i]);
+            if (k == 0) calls = s.host->memory.calls;
+            const char *broken = story_end(&s);
+            if (broken[0] != '\0')
+                fail_msg("from allocation %llu on (%s): %s", (unsigned long long)k, codecs[i],
+                         broken);
+        }
+        assert_in_range(opened, 50, calls);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_once),
-                                       cmocka_unit_test(test_once_compressed),
-                                       cmocka_unit_test(test_for_a_while)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_once), cmocka_unit_test(test_once_compressed),
+        cmocka_unit_test(test_for_a_while), cmocka_unit_test(test_for_ever)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,7 +65,8 @@ static void give_back(struct memory *m, void *old, size_t size) {
 
 static bool must_fail(struct memory *m) {
     m->calls++;
-    bool fails = m->fails || m->calls == m->fail_at;
+    bool fails =
+        m->fails || m->calls == m->fail_at || (m->fail_from > 0 && m->calls >= m->fail_from);
     m->failures += fails;
     return fails;
 }

@@ -20,6 +20,7 @@ struct memory {
     uint64_t calls;              /* calls that could have failed, ever */
     uint64_t failures;           /* calls that did */
     uint64_t fail_at;            /* the call with this number fails; 0: none */
+    uint64_t fail_from;          /* those from this one on fail; 0: none */
     bool fails;                  /* every call fails */
     bool keeps_nothing;          /* freed blocks go back at once (leak checkers see more then) */
     struct memory_block *oldest; /* freed blocks, waiting */
