@@ -61,14 +61,15 @@ SLUICE_API SLUICE_MUST int sluice_producer_send_packed(sluice_client *producer,
                                                        const sluice_packed *packed, size_t size,
                                                        int32_t *next, int32_t timeout_ms);
 
-/* Sends one record without linger and waits for its outcome. No report follows, unless the call
- * timed out after the record was accepted (SLUICE_ERR_TIMEOUT).
+/* Sends one record without linger and waits for its outcome. No report follows, unless the wait
+ * ended too early, by its time or by sluice_client_interrupt (SLUICE_ERR_TIMEOUT).
  * record, size   as sluice_producer_send_record.
  * timeout_ms   for room and outcome together.
  * out, out_size  the outcome and sizeof it; out may be NULL. out->tags and text are
  *          NULL; sluice_client_explain has the text.
  * Returns 0 (written) or SLUICE_ERR_NOT_WRITTEN, SLUICE_ERR_MAYBE_WRITTEN (do not just send it
- * again; out->code says why), SLUICE_ERR_TIMEOUT (undecided), or as sluice_producer_send.
+ * again; out->code says why), SLUICE_ERR_TIMEOUT (accepted and undecided: its report follows), or as
+ * sluice_producer_send (not accepted).
  * Thread: any.  Blocks: up to timeout_ms.  Owns: out->topic lives as long as the client.
  * Since: 0.1 */
 SLUICE_API SLUICE_MUST int sluice_producer_write(sluice_client *producer,

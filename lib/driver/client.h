@@ -78,7 +78,8 @@ int sl_client_stage(struct sluice_client *c, struct sl_staging_input *in, int32_
 int sl_client_stage_many(struct sluice_client *c, struct sl_staging_input *in, int32_t count,
                          int64_t deadline, int32_t *accepted);
 /* Stages one record and waits for its outcome. 0: *out is the report, to be destroyed by the caller
- * (sl_delivery_destroy). TIMEOUT, INTERRUPTED: it is accepted and undecided, its report will follow.
+ * (sl_delivery_destroy). TIMEOUT, also after an interrupt: it is accepted and undecided, its report
+ * will follow.
  * Else as sl_client_stage. */
 int sl_client_write(struct sluice_client *c, struct sl_staging_input *in, int32_t timeout_ms,
                     struct sl_delivery **out);

@@ -278,6 +278,27 @@ static void test_interrupt_ends_waits(void **state) {
     sluice_client_free(client);
 }
 
+/* The record was accepted: the code must not be one that says it may be sent again. */
+static void test_an_interrupted_write_is_undecided(void **state) {
+    (void)state;
+    sluice_client *client = open_producer("127.0.0.1:1", "all", NULL);
+    sluice_record r = {.topic = "t", .value = "v", .value_size = 1, .tag = 7};
+    sluice_deliveries *set;
+    sluice_delivery d;
+    sluice_counts counts;
+    sluice_client_interrupt(client);
+    assert_int_equal(sluice_producer_write(client, &r, sizeof r, -1, NULL, 0), SLUICE_ERR_TIMEOUT);
+    assert_int_equal(sluice_producer_counts(client, &counts, sizeof counts), 0);
+    assert_int_equal(counts.pending, 1);
+    assert_closes_in_time(client, 1000, SLUICE_ERR_NOT_WRITTEN);
+    assert_int_equal(sluice_producer_deliveries(client, 0, &set), 0);
+    assert_int_equal(sluice_deliveries_next(set, &d, sizeof d), 1);
+    assert_int_equal(d.count, 1);
+    assert_int_equal(d.tags[0], 7);
+    sluice_deliveries_free(set);
+    sluice_client_free(client);
+}
+
 /* ---- driven ---- */
 
 static sluice_runtime *start_driven(void) {
@@ -659,6 +680,7 @@ int main(void) {
         cmocka_unit_test(test_descriptor_follows_what_is_due),
         cmocka_unit_test(test_room_is_told_after_full),
         cmocka_unit_test(test_interrupt_ends_waits),
+        cmocka_unit_test(test_an_interrupted_write_is_undecided),
         cmocka_unit_test(test_driven_calls_pump),
         cmocka_unit_test(test_a_close_ticket_freed_early_is_not_told),
         cmocka_unit_test(test_a_passing_thread_does_not_keep_the_loop),
