@@ -189,14 +189,17 @@ static void place_homeless(struct sl_core *core) {
 
 /* ---- offsets ---- */
 
-static void tell_position(struct sl_core *core, const struct sl_fetch_position *position) {
+/* False: out of memory. Nothing else may ever say it: records may not come for long. */
+static bool tell_position(struct sl_core *core, const struct sl_fetch_position *position,
+                          int64_t offset) {
     struct sl_slot_news *news = sl_alloc_zero(core->alloc, sizeof *news);
-    if (news == NULL) return; /* the first slice says it too */
+    if (news == NULL) return false;
     news->slot = position->slot;
     news->epoch = position->epoch;
-    news->position = position->offset;
+    news->position = offset;
     news->high_watermark = news->last_stable = -1;
     sl_list_push_back(&core->events.news, &news->node);
+    return true;
 }
 
 static void on_position_found(struct sl_core *core, struct sl_offset_lookup *lookup, int rv,
@@ -204,6 +207,10 @@ static void on_position_found(struct sl_core *core, struct sl_offset_lookup *loo
     struct sl_fetch_position *position = SL_LIST_OF(lookup, struct sl_fetch_position, lookup);
     if (rv != 0) {
         sl_fetch_stop(core, position, rv, "its offset could not be looked up: %s", text);
+        return;
+    }
+    if (!tell_position(core, position, offset)) {
+        sl_fetch_retry(core, position, false);
         return;
     }
     sl_core_log(core, SL_LOG_INFO, "%s-%d starts at offset %lld (%s)", position->name,
@@ -216,7 +223,6 @@ static void on_position_found(struct sl_core *core, struct sl_offset_lookup *loo
     position->last_epoch = leader_epoch;
     position->state = SL_FETCH_RUNNING;
     position->attempts = 0;
-    tell_position(core, position);
     sl_fetch_place(core, position);
 }
 

@@ -409,8 +409,6 @@ static bool describe_gap(struct app *app, const sluice_offset *o, char *why, siz
     const struct cursor *c = find_cursor(app, o->topic, o->partition);
     const struct truth_log *log = c == NULL ? NULL : log_of(app, c);
     if (log == NULL) return false;
-    /* News of a position may be lost with memory; the next record says it too, if there is one. */
-    if (log->start == log->end && app_may_lack_memory(app)) return false;
     /* What it says of its position must be what was read. */
     bool is_other =
         c->is_known && c->life == life_of(app, c) && c->next >= log->start && o->offset != c->next;

@@ -108,6 +108,33 @@ static void a_seek_overtakes_its_look_up(void **state) {
 
 /* ---- out of range ---- */
 
+/* A position that was looked up is told, also when there is no memory for the news at first: no
+ * record may ever come that would say it. */
+static void a_found_position_is_told_without_memory(void **state) {
+    (void)state;
+    bool has_failed = true;
+    for (long n = 1; has_failed; n++) {
+        struct cons c;
+        cons_start(&c);
+        cons_assign(&c, 1, SL_OFFSET_LATEST);
+        cons_turn(&c);
+        struct cons_lookup lookup = cons_next_lookup(&c);
+        test_memory_fail_at(&c.h->memory, c.h->memory.calls + n);
+        cons_reply_lookup(&c, &lookup, &(struct cons_found){0, 5000, false});
+        has_failed = test_memory_has_failed(&c.h->memory);
+        test_memory_fail_at(&c.h->memory, 0);
+        for (int i = 0; i < 20; i++) {
+            cons_advance(&c, 100);
+            if (cons_waiting_lookups(&c) == 0) continue;
+            lookup = cons_next_lookup(&c);
+            cons_reply_lookup(&c, &lookup, &(struct cons_found){0, 5000, false});
+        }
+        assert_int_equal(cons_position(&c, 0), 5000);
+        cons_end(&c);
+        assert_true(n < 100);
+    }
+}
+
 static void out_of_range_goes_where_the_policy_says(void **state) {
     (void)state;
     const enum sl_reset resets[] = {SL_RESET_EARLIEST, SL_RESET_LATEST, SL_RESET_NONE};
@@ -465,6 +492,7 @@ int main(void) {
         cmocka_unit_test(without_a_policy_there_is_no_beginning),
         cmocka_unit_test(a_look_up_that_cannot_be_is_told),
         cmocka_unit_test(a_seek_overtakes_its_look_up),
+        cmocka_unit_test(a_found_position_is_told_without_memory),
         cmocka_unit_test(out_of_range_goes_where_the_policy_says),
         cmocka_unit_test(data_before_an_error_is_not_lost),
         cmocka_unit_test(an_answer_of_before_a_seek_is_dropped),
