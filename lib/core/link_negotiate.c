@@ -114,6 +114,7 @@ static void apply_versions(struct sl_link *link, const struct sl_api_versions_re
     link->request_deadline = SL_NEVER;
     sl_link_set_state(link, SL_LINK_READY);
     sl_link_arm(link);
+    sl_link_throttle(link, answer->throttle_ms);
     sl_core_log(core, SL_LOG_DEBUG, "%s:%u (%s): connected", link->broker->host, link->broker->port,
                 sl_link_purpose_name(link->purpose));
 }

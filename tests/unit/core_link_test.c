@@ -516,6 +516,27 @@ static void throttling_mutes_the_connection(void **state) {
     host_end(h);
 }
 
+/* The first answer of a connection counts as any other. */
+static void a_throttled_negotiation_mutes_too(void **state) {
+    (void)state;
+    struct host *h = host_start(SL_ROLE_ADMIN);
+    h->hold_versions = h->hold_metadata = true;
+    host_ask(h, SL_COMMAND_READY, NULL, 60000);
+    host_turn(h);
+    struct host_request r = host_next_request(h, SL_API_API_VERSIONS);
+    struct sl_api_versions_range ranges[] = {{SL_API_METADATA, 0, 12}, {SL_API_API_VERSIONS, 0, 4}};
+    struct sl_api_versions_response answer;
+    sl_codec_defaults(&sl_api_versions_response_type, &answer);
+    answer.api_keys = (struct sl_array){ranges, 2};
+    answer.throttle_ms = 2000;
+    host_reply(h, &r, &answer);
+    host_advance(h, 1900);
+    assert_int_equal(host_count_requests(h, SL_API_METADATA), 0);
+    host_advance(h, 200);
+    assert_int_equal(host_count_requests(h, SL_API_METADATA), 1);
+    host_end(h);
+}
+
 static void an_idle_connection_is_closed_quietly(void **state) {
     (void)state;
     struct host *h = host_start(SL_ROLE_ADMIN);
@@ -639,6 +660,7 @@ int main(void) {
         cmocka_unit_test(reconnecting_backs_off_with_jitter),
         cmocka_unit_test(a_peer_that_accepts_and_hangs_up_is_no_success),
         cmocka_unit_test(throttling_mutes_the_connection),
+        cmocka_unit_test(a_throttled_negotiation_mutes_too),
         cmocka_unit_test(an_idle_connection_is_closed_quietly),
         cmocka_unit_test(an_idle_close_by_the_peer_is_no_error),
         cmocka_unit_test(without_answers_a_close_asks_for_metadata),
