@@ -112,13 +112,14 @@ static void resume_waiting(struct sl_broker_cluster *c) {
     }
 }
 
-/* When the first of the answers that are held back becomes due. */
+/* When the first of the answers that are held back becomes due, or a throttle ends. */
 static int64_t next_answer_due(const struct sl_broker_cluster *c) {
     int64_t due = INT64_MAX;
     SL_LIST_EACH(node, next, (struct sl_list *)&c->links) {
-        const struct sl_answer *a =
-            sl_links_delayed(SL_LIST_OF(node, struct sl_machine_link, node));
+        const struct sl_machine_link *link = SL_LIST_OF(node, struct sl_machine_link, node);
+        const struct sl_answer *a = sl_links_delayed(link);
         if (a != NULL && a->due < due) due = a->due;
+        if (link->muted_until != 0 && link->muted_until < due) due = link->muted_until;
     }
     return due;
 }
@@ -128,9 +129,12 @@ void sl_broker_run(struct sl_broker_cluster *c) {
     SL_LIST_EACH(node, next, &c->links) {
         struct sl_machine_link *link = SL_LIST_OF(node, struct sl_machine_link, node);
         struct sl_answer *a = sl_links_delayed(link);
-        if (a == NULL || a->due > c->now) continue;
-        a->due = 0;
-        sl_links_want_output(link);
+        bool is_due = a != NULL && a->due <= c->now;
+        bool is_heard = link->muted_until != 0 && link->muted_until <= c->now;
+        if (!is_due && !is_heard) continue;
+        if (is_heard) link->muted_until = 0;
+        if (is_due) a->due = 0;
+        if (is_due) sl_links_want_output(link);
         sl_links_process(link); /* what came behind it had to wait */
     }
 }

@@ -107,7 +107,8 @@ enum sl_fault_kind {
     SL_FAULT_CUT_AFTER,  /* execute, then close without an answer */
     SL_FAULT_SILENT,     /* execute, never answer, neither this one nor what follows it */
     SL_FAULT_CORRUPT,    /* answer with a damaged record batch (Fetch) or a truncated body */
-    SL_FAULT_LIE         /* omit, duplicate, shuffle or invent entries of the answer's arrays */
+    SL_FAULT_LIE,        /* omit, duplicate, shuffle or invent entries of the answer's arrays */
+    SL_FAULT_THROTTLE /* answer at once, and read nothing more for delay_ms, as it says (KIP-219) */
 };
 /* Which lie; the code of a SL_FAULT_LIE. */
 enum sl_fault_lie {

@@ -186,7 +186,7 @@ static bool is_at_work(struct sl_machine_link *link) {
     struct sl_cluster_node *node = sl_cluster_node(&link->c->cluster, link->node_id);
     return !link->wants_close && link->waiting == NULL && !link->silent &&
            node->state == SL_BROKER_UP && link->answer_count < LINK_ANSWERS &&
-           sl_links_delayed(link) == NULL;
+           sl_links_delayed(link) == NULL && link->muted_until == 0;
 }
 
 void sl_links_process(struct sl_machine_link *link) {

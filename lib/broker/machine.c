@@ -171,12 +171,26 @@ static bool lose_answer(struct sl_exchange *x) {
     return true;
 }
 
+/* Nearly every answer has its throttle time at the top level. False: this one has none. */
+static bool throttle_client(struct sl_exchange *x) {
+    const struct sl_type *type = x->api->response;
+    for (uint16_t i = 0; i < type->field_count; i++) {
+        const struct sl_field *f = &type->fields[i];
+        if (strcmp(f->name, "throttle_ms") != 0 || !sl_schema_has(f, x->header.version)) continue;
+        memcpy((char *)x->response + f->offset, &x->fault.delay_ms, sizeof x->fault.delay_ms);
+        x->link->muted_until = x->c->now + (int64_t)x->fault.delay_ms * MACHINE_MILLISECOND;
+        return true;
+    }
+    return false;
+}
+
 /* Lies and damage. A fault that finds nothing to spoil in this answer waits for the next one. */
 static int encode_spoiled(struct sl_exchange *x) {
     bool is_spoiled = true;
     bool is_fetch = x->api->key == SL_API_FETCH;
     if (x->fault.kind == SL_FAULT_LIE) is_spoiled = sl_lies_tell(x, x->api->response, x->response);
     if (x->fault.kind == SL_FAULT_CORRUPT && is_fetch) is_spoiled = sl_damage_records(x);
+    if (x->fault.kind == SL_FAULT_THROTTLE) is_spoiled = throttle_client(x);
     int rv = x->arena.failed || x->answer->memory.failed ? SLUICE_ERR_NOMEM : encode_answer(x);
     if (rv != 0) return rv;
     if (x->fault.kind == SL_FAULT_CORRUPT && !is_fetch) is_spoiled = sl_damage_end(x);
@@ -202,7 +216,7 @@ static void send_answer(struct sl_exchange *x) {
 static void end_unanswered(struct sl_exchange *x) {
     if (lose_answer(x)) return;
     bool needs_answer = x->fault.kind == SL_FAULT_DELAY || x->fault.kind == SL_FAULT_LIE ||
-                        x->fault.kind == SL_FAULT_CORRUPT;
+                        x->fault.kind == SL_FAULT_CORRUPT || x->fault.kind == SL_FAULT_THROTTLE;
     if (needs_answer) sl_faults_spare(&x->c->faults, x->fault_id);
     sl_machine_drop(x);
 }

@@ -46,7 +46,8 @@ struct sl_machine_link {
     uint32_t id;
     int32_t node_id;
     int32_t answer_count;
-    bool silent; /* a fault: nothing is handled any more */
+    int64_t muted_until; /* throttled: nothing is handled before; 0: it is not */
+    bool silent;         /* a fault: nothing is handled any more */
     bool wants_close;
     bool abrupt; /* the close is one with a reset */
 };

@@ -312,6 +312,30 @@ static void test_delay_holds_what_follows(void **state) {
     client_end(c);
 }
 
+/* The answer comes at once and says how long nothing more is read; others are not concerned. */
+static void test_throttle_mutes_the_connection(void **state) {
+    (void)state;
+    struct client *c = client_start(1, 1);
+    struct client_link *l = client_connect(c, 1);
+    struct client_link *other = client_connect(c, 1);
+    struct sl_fault f = client_fault_of(SL_FAULT_THROTTLE, SL_API_PRODUCE);
+    f.delay_ms = 250;
+    client_fault(c, &f);
+    build_record();
+    client_put_produce(c, l, 9, -1, "t", 0, &batch);
+    client_put(c, l, SL_API_API_VERSIONS, 3, hello());
+    client_turn(c);
+    const struct sl_produce_response *m = client_take(c, l);
+    assert_int_equal(m->throttle_ms, 250);
+    assert_int_equal(client_produced(m)->error_code, 0);
+    assert_int_equal(hello_code(c, other), 0);
+    client_advance(c, 249);
+    assert_false(client_has_answer(l));
+    client_advance(c, 1);
+    (void)client_take(c, l);
+    client_end(c);
+}
+
 static void test_cut_before(void **state) {
     (void)state;
     struct client *c = client_start(1, 1);
@@ -556,7 +580,7 @@ static void test_impossible_faults(void **state) {
     for (int i = 0; i < 7; i++) {
         struct sl_fault f = good;
         if (i == 0) f.kind = 0;
-        if (i == 1) f.kind = SL_FAULT_LIE + 1;
+        if (i == 1) f.kind = SL_FAULT_THROTTLE + 1;
         if (i == 2) f.api = 5;
         if (i == 3) f.delay_ms = -1;
         if (i == 4) f.times = -2;
@@ -584,6 +608,7 @@ int main(void) {
         cmocka_unit_test(test_narrow_to_what_a_session_remembers),
         cmocka_unit_test(test_forgotten_partitions_are_not_meant),
         cmocka_unit_test(test_delay_holds_what_follows),
+        cmocka_unit_test(test_throttle_mutes_the_connection),
         cmocka_unit_test(test_cut_before),
         cmocka_unit_test(test_cut_after),
         cmocka_unit_test(test_cut_after_a_fetch_that_waited),
