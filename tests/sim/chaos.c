@@ -218,6 +218,7 @@ static void harm_requests(struct chaos *c, enum plan_fault fault, enum sl_fault_
     /* An API that is left out there is missing for the life of the connection, faults or not. */
     if (kind == SL_FAULT_LIE && f.api == SL_API_API_VERSIONS) f.code = SL_FAULT_LIE_SHUFFLE;
     if (kind == SL_FAULT_DELAY) f.delay_ms = (int32_t)(draw_duration(c, 8000) / WORLD_MS);
+    if (kind == SL_FAULT_THROTTLE) f.delay_ms = (int32_t)(draw_duration(c, 3000) / WORLD_MS);
     if (fault == PLAN_EXECUTED) {
         f.api = SL_API_PRODUCE;
         f.executed = true;
@@ -314,6 +315,9 @@ static void happen(struct chaos *c, enum plan_fault fault) {
         break;
     case PLAN_WALL:
         c->world->wall_ms += sl_rng_range(&c->rng, -86400000, 86400000);
+        break;
+    case PLAN_THROTTLE:
+        harm_requests(c, fault, SL_FAULT_THROTTLE);
         break;
     case PLAN_FAULT_COUNT:
         break;

@@ -17,6 +17,7 @@
     X(LARGE, "records that are too large for the broker in any batch")     \
     X(DISCARDED, "records that were discarded")                            \
     X(PLACED, "records placed by their key")                               \
+    X(THROTTLED, "answers that told a client to wait")                     \
     X(REMADE, "topics made again")                                         \
     X(WHOLE, "budgets of producers that were whole at the end")
 enum hit {

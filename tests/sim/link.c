@@ -14,6 +14,7 @@
 
 #include "driver/host_table.h"
 #include "sim/host.h"
+#include "sim/mute.h"
 #include "sluice/error.h"
 
 enum { LINK_OPEN_MAX = 400, LINK_DELIVERY = 16 * 1024 };
@@ -106,6 +107,7 @@ static void drop_chunk(struct link_pipe *p, struct link_chunk *chunk) {
 static void destroy_link(struct link *l) {
     struct world *w = l->world;
     if (w->observer.on_gone != NULL) w->observer.on_gone(w->observer.user, l);
+    mute_on_gone(l);
     world_stop_timer(w, &l->opening);
     deinit_pipe(w, &l->pipes[0]);
     deinit_pipe(w, &l->pipes[1]);
@@ -280,6 +282,7 @@ int64_t link_recv(struct link *l, void *buf, size_t size, char *text, size_t cap
     }
     size_t taken = take_arrived(l, p, buf, draw_size(l, p, size));
     world_note(w, WORLD_GOT, l->id, (int64_t)taken, (int64_t)world_hash_bytes(0, buf, taken));
+    if (l->peer == NULL) mute_on_heard(l, buf, taken);
     if (p->dribbles && first_chunk(p) != NULL) { /* the next byte comes a little later */
         int64_t next = w->now + WORLD_MS / 4;
         if (first_chunk(p)->at < next) first_chunk(p)->at = next;
@@ -325,6 +328,7 @@ static uint64_t push_pieces(struct link *l, const struct sl_iov *pieces, size_t 
     uint64_t hash = 0;
     for (size_t i = 0; i < count && most > 0; i++) {
         size_t n = pieces[i].size < most ? pieces[i].size : most;
+        if (n > 0 && l->peer == NULL) mute_on_said(l, pieces[i].data, n);
         if (n > 0) push_bytes(l, &l->pipes[LINK_TO_BROKER], pieces[i].data, n);
         hash = world_hash_bytes(hash, pieces[i].data, n);
         most -= n;

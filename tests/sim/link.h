@@ -15,6 +15,7 @@
 #include "core/core.h"
 #include "sim/world.h"
 
+struct mute;
 enum link_direction { LINK_TO_BROKER = 0, LINK_TO_CLIENT };
 enum link_mark { LINK_DATA = 0, LINK_FIN, LINK_RESET };
 enum link_state { LINK_CONNECTING = 1, LINK_FAILED, LINK_OPEN, LINK_ORPHAN };
@@ -60,7 +61,8 @@ struct link {
     /* What the client offered and was not taken: it must offer the same bytes again. */
     uint8_t *offered;
     size_t offered_size;
-    void *tap; /* of the observer */
+    void *tap;         /* of the observer */
+    struct mute *mute; /* owned by mute.c; NULL: nothing was said yet */
 };
 
 /* ---- the client's side: as the host table says ---- */

@@ -100,6 +100,8 @@ static void *resize_memory(void *user, void *old, size_t old_size, size_t new_si
 
 void memory_init(struct memory *m) { *m = (struct memory){0}; }
 
+bool memory_is_short(const struct memory *m) { return m->fails || m->fail_at > m->calls; }
+
 void memory_deinit(struct memory *m) {
     while (m->oldest != NULL) release_oldest(m);
 }

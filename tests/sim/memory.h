@@ -29,6 +29,8 @@ struct memory {
     const char *damage; /* the first misuse that was seen; NULL: none */
 };
 
+/* A call may fail soon. */
+bool memory_is_short(const struct memory *m);
 void memory_init(struct memory *m);
 /* Frees the waiting blocks, looking at each. What is still live stays, and is the caller's to
  * complain about. */

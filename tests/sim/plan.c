@@ -15,17 +15,18 @@ static const struct {
 #undef PLAN_FAULT_TEXT
 };
 
+static const int64_t plan_means_ms[] = {120, 400, 1500, 1500, 5000, 5000};
+
 static bool draw_percent(struct sl_rng *rng, uint32_t percent) {
     return sl_rng_chance(rng, percent, 100);
 }
 
 /* One seed in eight has no fault at all: then everything must go well. */
 static void draw_faults(struct plan *plan, struct sl_rng *rng) {
-    static const int64_t means_ms[] = {120, 400, 1500, 1500, 5000, 5000};
     if (sl_rng_chance(rng, 1, 8)) return;
     uint32_t share = (uint32_t)sl_rng_range(rng, 5, 40);
-    for (int i = 0; i < PLAN_FAULT_COUNT; i++) {
-        int64_t mean = PICK(rng, means_ms) * WORLD_MS;
+    for (int i = 0; i <= PLAN_WALL; i++) { /* those behind it are later additions */
+        int64_t mean = PICK(rng, plan_means_ms) * WORLD_MS;
         if (i == PLAN_TOPIC || i == PLAN_MEMORY || i == PLAN_TRIM) mean *= 3;
         if (draw_percent(rng, share)) plan->mean[i] = mean;
     }
@@ -142,6 +143,8 @@ static void draw_placing(struct plan_producer *p, struct sl_rng *rng) {
 static void draw_later_additions(struct plan *plan) {
     struct sl_rng rng;
     sl_rng_init(&rng, plan->seed ^ 0x6c61746572);
+    if (plan_has_faults(plan) && draw_percent(&rng, 20))
+        plan->mean[PLAN_THROTTLE] = PICK(&rng, plan_means_ms) * WORLD_MS;
     for (int32_t i = 0; i < plan->producers; i++) draw_placing(&plan->producer[i], &rng);
 }
 

@@ -37,7 +37,8 @@
     X(PAUSE, "a client's thread stands still")                               \
     X(TRIM, "the start of a log moves")                                      \
     X(TOPIC, "topics are deleted and made again")                            \
-    X(WALL, "the wall clock jumps")
+    X(WALL, "the wall clock jumps")                                          \
+    X(THROTTLE, "brokers tell clients to wait")
 enum plan_fault {
 #define PLAN_FAULT_ENUM(name, text) PLAN_##name,
     PLAN_FAULTS(PLAN_FAULT_ENUM)
