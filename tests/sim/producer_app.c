@@ -14,6 +14,20 @@ static void set_number(sluice_config *config, const char *name, int64_t value) {
     (void)sluice_config_set(config, name, text);
 }
 
+static struct truth_placing find_placing(const char *partitioner) {
+    static const struct {
+        const char *name;
+        struct truth_placing placing;
+    } list[] = {
+        {"murmur2_random", {TRUTH_MURMUR2, 0, false}},  {"murmur2", {TRUTH_MURMUR2, 0, true}},
+        {"consistent_random", {TRUTH_CRC32, 1, false}}, {"consistent", {TRUTH_CRC32, 0, true}},
+        {"fnv1a_random", {TRUTH_FNV1A, 0, false}},      {"fnv1a", {TRUTH_FNV1A, 0, true}},
+    };
+    for (size_t i = 0; i < sizeof list / sizeof list[0]; i++)
+        if (strcmp(list[i].name, partitioner) == 0) return list[i].placing;
+    return (struct truth_placing){.hash = TRUTH_NO_HASH};
+}
+
 int producer_open(struct app *app) {
     const struct plan_producer *p = app->producer;
     struct truth *truth = &app->workload->truth;
@@ -45,6 +59,7 @@ int producer_open(struct app *app) {
     app->truth =
         truth_add_producer(truth, &p->profile, app->host->id, (int16_t)p->acks, p->idempotent);
     if (app->truth < 0) abort(); /* restarts are limited */
+    truth->producers[app->truth].placing = find_placing(p->partitioner);
     return 0;
 }
 

@@ -7,7 +7,7 @@
  *   I5  what was acknowledged is in the log
  *   I6  records of one producer are in a partition in the order in which they were sent
  *   I7  in a log, sequences of a producer id have no gap and never come again
- * and that every record is whole, and where it was sent to. */
+ * and that every record is whole, and where it was sent to, by partition or by key. */
 #include "sim/truth.h"
 
 #include <inttypes.h>
@@ -236,6 +236,26 @@ static void check_order(struct truth *t, const struct truth_place *at, struct tr
     *last_id = producer_id;
 }
 
+/* Records with a key, of a topic whose partitions stayed what they were. */
+static void check_placing(struct truth *t, const struct truth_place *at,
+                          const struct truth_producer *p, const struct content *c) {
+    const struct truth_placing *placing = &p->placing;
+    bool has_key = c->key_size >= placing->least_key || (c->key_size < 0 && placing->hashes_null);
+    if (placing->hash == TRUTH_NO_HASH || !has_key || t->topics[at->topic].life_count > 1) return;
+    int32_t key = c->key_size > 0 ? c->key[0] - 'a' : 0;
+    int32_t *placed = &t->placed[placing->hash][at->topic][key];
+    if (*placed == 0) *placed = at->partition + 1;
+    if (placing->hash == TRUTH_MURMUR2) {
+        size_t size = c->key_size > 0 ? (size_t)c->key_size : 0;
+        int32_t count = t->topics[at->topic].partition_count;
+        *placed = sluice_producer_partition(c->key, size, count) + 1;
+    }
+    t->world->hits[HIT_PLACED]++;
+    if (*placed != at->partition + 1)
+        world_violate(t->world, "%s-%d@%" PRId64 " has a key that belongs into partition %d",
+                      t->topics[at->topic].name, at->partition, at->offset, *placed - 1);
+}
+
 static void check_record(struct truth *t, const struct truth_place *at, struct truth_log *log,
                          int64_t producer_id, const struct sl_record_out *out) {
     struct world *w = t->world;
@@ -262,6 +282,7 @@ static void check_record(struct truth *t, const struct truth_place *at, struct t
         world_violate(w, "%" PRIx64 " was sent to %s-%d and is in %s-%d", id,
                       t->topics[r->topic].name, r->partition, topic, at->partition);
     struct truth_producer *p = find_producer(t, id);
+    if (r->partition == -1) check_placing(t, at, p, t->content);
     if (r->copies++ == 0)
         r->place = *at;
     else

@@ -39,8 +39,17 @@ struct truth_record {
     bool is_accepted;
     bool is_late; /* overtaken by records under a later producer id; only a MAYBE_WRITTEN may be */
 };
+/* Where a producer's records without an explicit partition go: those with a key to one place for
+ * each key, whoever writes them by the same hash. All zero: as by default. */
+enum truth_hash { TRUTH_MURMUR2 = 0, TRUTH_CRC32, TRUTH_FNV1A, TRUTH_HASHES, TRUTH_NO_HASH };
+struct truth_placing {
+    enum truth_hash hash;
+    int32_t least_key; /* shorter keys are none */
+    bool hashes_null;  /* no key is where the empty one is */
+};
 struct truth_producer {
     struct content_profile profile;
+    struct truth_placing placing;
     struct truth_record *records; /* record n has id (index + 1) << 32 | n */
     int64_t count;
     int64_t cap;
@@ -83,6 +92,7 @@ struct truth {
     struct tap *tap; /* is told of every batch */
     struct truth_topic topics[TRUTH_TOPICS];
     int32_t topic_count;
+    int32_t placed[TRUTH_HASHES][TRUTH_TOPICS][CONTENT_KEYS]; /* partition + 1; 0: not seen yet */
     bool names_topics; /* requests do: a topic made again can be taken for the old one */
     struct truth_producer producers[TRUTH_PRODUCERS];
     int32_t producer_count;
