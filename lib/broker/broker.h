@@ -93,6 +93,11 @@ int sl_broker_cap_node_release(struct sl_broker_cluster *c, int32_t node, const 
 /* Changes a setting while the cluster runs: "auto.create.topics.enable", "num.partitions",
  * "message.max.bytes" or "fetch.session.slots". 0 or SLUICE_ERR_CONFIG. */
 int sl_broker_set(struct sl_broker_cluster *c, const char *name, const char *value);
+/* Changes a setting of a topic, until it is deleted: "cleanup.policy" is "delete" or "compact", which
+ * here means that records without a key are refused, each by name (KIP-467); nothing is compacted.
+ * 0, SLUICE_ERR_CONFIG, or Kafka's code when there is no such topic. */
+int sl_broker_set_topic(struct sl_broker_cluster *c, const char *topic, const char *name,
+                        const char *value);
 void sl_broker_set_state(struct sl_broker_cluster *c, int32_t node, enum sl_broker_state state);
 /* Moves a leader; bumps the leader epoch. tell: Metadata of all nodes knows at once; otherwise
  * the old leader goes on believing until it is asked, or down. */

@@ -3,6 +3,7 @@
 
 #include "broker/machine.h"
 #include "sluice/error.h"
+#include "sluice/kafka_errors.h"
 
 static bool parse_cluster_number(const char *value, int64_t low, int64_t high, int32_t *out) {
     int64_t number;
@@ -32,4 +33,15 @@ int sl_broker_set(struct sl_broker_cluster *c, const char *name, const char *val
             set_session_slots(&c->cluster.nodes[i].sessions, c->options.session_slots);
     }
     return is_good ? 0 : SLUICE_ERR_CONFIG;
+}
+
+int sl_broker_set_topic(struct sl_broker_cluster *c, const char *topic, const char *name,
+                        const char *value) {
+    struct sl_cluster_topic *found = sl_cluster_find(&c->cluster, sl_bytes_str(topic));
+    if (found == NULL) return SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+    if (strcmp(name, "cleanup.policy") != 0) return SLUICE_ERR_CONFIG;
+    bool compacted = strcmp(value, "compact") == 0;
+    if (!compacted && strcmp(value, "delete") != 0) return SLUICE_ERR_CONFIG;
+    found->compacted = compacted;
+    return 0;
 }

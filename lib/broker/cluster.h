@@ -48,6 +48,7 @@ struct sl_cluster_topic {
     int32_t *replicas;                       /* owned: of all partitions */
     int32_t partition_count;
     int32_t replica_count;
+    bool compacted; /* takes no record without a key */
 };
 
 struct sl_cluster {

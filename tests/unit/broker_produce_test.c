@@ -161,6 +161,35 @@ static void begin_batch(void) {
     client_build(&batch);
 }
 
+/* A compacted topic names every record without a key, and takes nothing of their batch. */
+static void test_keyless_records_are_named(void **state) {
+    (void)state;
+    struct client *c = client_start(1, 1);
+    struct client_link *l = client_connect(c, 1);
+    const struct sl_produce_partition_response *p;
+    begin_batch();
+    assert_int_equal(sl_broker_set_topic(c->broker, "t", "cleanup.policy", "both"),
+                     SLUICE_ERR_CONFIG);
+    assert_int_equal(sl_broker_set_topic(c->broker, "t", "other", "compact"), SLUICE_ERR_CONFIG);
+    assert_int_equal(sl_broker_set_topic(c->broker, "none", "cleanup.policy", "compact"),
+                     SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    assert_int_equal(sl_broker_set_topic(c->broker, "t", "cleanup.policy", "compact"), 0);
+    p = client_produce(c, l, 9, "t", 0, &batch);
+    assert_int_equal(p->error_code, SLUICE_KAFKA_INVALID_RECORD);
+    assert_true(p->error_message.size > 0);
+    assert_int_equal(p->record_errors.count, 3);
+    for (int32_t i = 0; i < 3; i++) {
+        const struct sl_produce_record_error *error =
+            client_item(&p->record_errors, i, sizeof *error);
+        assert_int_equal(error->batch_index, i);
+        assert_true(error->message.size > 0);
+    }
+    assert_int_equal(client_log(c, "t", 0).log_end, 0);
+    assert_int_equal(sl_broker_set_topic(c->broker, "t", "cleanup.policy", "delete"), 0);
+    assert_int_equal(client_produce(c, l, 9, "t", 0, &batch)->error_code, 0);
+    client_end(c);
+}
+
 static void test_broken_batches(void **state) {
     (void)state;
     begin_batch();
@@ -419,6 +448,7 @@ int main(void) {
         cmocka_unit_test(test_acks),
         cmocka_unit_test(test_unknown_topics_and_partitions),
         cmocka_unit_test(test_not_leader_hints),
+        cmocka_unit_test(test_keyless_records_are_named),
         cmocka_unit_test(test_broken_batches),
         cmocka_unit_test(test_attributes_that_clients_may_not_set),
         cmocka_unit_test(test_zstd_needs_version_7),

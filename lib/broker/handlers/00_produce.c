@@ -55,6 +55,36 @@ static int judge_records(struct sl_exchange *x, const uint8_t *data,
     return code;
 }
 
+/* Names every record without a key, for a topic that takes none. 0, INVALID_RECORD, or NOMEM. The
+ * records have been walked before. */
+static int judge_keys(struct sl_exchange *x, const uint8_t *data, const struct sl_batch_info *info,
+                      struct sl_produce_partition_response *out) {
+    struct sl_writer scratch;
+    struct sl_batch_walk walk;
+    struct sl_record_out record;
+    const uint8_t *records;
+    size_t size;
+    if (!sl_machine_array(x, &out->record_errors, info->record_count,
+                          sizeof(struct sl_produce_record_error)))
+        return SLUICE_ERR_NOMEM;
+    struct sl_produce_record_error *errors = out->record_errors.items;
+    out->record_errors.count = 0;
+    sl_writer_init(&scratch, x->c->alloc);
+    int rv = sl_batch_read_records(data, info, x->c->codecs, (size_t)x->c->options.max_frame,
+                                   &scratch, &records, &size);
+    if (rv == 0) sl_batch_read_start(&walk, info, records, size);
+    for (int32_t at = 0; rv == 0 && sl_batch_read_next(&walk, &record) == 1; at++) {
+        if (record.key_size >= 0) continue;
+        errors[out->record_errors.count++] =
+            (struct sl_produce_record_error){at, SL_STR("no key, and the topic is compacted")};
+    }
+    sl_writer_deinit(&scratch);
+    if (rv != 0) return rv;
+    if (out->record_errors.count == 0) return 0;
+    out->error_message = SL_STR("some records were refused");
+    return SLUICE_KAFKA_INVALID_RECORD;
+}
+
 /* The rules for fields of the header. 0, or a code with *wrong. */
 static int judge_header(struct sl_exchange *x, const struct sl_batch_info *info,
                         const char **wrong) {
@@ -156,6 +186,7 @@ static int execute_produce(struct sl_exchange *x, struct sl_cluster_partition *p
         sl_machine_complain(x->c, "Produce %s-%d: %s", p->topic->name, (int)p->index, wrong);
         out->error_message = sl_bytes_str(wrong);
     }
+    if (code == 0 && p->topic->compacted) code = judge_keys(x, asked->records.data, &info, out);
     return code != 0 ? code : append_batch(x, p, &asked->records, &info, &out->base_offset);
 }
 
