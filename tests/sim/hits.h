@@ -15,6 +15,8 @@
     X(JOB, "batches compressed in the background")                         \
     X(SPLIT, "batches that the broker found too large, and took in parts") \
     X(LARGE, "records that are too large for the broker in any batch")     \
+    X(NAMED, "records that the broker refused by name")                    \
+    X(DRAGGED, "records refused because of another in their batch")        \
     X(DISCARDED, "records that were discarded")                            \
     X(PLACED, "records placed by their key")                               \
     X(THROTTLED, "answers that told a client to wait")                     \

@@ -146,6 +146,9 @@ static void draw_later_additions(struct plan *plan) {
     if (plan_has_faults(plan) && draw_percent(&rng, 20))
         plan->mean[PLAN_THROTTLE] = PICK(&rng, plan_means_ms) * WORLD_MS;
     for (int32_t i = 0; i < plan->producers; i++) draw_placing(&plan->producer[i], &rng);
+    /* A topic made again would be as any other. */
+    if (plan->mean[PLAN_TOPIC] == 0 && draw_percent(&rng, 15))
+        plan->is_compacted[sl_rng_below(&rng, (uint64_t)plan->topics)] = true;
 }
 
 static void draw_consumer(struct plan_consumer *c, struct sl_rng *rng) {
@@ -232,7 +235,8 @@ static void print_producer(const struct plan_producer *p, FILE *out) {
 void plan_print(const struct plan *plan, FILE *out) {
     fprintf(out, "  nodes=%d topics=", plan->nodes);
     for (int32_t i = 0; i < plan->topics; i++)
-        fprintf(out, "%s%d", i > 0 ? "," : "", plan->partitions[i]);
+        fprintf(out, "%s%d%s", i > 0 ? "," : "", plan->partitions[i],
+                plan->is_compacted[i] ? "(compacted)" : "");
     fprintf(out,
             " auto.create=%d sessions=%d message.max=%d release=%s bootstrap=%d%s start=%" PRId64
             " seconds=%" PRId64 "\n",

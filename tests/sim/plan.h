@@ -94,6 +94,7 @@ struct plan {
     int32_t nodes;
     int32_t topics;
     int32_t partitions[PLAN_TOPICS];
+    bool is_compacted[PLAN_TOPICS]; /* takes no record without a key */
     bool auto_create;
     int32_t session_slots;
     int32_t message_max;

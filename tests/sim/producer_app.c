@@ -75,9 +75,11 @@ static void take_report(struct app *app, const sluice_delivery *d) {
     }
     world_note(w, WORLD_REPORT, app->id, d->outcome, d->count);
     tap_progress(&app->workload->tap, app->host->id);
-    for (int32_t i = 0; i < d->count; i++)
+    for (int32_t i = 0; i < d->count; i++) {
         truth_reported(truth, app->truth, d->tags[i], d->outcome, d->code, d->topic, d->partition,
                        d->base_offset < 0 ? -1 : d->base_offset + i);
+        truth_told(truth, d->tags[i], d->outcome, d->code, d->text);
+    }
 }
 
 /* Reads all reports. What the call said. */

@@ -46,6 +46,7 @@ struct tap_frame {
 void tap_init(struct tap *t, struct world *w) {
     *t = (struct tap){.world = w};
     sl_map_init(&t->batches, sl_alloc_default());
+    sl_map_init(&t->carried, sl_alloc_default());
     sl_map_init(&t->written, sl_alloc_default());
 }
 
@@ -53,6 +54,7 @@ void tap_deinit(struct tap *t) {
     uint32_t at = 0;
     for (void *batch; (batch = sl_map_next(&t->batches, &at, NULL)) != NULL;) free(batch);
     sl_map_deinit(&t->batches);
+    sl_map_deinit(&t->carried);
     sl_map_deinit(&t->written);
 }
 
@@ -88,7 +90,18 @@ void tap_written(struct tap *t, int32_t partition, const struct sl_batch_info *i
     if (sl_map_put(&t->written, &key, sizeof key, t) != 0) abort();
 }
 
-static void look_at_batch(struct tap *t, const struct sl_produce_topic *topic,
+/* Records that were never sent before are progress, whatever becomes of them and however they are
+ * numbered. */
+static void look_at_records(struct tap *t, int32_t host, const struct sl_produce_partition *p) {
+    uint64_t hash =
+        world_hash_bytes((uint64_t)(uint32_t)p->partition, p->records.data + SL_RECORD_HEADER_SIZE,
+                         (size_t)p->records.size - SL_RECORD_HEADER_SIZE);
+    if (sl_map_get(&t->carried, &hash, sizeof hash) != NULL) return;
+    if (sl_map_put(&t->carried, &hash, sizeof hash, t) != 0) abort();
+    tap_progress(t, host);
+}
+
+static void look_at_batch(struct tap *t, int32_t host, const struct sl_produce_topic *topic,
                           const struct sl_produce_partition *p) {
     struct sl_batch_info info;
     struct world *w = t->world;
@@ -99,6 +112,7 @@ static void look_at_batch(struct tap *t, const struct sl_produce_topic *topic,
                       p->partition, p->records.size);
         return;
     }
+    look_at_records(t, host, p);
     if (info.producer_id < 0) return;
     struct tap_key key;
     memset(&key, 0, sizeof key); /* padding is part of the key */
@@ -129,7 +143,7 @@ static void look_at_batch(struct tap *t, const struct sl_produce_topic *topic,
     if (sl_map_put(&t->batches, &key, sizeof key, batch) != 0) abort();
 }
 
-static void look_at_produce(struct tap *t, struct sl_reader *r, int16_t version) {
+static void look_at_produce(struct tap *t, int32_t host, struct sl_reader *r, int16_t version) {
     struct sl_produce_request request;
     struct sl_arena arena;
     sl_arena_init(&arena, sl_alloc_default(), SIZE_MAX / 2);
@@ -138,7 +152,7 @@ static void look_at_produce(struct tap *t, struct sl_reader *r, int16_t version)
         for (int32_t i = 0; i < request.topics.count; i++) {
             const struct sl_produce_partition *partitions = topics[i].partitions.items;
             for (int32_t k = 0; k < topics[i].partitions.count; k++)
-                look_at_batch(t, &topics[i], &partitions[k]);
+                look_at_batch(t, host, &topics[i], &partitions[k]);
         }
     } else {
         world_violate(t->world, "a Produce request of version %d cannot be read", version);
@@ -184,7 +198,7 @@ static void look_at_frame(struct tap *t, struct link *link, struct tap_frame *f,
         f->answered = answered;
     }
     count_request(t, f->host, link->to, header.key);
-    if (header.key == SL_API_PRODUCE) look_at_produce(t, &r, header.version);
+    if (header.key == SL_API_PRODUCE) look_at_produce(t, f->host, &r, header.version);
 }
 
 void tap_on_wire(struct tap *t, struct link *link, const void *data, size_t size) {

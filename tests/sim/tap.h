@@ -24,6 +24,7 @@ struct tap_rate {
 struct tap {
     struct world *world;
     struct sl_map batches; /* identity of a batch → struct tap_batch, owned */
+    struct sl_map carried; /* hashes of the records of all batches that were sent */
     struct sl_map written; /* the same identity with the hash: those that are in a log */
     struct tap_rate rates[TAP_HOSTS][WORLD_NODES_MAX + 1];
     int32_t rate_max[TAP_HOSTS]; /* requests a second without progress; 0: not looked at */

@@ -194,6 +194,31 @@ void truth_reported(struct truth *t, int32_t producer, uint64_t id, int outcome,
     p->outcomes[outcome - SLUICE_WRITTEN]++;
 }
 
+/* With records that a broker names: those have its words, and the others of their batch ours. */
+static void check_words(struct truth *t, uint64_t id, bool has_key, const char *text) {
+    const char *due = has_key ? "dropped because another record" : "no key, and the topic";
+    t->world->hits[has_key ? HIT_DRAGGED : HIT_NAMED]++;
+    if (text == NULL || strncmp(text, due, strlen(due)) != 0)
+        world_violate(t->world, "%" PRIx64 " %s a key, and was refused with \"%s\"", id,
+                      has_key ? "has" : "lacks", text == NULL ? "" : text);
+}
+
+void truth_told(struct truth *t, uint64_t id, int outcome, int code, const char *text) {
+    const struct truth_record *r = truth_find(t, id);
+    if (r == NULL) return; /* complained of already */
+    const struct truth_topic *tt = &t->topics[r->topic];
+    bool has_key = truth_content(t, id)->key_size >= 0;
+    if (tt->is_compacted && !has_key && outcome == SLUICE_WRITTEN &&
+        find_producer(t, id)->acks != 0)
+        world_violate(t->world, "%" PRIx64 " is WRITTEN to %s, which takes no record without a key",
+                      id, tt->name);
+    if (code != SLUICE_KAFKA_INVALID_RECORD || !t->is_strict) return;
+    if (!tt->is_compacted)
+        world_violate(t->world, "%" PRIx64 " was refused by %s, which takes all", id, tt->name);
+    else if (t->names_records)
+        check_words(t, id, has_key, text);
+}
+
 /* ---- reading the logs ---- */
 
 struct truth_log *truth_log(const struct truth *t, int32_t topic, int32_t partition) {

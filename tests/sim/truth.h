@@ -86,6 +86,7 @@ struct truth_topic {
     int32_t life_count;
     int32_t partition_count; /* as planned */
     bool exists;
+    bool is_compacted; /* takes no record without a key, and names it */
 };
 struct truth {
     struct world *world;
@@ -93,7 +94,9 @@ struct truth {
     struct truth_topic topics[TRUTH_TOPICS];
     int32_t topic_count;
     int32_t placed[TRUTH_HASHES][TRUTH_TOPICS][CONTENT_KEYS]; /* partition + 1; 0: not seen yet */
-    bool names_topics; /* requests do: a topic made again can be taken for the old one */
+    bool is_strict; /* no refusal is made up: INVALID_RECORD comes from a compacted topic alone */
+    bool names_records; /* the brokers do, in their refusals */
+    bool names_topics;  /* requests do: a topic made again can be taken for the old one */
     struct truth_producer producers[TRUTH_PRODUCERS];
     int32_t producer_count;
     struct sl_compress *codecs;
@@ -118,6 +121,9 @@ struct truth_record *truth_find(struct truth *t, uint64_t id);
 /* The one report of a record (I1); offset -1: not told. */
 void truth_reported(struct truth *t, int32_t producer, uint64_t id, int outcome, int code,
                     const char *topic, int32_t partition, int64_t offset);
+/* What a report says beside the outcome: who is refused by name, and who because of another. text
+ * may be NULL. */
+void truth_told(struct truth *t, uint64_t id, int outcome, int code, const char *text);
 /* Reads what is new in the logs: I3, I6, I7, content, routing. */
 void truth_scan(struct truth *t, bool everything);
 /* At the end, with nothing under way any more: I1, I2, I5. */

@@ -94,6 +94,9 @@ static void make_topics(struct workload *load) {
                                         plan->nodes < 3 ? plan->nodes : 3);
         world_broker_end(w);
         if (rv != 0) world_violate(w, "topic %s cannot be created: %d", name, rv);
+        load->truth.topics[i].is_compacted = plan->is_compacted[i];
+        if (plan->is_compacted[i])
+            (void)sl_broker_set_topic(w->broker, name, "cleanup.policy", "compact");
     }
     truth_scan(&load->truth, true);
 }
@@ -309,6 +312,10 @@ static void run_phases(struct workload *load) {
     if (!world_is_broken(w)) truth_settle(&load->truth);
 }
 
+static bool is_release(const struct plan *plan, const char *release) {
+    return plan->release != NULL && strcmp(plan->release, release) == 0;
+}
+
 void workload_run(const struct plan *plan, enum workload_talk talk, struct workload_result *out) {
     struct workload *load = calloc(1, sizeof *load);
     if (load == NULL) abort();
@@ -319,6 +326,8 @@ void workload_run(const struct plan *plan, enum workload_talk talk, struct workl
     load->world->echoes = talk == WORKLOAD_ECHOES;
     truth_init(&load->truth, load->world, &load->tap);
     load->truth.names_topics = plan->release != NULL;
+    load->truth.is_strict = plan->mean[PLAN_ERROR] == 0;
+    load->truth.names_records = plan->mean[PLAN_MEMORY] == 0 && !is_release(plan, "2.1");
     tap_init(&load->tap, load->world);
     load->world->observer = (struct world_observer){
         .user = load, .on_wire = on_wire, .on_gone = on_gone, .on_broker = on_broker};
