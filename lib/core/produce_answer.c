@@ -160,6 +160,17 @@ static bool take_leader_hint(struct sl_core *core, struct sl_partition *p,
     return sl_metadata_hint(core, p, hint->leader_id, hint->leader_epoch);
 }
 
+/* What the broker says of the batch, without what no broker may say: our own codes, and offsets
+ * beyond the last that a record can have. */
+static struct sl_produce_partition_response
+check_partition_answer(const struct sl_batch *batch,
+                       const struct sl_produce_partition_response *said) {
+    struct sl_produce_partition_response answer = *said;
+    answer.error_code = (int16_t)sl_calls_code(said->error_code);
+    if (said->base_offset > INT64_MAX - batch->count) answer.base_offset = -1;
+    return answer;
+}
+
 static void take_partition_answer(struct sl_core *core, struct sl_batch *batch,
                                   const struct sl_produce_partition_response *answer) {
     struct sl_partition *p = batch->partition;
@@ -226,7 +237,10 @@ static void take_answer(struct sl_core *core, struct sl_produce *produce,
         for (int32_t j = 0; j < topics[i].partitions.count; j++) {
             struct sl_produce_entry *entry =
                 match_entry(produce, &at, &topics[i], parts[j].partition);
-            if (entry != NULL) take_partition_answer(core, entry->batch, &parts[j]);
+            if (entry == NULL) continue;
+            struct sl_produce_partition_response answer =
+                check_partition_answer(entry->batch, &parts[j]);
+            take_partition_answer(core, entry->batch, &answer);
         }
     }
 }

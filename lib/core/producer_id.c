@@ -63,8 +63,8 @@ static void on_identity_answer(struct sl_core *core, struct sl_call *call, int r
                                const void *response) {
     struct sl_producer_id *p = &core->producer_id;
     const struct sl_init_producer_id_response *message = response;
-    int code = rv != 0 ? rv : message->error_code;
-    if (code == SLUICE_ERR_CLOSED) return;
+    int code = rv != 0 ? rv : sl_calls_code(message->error_code);
+    if (rv == SLUICE_ERR_CLOSED) return;
     if (code == 0 && (message->producer_id < 0 || message->producer_epoch < 0))
         code = SLUICE_ERR_MALFORMED;
     if (code == 0) {

@@ -59,7 +59,9 @@ static void test_passing_failures_are_asked_again(void **state) {
     (void)state;
     static const int16_t codes[] = {
         SLUICE_KAFKA_COORDINATOR_LOAD_IN_PROGRESS, SLUICE_KAFKA_COORDINATOR_NOT_AVAILABLE,
-        SLUICE_KAFKA_REQUEST_TIMED_OUT, SLUICE_KAFKA_UNKNOWN_SERVER_ERROR};
+        SLUICE_KAFKA_REQUEST_TIMED_OUT, SLUICE_KAFKA_UNKNOWN_SERVER_ERROR,
+        /* Ours, which no broker may say and mean. */
+        SLUICE_ERR_CLOSED, SLUICE_ERR_UNSUPPORTED};
     struct prod *p = prod_open(prod_prepare());
     prod_put(p, "t", 0, 1);
     prod_turn(p);

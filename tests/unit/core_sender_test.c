@@ -391,6 +391,31 @@ static void test_meaning_of_codes(void **state) {
     }
 }
 
+/* A code of ours in an answer means as little as any other unknown one. */
+static void test_our_own_codes_mean_nothing(void **state) {
+    (void)state;
+    struct prod *p = start();
+    send_one(p, 0, 1);
+    prod_answer(p, &req, SLUICE_ERR_NOT_WRITTEN, -1);
+    prod_expect(p, 1, 1, SL_OUTCOME_MAYBE_WRITTEN);
+    assert_int_equal(p->code[1], SLUICE_KAFKA_UNKNOWN_SERVER_ERROR);
+    prod_end(p);
+}
+
+/* Records have offsets up to the last but one number: a place beyond is not told. */
+static void test_impossible_offsets_are_not_told(void **state) {
+    (void)state;
+    struct prod *p = start();
+    send_one(p, 0, 1);
+    prod_answer(p, &req, 0, INT64_MAX);
+    prod_expect(p, 1, 1, SL_OUTCOME_WRITTEN);
+    assert_int_equal(p->offset[1], -1);
+    send_one(p, 0, 2);
+    prod_answer(p, &req, 0, INT64_MAX - 1);
+    assert_true(p->offset[2] == INT64_MAX - 1);
+    prod_end(p);
+}
+
 /* ---- leaders ---- */
 
 /* The leader moves with batches in flight: one at a time until the new one has taken one (18). */
@@ -935,6 +960,8 @@ int main(void) {
         cmocka_unit_test(test_answer_with_wrong_partitions),
         cmocka_unit_test(test_garbage_answer_is_no_outcome),
         cmocka_unit_test(test_meaning_of_codes),
+        cmocka_unit_test(test_our_own_codes_mean_nothing),
+        cmocka_unit_test(test_impossible_offsets_are_not_told),
         cmocka_unit_test(test_leader_moves_with_batches_in_flight),
         cmocka_unit_test(test_leader_hint_is_followed_at_once),
         cmocka_unit_test(test_partition_without_leader_waits),
