@@ -245,11 +245,11 @@ bool sl_config_is_silent(const sluice_config *config) {
 static const char *role_name(int32_t role) {
     switch (role) {
     case SL_ROLE_PRODUCER:
-        return "producer";
+        return "a producer";
     case SL_ROLE_CONSUMER:
-        return "consumer";
+        return "a consumer";
     default:
-        return "admin client";
+        return "an admin client";
     }
 }
 
@@ -278,9 +278,9 @@ static int check_entry(sluice_config *config, const struct config_entry *entry, 
     if (p == NULL) {
         explain_unknown_name(&line, entry->name);
     } else if ((p->roles & 1 << role) == 0) {
-        sl_text_printf(&line, "a %s has no such property; it is for %ss", role_name(role),
-                       role_name((p->roles & 1 << SL_ROLE_PRODUCER) != 0 ? SL_ROLE_PRODUCER
-                                                                         : SL_ROLE_CONSUMER));
+        bool is_producers = (p->roles & 1 << SL_ROLE_PRODUCER) != 0;
+        sl_text_printf(&line, "%s has no such property; it is for %s", role_name(role),
+                       is_producers ? "producers" : "consumers");
     } else {
         int rv = sl_properties_parse(p, entry->value, entry->unit, values, alloc, &line);
         if (rv != SLUICE_ERR_CONFIG) return rv;
@@ -479,6 +479,7 @@ int sl_config_resolve(sluice_config *config, int32_t role, const struct sl_alloc
     if (rv == 0 && config->message.failed) rv = SLUICE_ERR_NOMEM;
     if (rv == 0 && config->message.size > 0) rv = SLUICE_ERR_CONFIG;
     if (config->message.size > 0) sl_writer_raw(&config->message, "", 1);
+    if (config->message.failed) config->message.size = 0; /* it has no NUL at its end */
     if (rv == 0 && out != NULL)
         *out = values.settings;
     else

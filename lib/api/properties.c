@@ -288,8 +288,7 @@ static const struct sl_property_hint property_hints[] = {
     {"queued.min.messages", "what is fetched ahead is limited in bytes: fetch.memory"},
     {"fetch.queue.backoff.ms", "fetching goes on at once when there is room again"},
     {"debug", "set log.level to debug"},
-    {"statistics.interval.ms", "statistics are read when wanted: sluice_producer_counts, "
-                               "sluice_client_dump"},
+    {"statistics.interval.ms", "metrics are read when wanted: sluice_metrics_snapshot"},
     {"enable.partition.eof", "the end of a partition is told with poll.ends"},
 };
 /* clang-format on */

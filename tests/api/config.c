@@ -50,6 +50,9 @@ static void all_mistakes_come_at_once(void **unused) {
     check_says(message, "retries: \"-1\" is not one of 0..2147483647");
     check_says(message, "fetch.min.bytes: a producer has no such property; it is for consumers");
     assert_int_equal(count_lines(message), 5);
+    assert_int_equal(sluice_config_check(config, SLUICE_ADMIN), SLUICE_ERR_CONFIG);
+    message = sluice_config_message(config);
+    check_says(message, "acks: an admin client has no such property; it is for producers");
     sluice_config_free(config);
 }
 
