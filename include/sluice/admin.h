@@ -13,9 +13,10 @@ extern "C" {
  * partitions, replicas   -1: the broker's default (KIP-464).
  * settings {"name", "value", …, NULL} of the topic, copied, or NULL.
  * Returns 0 or Kafka's code (36 it exists, 17 invalid name, 37 partitions, 38 replicas, 29 not
- * allowed, 44 policy …; the op's message is the broker's), SLUICE_ERR_TIMEOUT (it may have been
- * created), SLUICE_ERR_CLOSED, SLUICE_ERR_INTERRUPTED, SLUICE_ERR_FORKED, SLUICE_ERR_NOMEM,
- * SLUICE_ERR_USAGE.
+ * allowed, 44 policy …; the op's message is the broker's), SLUICE_ERR_TIMEOUT (the op's message says
+ * whether it may have been created), SLUICE_ERR_UNREACHABLE (no broker could be asked by the
+ * deadline), SLUICE_ERR_UNSUPPORTED (-1 with brokers before Kafka 2.4), SLUICE_ERR_CLOSED,
+ * SLUICE_ERR_INTERRUPTED, SLUICE_ERR_FORKED, SLUICE_ERR_NOMEM, SLUICE_ERR_USAGE.
  * Thread: any.  Blocks: up to timeout_ms without op.  Owns: the op is yours.  Since: 0.1 */
 SLUICE_API SLUICE_MUST int sluice_admin_create_topic(sluice_client *client, const char *topic,
                                                      int32_t partitions, int32_t replicas,

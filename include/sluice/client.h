@@ -13,7 +13,7 @@ extern "C" {
 /* Makes a runtime that clients share.
  * kind     SLUICE_RUNTIME_THREAD: one I/O thread, started with the first client;
  *          SLUICE_RUNTIME_DRIVEN: no thread, the application calls sluice_runtime_run.
- * memory_and_log   its allocator and log function are used; may be NULL.
+ * memory_and_log   its allocator is used, and copied; may be NULL.
  * Returns 0 or SLUICE_ERR_NOMEM, SLUICE_ERR_SYSTEM, SLUICE_ERR_UNSUPPORTED (driven, where the
  * system has no descriptor that covers sockets and timers), SLUICE_ERR_USAGE.
  * Thread: any.  Blocks: no.  Owns: yours, release it.  Since: 0.1 */
@@ -54,7 +54,8 @@ SLUICE_API SLUICE_MUST int sluice_client_start(int32_t role, const char *const *
  * runtime  NULL: an I/O thread of its own.
  * Returns 0 or SLUICE_ERR_CONFIG (sluice_config_message has every mistake), SLUICE_ERR_NOMEM,
  * SLUICE_ERR_SYSTEM, SLUICE_ERR_USAGE.
- * Thread: any.  Blocks: no; never touches the network.  Owns: yours, free it.  Since: 0.1 */
+ * Thread: any, but one at a time with the same config.  Blocks: no; never touches the network.
+ * Owns: yours, free it.  Since: 0.1 */
 SLUICE_API SLUICE_MUST int sluice_client_open(sluice_config *config, int32_t role,
                                               sluice_runtime *runtime, sluice_client **out);
 
@@ -113,7 +114,8 @@ SLUICE_API int64_t sluice_client_explain(const sluice_client *client, int code, 
 /* The readable state of a client: brokers, connections, topics, partitions, operations, counters.
  * On timeout (the I/O thread is stuck) what the mailboxes know. No secrets.
  * buf, cap where the text goes; always terminated when cap > 0.
- * Returns the length of the whole text, or a negative code (SLUICE_ERR_NOMEM, SLUICE_ERR_FORKED).
+ * Returns the length of the whole text, or a negative code (SLUICE_ERR_NOMEM, SLUICE_ERR_FORKED,
+ * SLUICE_ERR_USAGE).
  * Thread: any.  Blocks: up to timeout_ms.  Owns: nothing.  Since: 0.1 */
 SLUICE_API int64_t sluice_client_dump(sluice_client *client, char *buf, size_t cap,
                                       int32_t timeout_ms);

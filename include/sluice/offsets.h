@@ -35,7 +35,7 @@ SLUICE_API int sluice_offsets_add(sluice_offsets *offsets, const char *topic, in
  * Thread: one at a time.  Blocks: no.  Owns: nothing after return.  Since: 0.1 */
 SLUICE_API int sluice_offsets_put(sluice_offsets *offsets, const sluice_offset *entry, size_t size);
 
-/* Says that a record is processed: its offset + 1, with its leader epoch.
+/* Says that a record is processed: its offset + 1.
  * view, size   as the walk gave it, and sizeof it.
  * Returns as sluice_offsets_add.
  * Thread: one at a time.  Blocks: no.  Owns: nothing after return.  Since: 0.1 */
