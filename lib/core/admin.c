@@ -176,10 +176,12 @@ static void try_admin_task(struct sl_core *core, struct sl_admin_task *task) {
     sl_calls_start(core, &task->call);
 }
 
+/* Short memory too: an answer that could not be read for want of it leaves the work done, and "no
+ * memory" would say that nothing was changed. */
 static bool is_admin_passing(int code) {
     return code == SLUICE_ERR_TIMEOUT || code == SLUICE_ERR_UNREACHABLE ||
-           code == SLUICE_ERR_MALFORMED || (code > 0 && sl_errors_is_retriable(code)) ||
-           code == SLUICE_KAFKA_NOT_CONTROLLER;
+           code == SLUICE_ERR_MALFORMED || code == SLUICE_ERR_NOMEM ||
+           (code > 0 && sl_errors_is_retriable(code)) || code == SLUICE_KAFKA_NOT_CONTROLLER;
 }
 
 static void on_admin_done(struct sl_core *core, struct sl_call *call, int rv,
