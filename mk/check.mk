@@ -68,7 +68,7 @@ $(BUILD)/fuzz/$1: $(call objects,tests/fuzz/$1.c) $(call archives,$(call test_fo
 endef
 $(foreach target,$(FUZZ_TARGETS),$(eval $(call fuzzer,$(target))))
 
-bench: all ## producer and consumer beside librdkafka: CASES="…" for some, LIBRDKAFKA=file
+bench: all ## beside librdkafka, with bars and a picture: CASES="…" for some, LIBRDKAFKA=file
 	@sh mk/deps.sh build bench
 	sh tests/bench/run.sh
 

@@ -287,6 +287,9 @@ find_peer
 need_header
 build_clients
 "$build/sluice-broker" --help >"$work/broker-help" 2>&1 || true
+nobody=$(awk 'FNR == NR { known[$1] = 1; next } !/^#/ && NF && !($1 in known) { print $1 }' \
+    "$work/cases" "$targets")
+[ -z "$nobody" ] || die "$targets: there is no case" $nobody
 set_congestion
 print_header
 for name in ${CASES:-$(cut -d ' ' -f 1 "$work/cases")}; do
