@@ -210,6 +210,20 @@ kafka_restart() {
     kafka_start_node "$1" "$2" && kafka_await_brokers "$1" 3
 }
 
+# kafka_stop_node FOLDER NODE: stops one node in order (it hands its leaderships over first) and
+# waits until it is gone.
+kafka_stop_node() {
+    local deadline=$((SECONDS + kafka_serve_limit))
+    kafka_signal "$1" "$2" TERM || return 1
+    while kafka_pid "$1" "$2" >/dev/null; do
+        if [ "$SECONDS" -ge "$deadline" ]; then
+            echo "kafka: node $2 did not stop within $kafka_serve_limit s" >&2
+            return 1
+        fi
+        sleep 0.2
+    done
+}
+
 # kafka_stop FOLDER: ends whatever runs of the cluster. SIGTERM, some seconds, then SIGKILL: the
 # last nodes have no quorum left to leave in an orderly way, and nothing is lost by killing them.
 kafka_stop() {

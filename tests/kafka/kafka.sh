@@ -17,7 +17,8 @@
 #   kafka.sh tool CLASS [ARG]...               any other program in the jars
 #   kafka.sh leader TOPIC PARTITION            the node that leads it
 #   kafka.sh await-sync TOPIC                  until all three replicas are in sync
-#   kafka.sh kill NODE, restart NODE           SIGKILL; start again and wait until it serves
+#   kafka.sh kill NODE, stop NODE              SIGKILL; SIGTERM, and wait until it is gone
+#   kafka.sh restart NODE                      start again and wait until it serves
 #   kafka.sh freeze [NODE]..., thaw [NODE]...  SIGSTOP and SIGCONT; all nodes when none is named
 #
 # The scratch folder of `run` is removed if COMMAND succeeds or is interrupted, and kept and named
@@ -119,6 +120,7 @@ case $verb in
     topic | produce | consume | offsets | count | dump | tool | leader | restart)
         "kafka_$verb" "$folder" "$@"
         ;;
+    stop) kafka_stop_node "$folder" "$@" ;;
     await-sync) kafka_await_sync "$folder" "$@" ;;
     kill) signal_each KILL "${1:?which node}" ;;
     freeze) signal_each STOP "$@" ;;

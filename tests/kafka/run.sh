@@ -13,7 +13,8 @@
 #   RECORDS   records per direction: text and bytes are tried with half of them each (1,000,000;
 #             soak: 10,000,000)
 #   ROUNDS    how many times a node is killed (3; soak: four in each of MINUTES=60)
-#   RATE      records per second while nodes are killed (20,000; soak: 2,000, for the disk's sake)
+#   ROLLS     how many times all nodes are restarted in turn (1; soak: 5)
+#   RATE      records per second during such events (20,000; soak: 2,000, for the disk's sake)
 #
 # The nodes' data is below $TMPDIR (/tmp): about 1 GB, soak ten times that, until each run ends.
 
@@ -22,7 +23,7 @@ set -uo pipefail
 script=${BASH_SOURCE[0]}
 here=$(cd "$(dirname "$script")" && pwd)
 # In the order of their cost, the one that disturbs the brokers last.
-all_cases="text-to-java text-from-java bytes kill-leader close-frozen"
+all_cases="text-to-java text-from-java bytes kill-leader rolling-restart close-frozen"
 
 # run_child COMMAND...: runs it so that a signal to this shell ends it first. A trap is only run
 # once the command in front of the shell has ended, so it runs in the background, waited for.
@@ -56,7 +57,7 @@ run_case() {
         return 1
     fi
     # What is shown of a case that passed is its figures.
-    grep -E '^(produce|consume|audit|close-frozen): ' "$SCRATCH/case.log" | sed 's/^/      /'
+    grep -E '^(close-frozen: |[a-z-]+: [a-z_]+=)' "$SCRATCH/case.log" | sed 's/^/      /'
     rm -rf "$SCRATCH"
 }
 
@@ -81,15 +82,16 @@ for program in examples/producer examples/consumer kafka/verify; do
 done
 if [ -n "${SOAK-}" ]; then
     RECORDS=${RECORDS:-10000000} ROUNDS=${ROUNDS:-$((4 * ${MINUTES:-60}))}
-    RATE=${RATE:-2000} CASE_LIMIT=36000
+    ROLLS=${ROLLS:-5} RATE=${RATE:-2000} CASE_LIMIT=36000
 else
-    RECORDS=${RECORDS:-1000000} ROUNDS=${ROUNDS:-3} RATE=${RATE:-20000} CASE_LIMIT=300
+    RECORDS=${RECORDS:-1000000} ROUNDS=${ROUNDS:-3} ROLLS=${ROLLS:-1}
+    RATE=${RATE:-20000} CASE_LIMIT=300
 fi
 # Text and bytes are half each.
 RECORDS=$((RECORDS / 2))
 RESULTS=$(mktemp) || exit 2
 trap 'rm -f "$RESULTS"' EXIT
-export BUILD RECORDS ROUNDS RATE CASE_LIMIT RESULTS CASES=${CASES-}
+export BUILD RECORDS ROUNDS ROLLS RATE CASE_LIMIT RESULTS CASES=${CASES-}
 
 [ $# -gt 0 ] || set -- newest 3.9
 for wanted in "$@"; do

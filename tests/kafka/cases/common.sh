@@ -75,6 +75,28 @@ in_order() {
 # values_of FILE: a consumed file without its first field, the partition.
 values_of() { cut -f 2- "$1"; }
 
+# start_load TOPIC PARTITIONS ARGUMENT...: verify produce in the background, until end_load; its ledger
+# is "ledger".
+start_load() {
+    local topic=$1 partitions=$2
+    shift 2
+    become_verify produce --topic "$topic" --partitions "$partitions" --count 100000000 \
+        --ledger ledger "$@" >produced &
+    load=$!
+    trap 'kill -KILL "$load" 2>/dev/null || true' EXIT
+}
+
+# check_load: what was done to the cluster so far did not end the producer.
+check_load() { kill -0 "$load" 2>/dev/null || fail "the producer ended by itself"; }
+
+# end_load: everything that was accepted is written, or it fails.
+end_load() {
+    check_load
+    kill "$load"
+    wait "$load" || fail "the producer's own checks"
+    cat produced
+}
+
 # audit_nodes TOPIC LEDGER: the log of the topic on the disk of each node, against the ledger.
 audit_nodes() {
     local node

@@ -4,10 +4,7 @@
 . "$(dirname "$0")/common.sh"
 
 "$kafka" topic killed 6
-become_verify produce --topic killed --partitions 6 --count 100000000 --rate "$RATE" \
-    --codec lz4 --keys --seed 7 --ledger ledger >produced &
-producing=$!
-trap 'kill -KILL "$producing" 2>/dev/null || true' EXIT
+start_load killed 6 --rate "$RATE" --codec lz4 --keys --seed 7
 
 sleep 3
 for ((round = 0; round < ROUNDS; round++)); do
@@ -17,11 +14,10 @@ for ((round = 0; round < ROUNDS; round++)); do
     sleep 5
     "$kafka" restart "$node"
     "$kafka" await-sync killed
-    kill -0 "$producing" || fail "the producer ended by itself"
+    check_load
     sleep 2
 done
-kill "$producing"
-wait "$producing" || fail "the producer's own checks"
-cat produced
+end_load
+echo "kill-leader: kills=$ROUNDS"
 verify consume --ledger ledger
 audit_nodes killed ledger
