@@ -72,17 +72,21 @@ bench: all ## beside librdkafka, with bars and a picture: CASES="…" for some, 
 	@sh mk/deps.sh build bench
 	sh tests/bench/run.sh
 
-KAFKA_VERIFY := $(BUILD)/kafka/verify
-$(KAFKA_VERIFY): $(call objects,$(sort $(wildcard tests/kafka/*.c))) $(STATIC)
+KAFKA_PROGRAMS := $(BUILD)/kafka/verify $(BUILD)/kafka/proxy
+$(BUILD)/kafka/verify: $(call objects,$(sort $(wildcard tests/kafka/verify*.c))) $(STATIC)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS)
+$(BUILD)/kafka/proxy: $(call objects,tests/kafka/proxy.c)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -o $@ $^
 
 test-kafka: ## the suite on a real Apache Kafka, fetched by Maven, 12 minutes
 	@sh mk/deps.sh build test kafka
-	@$(SUBMAKE) all $(KAFKA_VERIFY)
+	@$(SUBMAKE) all $(KAFKA_PROGRAMS)
 	BUILD=$(BUILD) bash tests/kafka/run.sh
 soak-kafka: ## the same for longer
 	@sh mk/deps.sh build test kafka
-	@$(SUBMAKE) all $(KAFKA_VERIFY)
+	@$(SUBMAKE) all $(KAFKA_PROGRAMS)
 	BUILD=$(BUILD) SOAK=1 bash tests/kafka/run.sh

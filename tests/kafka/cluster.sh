@@ -2,7 +2,7 @@
 #
 # A cluster is its folder; every function takes it first. The folder holds
 #
-#   cluster.conf            shell assignments: version, jars, cluster_id, bootstrap
+#   cluster.conf            shell assignments: version, jars, cluster_id, bootstrap, proxied, routes
 #   node-N/server.properties, node-N/data/, node-N/log, node-N/pid     N = 1, 2, 3
 #
 # Nodes are controllers and brokers at once (KRaft), topics are kept three times and need two
@@ -34,16 +34,17 @@ kafka_free_ports() {
 
 # kafka_write_properties FOLDER NODE FIRST_PORT: the settings of one node.
 kafka_write_properties() {
-    local data=$1/node-$2/data port=$(($3 + $2)) control=$(($3 + 3 + $2))
+    local data=$1/node-$2/data port=$(($3 + $2)) control=$(($3 + 3 + $2)) behind=$(($3 + 6 + $2))
     cat <<END
 node.id=$2
 process.roles=broker,controller
 controller.quorum.voters=1@127.0.0.1:$(($3 + 4)),2@127.0.0.1:$(($3 + 5)),3@127.0.0.1:$(($3 + 6))
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$control
-advertised.listeners=PLAINTEXT://127.0.0.1:$port
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$control,PROXIED://127.0.0.1:$behind
+# Who comes through the proxy's port is sent to the proxy's ports again.
+advertised.listeners=PLAINTEXT://127.0.0.1:$port,PROXIED://127.0.0.1:$(($behind + 3))
 log.dirs=$data
 
 # Durability as the tests claim it: three copies, two of them before a write is acknowledged.
@@ -92,7 +93,7 @@ kafka_java() {
 # kafka_create FOLDER VERSION: writes and formats a cluster that is not yet running.
 kafka_create() {
     local folder=$1 version=$2 jars=$kafka_cache/kafka-$2 first node cluster_id formats=()
-    first=$(kafka_free_ports 7) || return 1
+    first=$(kafka_free_ports 13) || return 1
     # 16 random bytes in URL-safe base64 without padding: what Kafka's own tool would draw.
     cluster_id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\n')
     # A leading dash would look like an option to the tool.
@@ -102,6 +103,10 @@ kafka_create() {
         echo "jars=$jars"
         echo "cluster_id=$cluster_id"
         echo "bootstrap=127.0.0.1:$((first + 1)),127.0.0.1:$((first + 2)),127.0.0.1:$((first + 3))"
+        # The same brokers through a proxy, for one that listens as `routes` says: FROM:TO ports.
+        echo "proxied=127.0.0.1:$((first + 10)),127.0.0.1:$((first + 11)),127.0.0.1:$((first + 12))"
+        echo "routes='$((first + 10)):$((first + 7)) $((first + 11)):$((first + 8))" \
+            "$((first + 12)):$((first + 9))'"
     } >"$folder/cluster.conf"
     for node in $kafka_nodes; do
         mkdir -p "$folder/node-$node/data"

@@ -6,7 +6,9 @@
 #   kafka.sh run VERSION COMMAND [ARG]...    runs COMMAND with a cluster around it, stops it always
 #
 # COMMAND finds SLUICE_KAFKA (this script), SLUICE_KAFKA_DIR, SLUICE_KAFKA_VERSION and
-# SLUICE_KAFKA_BOOTSTRAP in its environment, and may then call, for that cluster:
+# SLUICE_KAFKA_BOOTSTRAP in its environment. A proxy that forwards the ports of SLUICE_KAFKA_ROUTES
+# ("FROM:TO ...") has the brokers behind it for those who start at SLUICE_KAFKA_PROXIED. COMMAND may
+# then call, for that cluster:
 #
 #   kafka.sh topic NAME PARTITIONS [SETTING=VALUE]...
 #   kafka.sh produce TOPIC CODEC [SEPARATOR]   lines of stdin, by the console producer
@@ -76,6 +78,7 @@ run() {
     kafka_start "$folder" || finish 1
     export SLUICE_KAFKA=$here/kafka.sh SLUICE_KAFKA_DIR=$folder
     export SLUICE_KAFKA_VERSION=$version SLUICE_KAFKA_BOOTSTRAP=$bootstrap
+    export SLUICE_KAFKA_PROXIED=$proxied SLUICE_KAFKA_ROUTES=$routes
     # In the background, because a trap only runs once the command in front of the shell has ended.
     "$@" <&0 &
     command_pid=$!

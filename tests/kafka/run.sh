@@ -14,6 +14,7 @@
 #             soak: 10,000,000)
 #   ROUNDS    how many times a node is killed (3; soak: four in each of MINUTES=60)
 #   ROLLS     how many times all nodes are restarted in turn (1; soak: 5)
+#   CUTS      how many connections are cut (100; soak: 2,000)
 #   RATE      records per second during such events (20,000; soak: 2,000, for the disk's sake)
 #
 # The nodes' data is below $TMPDIR (/tmp): about 1 GB, soak ten times that, until each run ends.
@@ -23,7 +24,7 @@ set -uo pipefail
 script=${BASH_SOURCE[0]}
 here=$(cd "$(dirname "$script")" && pwd)
 # In the order of their cost, the one that disturbs the brokers last.
-all_cases="text-to-java text-from-java bytes kill-leader rolling-restart close-frozen"
+all_cases="text-to-java text-from-java bytes kill-leader rolling-restart cuts close-frozen"
 
 # run_child COMMAND...: runs it so that a signal to this shell ends it first. A trap is only run
 # once the command in front of the shell has ended, so it runs in the background, waited for.
@@ -74,7 +75,7 @@ fi
 
 BUILD=${BUILD:-build}
 BUILD=$(cd "$BUILD" && pwd) || exit 2
-for program in examples/producer examples/consumer kafka/verify; do
+for program in examples/producer examples/consumer kafka/verify kafka/proxy; do
     if [ ! -x "$BUILD/$program" ]; then
         echo "run.sh: $BUILD/$program is not built; \`make test-kafka\` builds it" >&2
         exit 2
@@ -82,16 +83,16 @@ for program in examples/producer examples/consumer kafka/verify; do
 done
 if [ -n "${SOAK-}" ]; then
     RECORDS=${RECORDS:-10000000} ROUNDS=${ROUNDS:-$((4 * ${MINUTES:-60}))}
-    ROLLS=${ROLLS:-5} RATE=${RATE:-2000} CASE_LIMIT=36000
+    ROLLS=${ROLLS:-5} CUTS=${CUTS:-2000} RATE=${RATE:-2000} CASE_LIMIT=36000
 else
-    RECORDS=${RECORDS:-1000000} ROUNDS=${ROUNDS:-3} ROLLS=${ROLLS:-1}
+    RECORDS=${RECORDS:-1000000} ROUNDS=${ROUNDS:-3} ROLLS=${ROLLS:-1} CUTS=${CUTS:-100}
     RATE=${RATE:-20000} CASE_LIMIT=300
 fi
 # Text and bytes are half each.
 RECORDS=$((RECORDS / 2))
 RESULTS=$(mktemp) || exit 2
 trap 'rm -f "$RESULTS"' EXIT
-export BUILD RECORDS ROUNDS ROLLS RATE CASE_LIMIT RESULTS CASES=${CASES-}
+export BUILD RECORDS ROUNDS ROLLS CUTS RATE CASE_LIMIT RESULTS CASES=${CASES-}
 
 [ $# -gt 0 ] || set -- newest 3.9
 for wanted in "$@"; do

@@ -2,9 +2,9 @@
 #
 # From kafka.sh: SLUICE_KAFKA, SLUICE_KAFKA_BOOTSTRAP, SLUICE_KAFKA_VERSION. From run.sh: BUILD, the
 # folder of the built programs; SCRATCH, an empty folder that is the case's own and its working
-# directory; RECORDS, how many records each way of producing is tried with; ROUNDS, how many times
-# a node is killed, and RATE, records per second meanwhile. A case ends with status 0 or has failed;
-# what it prints is shown if it failed.
+# directory; RECORDS, how many records each way of producing is tried with; ROUNDS, ROLLS, CUTS, how
+# often something is done to the cluster, and RATE, records per second meanwhile. A case ends with
+# status 0 or has failed; what it prints is shown if it failed.
 
 set -euo pipefail
 export LC_ALL=C
@@ -15,6 +15,9 @@ bootstrap=$SLUICE_KAFKA_BOOTSTRAP
 codecs="none gzip snappy lz4 zstd"
 tab=$(printf '\t')
 cd "$SCRATCH"
+
+# Processes in the background, which end with the case.
+trap 'kill -KILL $(jobs -p) 2>/dev/null || true' EXIT
 
 producer() { "$BUILD/examples/producer" -b "$bootstrap" "$@"; }
 consumer() { "$BUILD/examples/consumer" -b "$bootstrap" "$@"; }
@@ -83,7 +86,6 @@ start_load() {
     become_verify produce --topic "$topic" --partitions "$partitions" --count 100000000 \
         --ledger ledger "$@" >produced &
     load=$!
-    trap 'kill -KILL "$load" 2>/dev/null || true' EXIT
 }
 
 # check_load: what was done to the cluster so far did not end the producer.
