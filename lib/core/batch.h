@@ -90,7 +90,7 @@ struct sl_batch {
     uint16_t attempts;              /* times sent */
     struct sl_batch_sum sum;        /* of the records' bytes: once sealed, of all … */
     const uint8_t *summed;          /* … and until then without a codec up to here in `last` */
-    bool due;                       /* open: has lingered; closed as soon as nothing is before it */
+    bool due;                       /* open: has lingered; closed as soon as it could be sent */
     bool headed;                    /* the header has been written */
     bool maybe_written;             /* an attempt ended without an answer */
     bool borrows;                   /* its pieces are partly the application's memory */

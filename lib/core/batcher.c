@@ -5,9 +5,11 @@
  *                       └─▶ open batch of the partition ─▶ closed ─▶ sealed: the sender's
  *
  * A batch is closed when it is full; when it has lingered, or linger is ended by a flush, a thread
- * that waits for memory, or closing. One that has lingered while others of its partition still
- * wait to be sent is only marked due: it goes on filling, and is closed when it would be next. So
- * a slow broker gets few large batches, not many small ones.
+ * that waits for memory, or closing. The linger of the oldest ends that of all: partitions that
+ * would come one by one make one request a broker together. A batch that has lingered while others
+ * of its partition still wait to be sent, or while its leader has as many requests as it may have,
+ * is only marked due: it goes on filling, and is closed when it would be next. So a slow broker gets
+ * few large batches, not many small ones.
  *
  * Closed batches are sealed in order. Where the host runs jobs, large ones are compressed off the
  * loop (pack.c): they take their place in the partition at once, and nothing behind them is sent
@@ -160,10 +162,9 @@ void sl_batcher_close(struct sl_core *core, struct sl_batch *batch) {
     turn_sticky(batch);
 }
 
-/* Linger is over: closes the batch, or marks it due while others of its partition wait to be
- * sent. */
+/* Linger is over: closes the batch, or marks it due while it could not be sent. */
 static void lapse_batch(struct sl_core *core, struct sl_batch *batch) {
-    if (batch->partition->produce.queued == 0) {
+    if (batch->partition->produce.queued == 0 && !sl_sender_hold(core, batch->partition)) {
         sl_batcher_close(core, batch);
         return;
     }
@@ -229,6 +230,7 @@ void sl_batcher_on_job(struct sl_core *core, struct sl_job *job) {
 void sl_batcher_on_drained(struct sl_core *core, struct sl_partition *partition) {
     struct sl_batch *open = partition->produce.open;
     if (open == NULL || !open->due || partition->produce.queued > 0) return;
+    if (sl_sender_hold(core, partition)) return;
     sl_batcher_close(core, open);
     seal_closed(core);
 }
@@ -240,11 +242,12 @@ static void run_linger(struct sl_core *core) {
     int64_t linger = core->settings->linger_ms * SL_MS;
     while (!sl_list_is_empty(&b->overdue))
         lapse_batch(core, SL_LIST_OF(b->overdue.next, struct sl_batch, linger));
-    while (!sl_list_is_empty(&b->lingering)) {
-        struct sl_batch *batch = SL_LIST_OF(b->lingering.next, struct sl_batch, linger);
-        if (!b->hurry && batch->opened_at + linger > core->now) break;
-        lapse_batch(core, batch);
-    }
+    struct sl_list *oldest = sl_list_peek(&b->lingering);
+    bool is_over =
+        b->hurry || (oldest != NULL &&
+                     SL_LIST_OF(oldest, struct sl_batch, linger)->opened_at + linger <= core->now);
+    while (is_over && !sl_list_is_empty(&b->lingering))
+        lapse_batch(core, SL_LIST_OF(b->lingering.next, struct sl_batch, linger));
     b->hurry = false;
 }
 

@@ -55,6 +55,7 @@ static struct sl_broker *create_broker(struct sl_core *core, int32_t id, struct 
     broker->negotiate_version = -1;
     sl_list_init(&broker->resolve_node);
     sl_list_init(&broker->produce_ready);
+    sl_list_init(&broker->produce_held);
     sl_list_init(&broker->produce_node);
     sl_list_init(&broker->fetch_node);
     sl_list_push_back(&core->brokers.all, &broker->node);
@@ -484,6 +485,7 @@ static void free_gone_brokers(struct sl_core *core) {
         if (core->settings->role == SL_ROLE_PRODUCER) sl_sender_on_broker_gone(core, broker);
         if (core->settings->role == SL_ROLE_CONSUMER) sl_fetcher_on_broker_gone(core, broker);
         SL_ASSERT(sl_list_is_empty(&broker->produce_ready) && broker->fetch_session == NULL);
+        SL_ASSERT(sl_list_is_empty(&broker->produce_held));
         SL_ASSERT(!sl_list_is_linked(&broker->produce_node));
         SL_ASSERT(!sl_list_is_linked(&broker->fetch_node));
         core->brokers.gone--;

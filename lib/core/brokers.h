@@ -32,6 +32,7 @@ struct sl_broker {
     struct sl_link *links[SL_PURPOSE_COUNT];
     char story[192]; /* why it could not be reached last, for people; "" once it could */
     struct sl_list produce_ready; /* sender: partitions with a batch to send to this broker */
+    struct sl_list produce_held;  /* sender: partitions whose open batch waits for a free request */
     struct sl_list produce_node;  /* sender: brokers with such partitions */
     int64_t stuck_since;          /* sender: they have waited since then; 0: they have not */
     struct sl_list fetch_node;    /* fetcher: brokers to look at */

@@ -18,7 +18,9 @@ static void check_batch(const struct sl_core *core, const struct sl_batch *batch
     SL_ASSERT((batch->state == SL_BATCH_PACKING) == (batch->pack != NULL));
     SL_ASSERT(batch->entry == NULL || batch->entry->batch == batch);
     /* A due batch would otherwise wait for something that never comes. */
-    SL_ASSERT(batch->state != SL_BATCH_OPEN || !batch->due || pp->queued > 0);
+    SL_ASSERT(batch->state != SL_BATCH_OPEN || !batch->due || pp->queued > 0 ||
+              sl_list_is_linked(&pp->ready));
+    SL_ASSERT(!pp->is_held || (pp->open != NULL && pp->open->due && pp->queued == 0));
     SL_ASSERT(batch->sequence < 0 || (batch->headed && core->settings->idempotence));
     SL_ASSERT(batch->attempts > 0 || !batch->maybe_written);
 }

@@ -3,6 +3,7 @@
  * A partition with sealed batches is in exactly one place, by what its first batch waits for:
  *
  *   broker.produce_ready   it may be sent to that leader
+ *   broker.produce_held    nothing is sealed; the open batch is due, and that leader busy
  *   delayed                its back-off
  *   homeless               a leader
  *   asking                 a producer id
@@ -86,10 +87,31 @@ static bool may_follow(const struct sl_core *core, const struct sl_partition *p,
     return SL_LIST_OF(pp->in_flight.prev, struct sl_batch, node)->serial < head->serial;
 }
 
-static void become_ready(struct sl_core *core, struct sl_partition *p, struct sl_broker *broker) {
-    sl_list_push_back(&broker->produce_ready, &p->produce.ready);
+/* To the broker's ready or held partitions. */
+static void join_broker(struct sl_core *core, struct sl_partition *p, struct sl_broker *broker,
+                        struct sl_list *list) {
+    sl_list_push_back(list, &p->produce.ready);
     if (!sl_list_is_linked(&broker->produce_node))
         sl_list_push_back(&core->sender.brokers, &broker->produce_node);
+}
+
+/* Another request may be queued. acks=0 has no answers to count: one is handed out at a time. */
+static bool may_queue(const struct sl_core *core, const struct sl_link *link) {
+    if (!sl_link_is_ready(link)) return false;
+    if (core->settings->acks == 0) return link->unsent == &link->queue;
+    return link->in_flight < (uint32_t)core->settings->max_in_flight;
+}
+
+bool sl_sender_hold(struct sl_core *core, struct sl_partition *p) {
+    /* Compression takes its time, in which other requests are answered. */
+    if (core->settings->codec != SL_CODEC_NONE) return false;
+    struct sl_broker *broker = p->leader >= 0 ? sl_brokers_find(core, p->leader) : NULL;
+    const struct sl_link *link = broker == NULL ? NULL : broker->links[SL_PURPOSE_PRODUCE];
+    if (link == NULL || !sl_link_is_ready(link) || may_queue(core, link)) return false;
+    SL_ASSERT(!sl_list_is_linked(&p->produce.ready));
+    p->produce.is_held = true;
+    join_broker(core, p, broker, &broker->produce_held);
+    return true;
 }
 
 void sl_sender_place(struct sl_core *core, struct sl_partition *p) {
@@ -97,6 +119,7 @@ void sl_sender_place(struct sl_core *core, struct sl_partition *p) {
     struct sl_partition_produce *pp = &p->produce;
     if (!pp->is_set_up) return;
     sl_list_remove(&pp->ready);
+    pp->is_held = false;
     sl_heap_remove(&s->delayed, &pp->delay);
     sl_sequences_settle(core, p);
     const struct sl_batch *head = head_of(p);
@@ -119,12 +142,12 @@ void sl_sender_place(struct sl_core *core, struct sl_partition *p) {
     /* Without memory for the timer it is tried at once; the memory is short everywhere then. */
     if (pp->not_before > core->now && sl_heap_set(&s->delayed, &pp->delay, pp->not_before) == 0)
         return;
-    become_ready(core, p, broker);
+    join_broker(core, p, broker, &broker->produce_ready);
 }
 
 void sl_sender_on_sealed(struct sl_core *core, struct sl_partition *partition) {
     /* Already waiting for something: a batch more behind the first changes nothing. */
-    if (sl_list_is_linked(&partition->produce.ready)) return;
+    if (sl_list_is_linked(&partition->produce.ready) && !partition->produce.is_held) return;
     sl_sender_place(core, partition);
 }
 
@@ -147,8 +170,11 @@ void sl_sender_on_recreated(struct sl_core *core, struct sl_topic *topic) {
 }
 
 void sl_sender_on_broker_gone(struct sl_core *core, struct sl_broker *broker) {
-    for (struct sl_list *node; (node = sl_list_pop_front(&broker->produce_ready)) != NULL;)
+    sl_list_splice_back(&broker->produce_ready, &broker->produce_held);
+    for (struct sl_list *node; (node = sl_list_pop_front(&broker->produce_ready)) != NULL;) {
+        SL_LIST_OF(node, struct sl_partition, produce.ready)->produce.is_held = false;
         sl_list_push_back(&core->sender.homeless, node);
+    }
     sl_list_remove(&broker->produce_node);
 }
 
@@ -275,11 +301,34 @@ static void run_delayed(struct sl_core *core) {
         sl_sender_place(core, SL_LIST_OF(node, struct sl_partition, produce.delay));
 }
 
-/* Another request may be queued. acks=0 has no answers to count: one is handed out at a time. */
-static bool may_queue(const struct sl_core *core, const struct sl_link *link) {
-    if (!sl_link_is_ready(link)) return false;
-    if (core->settings->acks == 0) return link->unsent == &link->queue;
-    return link->in_flight < (uint32_t)core->settings->max_in_flight;
+static bool has_sender_work(const struct sl_broker *broker) {
+    return !sl_list_is_empty(&broker->produce_ready) || !sl_list_is_empty(&broker->produce_held);
+}
+
+/* There is room for a request: as many of the held batches are closed as fit into it. */
+static void close_held(struct sl_core *core, struct sl_broker *broker) {
+    int64_t left = core->settings->max_request_size;
+    for (int32_t i = 0; i < SL_SENDER_PARTITIONS && left > 0; i++) {
+        struct sl_list *node = sl_list_peek(&broker->produce_held);
+        if (node == NULL) return;
+        struct sl_partition *p = SL_LIST_OF(node, struct sl_partition, produce.ready);
+        left -= p->produce.open->size;
+        sl_sender_place(core, p);
+    }
+}
+
+/* Sends what the broker's partitions have, as far as its link takes requests. */
+static void send_to_broker(struct sl_core *core, struct sl_broker *broker) {
+    struct sl_link *link = sl_brokers_link(broker, SL_PURPOSE_PRODUCE);
+    while (link != NULL && may_queue(core, link)) {
+        close_held(core, broker);
+        if (sl_list_is_empty(&broker->produce_ready)) return;
+        if (sl_produce_send(core, broker, link) != 0) {
+            core->sender.retry_at = core->now + SENDER_RETRY_MS * SL_MS;
+            return;
+        }
+        broker->stuck_since = 0;
+    }
 }
 
 void sl_sender_run(struct sl_core *core) {
@@ -290,18 +339,8 @@ void sl_sender_run(struct sl_core *core) {
     if (core->producer_id.state == SL_PRODUCER_ID_FAILED) fail_asking(core);
     SL_LIST_EACH(it, tmp, &s->brokers) {
         struct sl_broker *broker = SL_LIST_OF(it, struct sl_broker, produce_node);
-        struct sl_link *link = NULL;
-        if (!sl_list_is_empty(&broker->produce_ready))
-            link = sl_brokers_link(broker, SL_PURPOSE_PRODUCE);
-        while (link != NULL && !sl_list_is_empty(&broker->produce_ready) && may_queue(core, link)) {
-            if (sl_produce_send(core, broker, link) == 0) {
-                broker->stuck_since = 0;
-                continue;
-            }
-            s->retry_at = core->now + SENDER_RETRY_MS * SL_MS;
-            break;
-        }
-        if (sl_list_is_empty(&broker->produce_ready)) {
+        if (has_sender_work(broker)) send_to_broker(core, broker);
+        if (!has_sender_work(broker)) {
             sl_list_remove(&broker->produce_node);
             broker->stuck_since = 0;
         } else if (broker->stuck_since == 0) {

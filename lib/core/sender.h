@@ -23,7 +23,7 @@ enum {
 
 struct sl_sender {
     struct sl_core *core;
-    struct sl_list brokers;  /* those with ready partitions: broker.produce_node */
+    struct sl_list brokers;  /* those with ready or held partitions: broker.produce_node */
     struct sl_list homeless; /* partitions with sealed batches and no leader: produce.ready */
     struct sl_list asking;   /* those that wait for a producer id: produce.ready */
     struct sl_heap delayed;  /* those in back-off: produce.delay */
@@ -58,6 +58,10 @@ int64_t sl_sender_deadline(const struct sl_core *core);
 /* Batcher: the batch gets its outcome now, without (another) answer: expired, discarded, closing.
  * NOT_WRITTEN if that is certain, else MAYBE_WRITTEN. */
 void sl_sender_give_up(struct sl_core *core, struct sl_batch *batch, int code);
+/* Batcher: the partition's open batch has lingered, and nothing is before it. True: its leader has
+ * as many requests as it may have; the batch goes on filling, and the sender has it closed when
+ * there is room for a request. */
+bool sl_sender_hold(struct sl_core *core, struct sl_partition *partition);
 /* Puts the partition into the list that says what it waits for. */
 void sl_sender_place(struct sl_core *core, struct sl_partition *partition);
 /* The batch leaves the request that referred to it, and the partition's in_flight list. */

@@ -530,18 +530,98 @@ static void test_due_batch_grows_while_others_wait(void **state) {
         prod_put(p, "t", 0, tag);
         prod_advance(p, 6); /* each lingers by itself */
     }
-    assert_int_equal(prod_waiting(p), 1);
-    int32_t sizes[3];
-    for (int i = 0; i < 3; i++) {
+    int32_t sizes[2];
+    for (int i = 0; i < 2; i++) {
         assert_int_equal(prod_waiting(p), 1);
         prod_next(p, &req);
         sizes[i] = req.parts[0].info.record_count;
         prod_reply(p, &req);
     }
     assert_int_equal(sizes[0], 1);
-    assert_int_equal(sizes[1], 1);
-    assert_int_equal(sizes[2], 98);
+    assert_int_equal(sizes[1], 99);
     prod_expect(p, 1, 100, SL_OUTCOME_WRITTEN);
+    prod_end(p);
+}
+
+/* With a codec the batch behind is closed and compressed while it waits; the next grows. */
+static void test_due_batch_grows_behind_a_closed_one(void **state) {
+    (void)state;
+    struct prod *p = prod_prepare();
+    p->h->settings.max_in_flight = 1;
+    p->h->settings.codec = SL_CODEC_LZ4;
+    begin_with(p);
+    for (uint64_t tag = 1; tag <= 100; tag++) {
+        prod_put(p, "t", 0, tag);
+        prod_advance(p, 6);
+    }
+    const int32_t expected[] = {1, 1, 98};
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(prod_waiting(p), 1);
+        prod_next(p, &req);
+        assert_int_equal(req.parts[0].info.record_count, expected[i]);
+        prod_reply(p, &req);
+    }
+    prod_expect(p, 1, 100, SL_OUTCOME_WRITTEN);
+    prod_end(p);
+}
+
+/* What lapses while the leader is busy goes in one request, whichever partition it is of. */
+static void test_held_partitions_share_a_request(void **state) {
+    (void)state;
+    struct prod *p = start();
+    p->h->settings.max_in_flight = 1;
+    prod_put(p, "t", 0, 1);
+    prod_advance(p, 6);
+    for (uint64_t tag = 2; tag <= 31; tag++) {
+        prod_put(p, "t", (int32_t)(tag % 3), tag);
+        prod_advance(p, 6);
+    }
+    prod_next(p, &req);
+    assert_int_equal(req.count, 1);
+    prod_reply(p, &req);
+    prod_next(p, &req);
+    assert_int_equal(req.count, 3);
+    for (int i = 0; i < 3; i++) assert_int_equal(req.parts[i].info.record_count, 10);
+    prod_reply(p, &req);
+    prod_expect(p, 1, 31, SL_OUTCOME_WRITTEN);
+    prod_end(p);
+}
+
+/* A held batch that expires waits for no request any more. */
+static void test_held_batch_expires(void **state) {
+    (void)state;
+    struct prod *p = start();
+    p->h->settings.max_in_flight = 1;
+    p->h->settings.delivery_timeout_ms = 100;
+    prod_put(p, "t", 0, 1);
+    prod_advance(p, 6);
+    prod_put(p, "t", 1, 2);
+    prod_advance(p, 6);
+    prod_expect_none(p, 1, 2);
+    prod_advance(p, 100);
+    prod_expect(p, 1, 1, SL_OUTCOME_MAYBE_WRITTEN);
+    prod_expect(p, 2, 2, SL_OUTCOME_NOT_WRITTEN);
+    prod_next(p, &req);
+    assert_int_equal(prod_waiting(p), 0);
+    prod_reply(p, &req);
+    assert_int_equal(prod_waiting(p), 0);
+    prod_end(p);
+}
+
+/* Partitions whose records come one after the other make one request, not one each. */
+static void test_linger_ends_for_all_at_once(void **state) {
+    (void)state;
+    struct prod *p = start();
+    for (uint64_t tag = 1; tag <= 3; tag++) {
+        prod_put(p, "t", (int32_t)tag - 1, tag);
+        prod_advance(p, 1);
+    }
+    prod_advance(p, 3);
+    assert_int_equal(prod_waiting(p), 1);
+    prod_next(p, &req);
+    assert_int_equal(req.count, 3);
+    prod_reply(p, &req);
+    prod_expect(p, 1, 3, SL_OUTCOME_WRITTEN);
     prod_end(p);
 }
 
@@ -869,6 +949,10 @@ int main(void) {
         cmocka_unit_test(test_waiting_records_expire),
         cmocka_unit_test(test_partition_that_does_not_exist),
         cmocka_unit_test(test_due_batch_grows_while_others_wait),
+        cmocka_unit_test(test_due_batch_grows_behind_a_closed_one),
+        cmocka_unit_test(test_held_partitions_share_a_request),
+        cmocka_unit_test(test_held_batch_expires),
+        cmocka_unit_test(test_linger_ends_for_all_at_once),
         cmocka_unit_test(test_flush_waits_for_its_own_records),
         cmocka_unit_test(test_flush_tells_losses_once),
         cmocka_unit_test(test_flush_that_times_out_leaves_records_going),
