@@ -136,6 +136,59 @@ static void a_vanished_broker_is_freed_once_it_is_at_rest(void **state) {
     host_end(h);
 }
 
+/* Ids begin at 0. */
+static void broker_0_is_one_like_any_other(void **state) {
+    (void)state;
+    struct host *h = host_start(SL_ROLE_ADMIN);
+    h->nodes[0].id = 0;
+    h->nodes[1] = (struct host_node){1, "b2", 9092};
+    h->node_count = 2;
+    host_make_ready(h);
+    assert_int_equal(h->opens, 1);
+    assert_int_equal(host_link(h, 0, SL_PURPOSE_CONTROL)->state, SL_LINK_READY);
+    assert_int_equal(h->core->metadata.controller, 0);
+    h->nodes[0] = h->nodes[1];
+    h->node_count = 1;
+    sl_metadata_refresh(h->core, NULL);
+    host_advance(h, 300);
+    assert_null(sl_brokers_find(h->core, 0));
+    assert_non_null(sl_brokers_find(h->core, 1));
+    host_end(h);
+}
+
+/* It is freed in the same turn, before the host was told of the look-up. */
+static void a_broker_that_vanishes_takes_its_look_up_along(void **state) {
+    (void)state;
+    struct host *h = host_start(SL_ROLE_ADMIN);
+    h->nodes[1] = (struct host_node){2, "b2", 9092};
+    h->node_count = 2;
+    host_make_ready(h);
+    int resolves = h->resolves;
+    assert_non_null(sl_brokers_link(sl_brokers_find(h->core, 2), SL_PURPOSE_FETCH));
+    sl_brokers_begin(h->core);
+    assert_int_equal(sl_brokers_put(h->core, 1, SL_STR("b1"), 9092, SL_STR_NULL), 0);
+    sl_brokers_end(h->core);
+    sl_core_run(h->core);
+    assert_int_equal(h->core->brokers.gone, 0);
+    host_turn(h);
+    assert_int_equal(h->resolves, resolves);
+    host_end(h);
+}
+
+/* An answer may say where one broker is now, whatever metadata has said last. */
+static void one_broker_may_be_moved_alone(void **state) {
+    (void)state;
+    struct host *h = host_start(SL_ROLE_ADMIN);
+    h->nodes[1] = (struct host_node){2, "b2", 9092};
+    h->node_count = 2;
+    host_make_ready(h);
+    sl_metadata_endpoint(h->core, 2, SL_STR("elsewhere"), 9093, SL_STR_NULL);
+    const struct sl_broker *second = sl_brokers_find(h->core, 2);
+    assert_string_equal(second->host, "elsewhere");
+    assert_int_equal(second->port, 9093);
+    host_end(h);
+}
+
 static void lying_lists_do_no_harm(void **state) {
     (void)state;
     struct host *h = host_start(SL_ROLE_ADMIN);
@@ -308,6 +361,9 @@ int main(void) {
         cmocka_unit_test(ready_says_who_could_not_be_reached),
         cmocka_unit_test(a_moved_broker_is_found_at_its_new_place),
         cmocka_unit_test(a_vanished_broker_is_freed_once_it_is_at_rest),
+        cmocka_unit_test(broker_0_is_one_like_any_other),
+        cmocka_unit_test(a_broker_that_vanishes_takes_its_look_up_along),
+        cmocka_unit_test(one_broker_may_be_moved_alone),
         cmocka_unit_test(lying_lists_do_no_harm),
         cmocka_unit_test(when_nobody_known_is_left_the_seeds_are),
         cmocka_unit_test(one_dead_broker_is_no_reason_to_start_over),

@@ -50,6 +50,22 @@ static void a_topic_is_asked_for_by_name(void **state) {
     host_end(h);
 }
 
+static void topics_are_not_created_where_that_is_switched_off(void **state) {
+    (void)state;
+    struct host *h = host_start(SL_ROLE_ADMIN);
+    h->settings.auto_create_topics = false;
+    h->hold_metadata = true;
+    host_ask(h, SL_COMMAND_PARTITIONS, "t", 1000);
+    host_turn(h);
+    struct host_request r = host_next_request(h, SL_API_METADATA);
+    struct sl_arena arena;
+    sl_arena_init(&arena, sl_alloc_default(), 0);
+    const struct sl_metadata_request *request = host_decode(&r, &arena);
+    assert_false(request->allow_auto_topic_creation);
+    sl_arena_deinit(&arena);
+    host_end(h);
+}
+
 static void a_known_topic_is_answered_at_once(void **state) {
     (void)state;
     struct host *h = start_with_topic();
@@ -569,6 +585,7 @@ static void a_cluster_id_that_is_no_text_is_none(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_topic_is_asked_for_by_name),
+        cmocka_unit_test(topics_are_not_created_where_that_is_switched_off),
         cmocka_unit_test(a_known_topic_is_answered_at_once),
         cmocka_unit_test(an_unknown_topic_is_waited_for_at_a_bounded_pace),
         cmocka_unit_test(refusals_are_told_at_once),
