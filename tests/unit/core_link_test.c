@@ -136,6 +136,27 @@ static void the_version_used_is_in_both_ranges(void **state) {
     host_end(h);
 }
 
+/* Ranges of one version are ranges. */
+static void one_version_is_enough(void **state) {
+    (void)state;
+    struct host *h = host_start(SL_ROLE_ADMIN);
+    h->hold_versions = true;
+    struct sl_op *op = host_ask(h, SL_COMMAND_READY, NULL, 5000);
+    host_turn(h);
+    struct host_request r = host_next_request(h, SL_API_API_VERSIONS);
+    struct sl_api_versions_range ranges[] = {{SL_API_METADATA, 9, 9}, {SL_API_API_VERSIONS, 0, 4}};
+    struct sl_api_versions_response answer;
+    sl_codec_defaults(&sl_api_versions_response_type, &answer);
+    answer.api_keys = (struct sl_array){ranges, 2};
+    host_reply(h, &r, &answer);
+    host_turn(h);
+    assert_int_equal(op->state, SL_OP_ENDED);
+    assert_int_equal(op->code, 0);
+    struct sl_link *link = host_link(h, 1, SL_PURPOSE_CONTROL);
+    assert_int_equal(sl_link_version(link, sl_api_find(SL_API_METADATA), 0, INT16_MAX), 9);
+    host_end(h);
+}
+
 /* ---- peers that are no brokers ---- */
 
 static void check_wrong_peer(const void *bytes, size_t size, const char *told) {
@@ -591,6 +612,45 @@ static void without_answers_a_close_asks_for_metadata(void **state) {
     host_end(h);
 }
 
+static void expect_done(struct sl_core *core, struct sl_request *request, int rv,
+                        struct sl_response *resp) {
+    (void)core;
+    (void)request;
+    assert_int_equal(rv, 0);
+    assert_null(resp);
+}
+
+/* Nothing is waited for once the last byte has left. */
+static void a_draining_connection_without_answers_closes(void **state) {
+    (void)state;
+    static struct sl_request request;
+    struct host *h = malloc(sizeof *h);
+    assert_non_null(h);
+    host_prepare(h, SL_ROLE_PRODUCER);
+    h->settings.acks = 0;
+    h->settings.idempotence = false;
+    assert_int_equal(host_create(h), 0);
+    host_make_ready(h);
+    struct sl_link *link = sl_brokers_link(sl_brokers_find(h->core, 1), SL_PURPOSE_PRODUCE);
+    assert_non_null(link);
+    host_turn(h);
+    struct host_conn *conn = host_last(h);
+    const struct sl_api *api = sl_api_find(SL_API_PRODUCE);
+    struct sl_produce_request message;
+    sl_codec_defaults(api->request, &message);
+    memset(&request, 0, sizeof request);
+    request.no_response = true;
+    request.on_done = expect_done;
+    assert_int_equal(sl_link_encode(link, &request, api, 9, &message, NULL, 0), 0);
+    sl_link_send(link, &request, 1000);
+    sl_link_drain(link);
+    assert_true(conn->open);
+    host_turn(h);
+    assert_false(conn->open);
+    assert_int_equal(link->state, SL_LINK_IDLE);
+    host_end(h);
+}
+
 /* ---- addresses ---- */
 
 static void every_address_is_tried_then_the_name_again(void **state) {
@@ -616,6 +676,26 @@ static void every_address_is_tried_then_the_name_again(void **state) {
     host_resolve(h, 2);
     host_turn(h);
     assert_int_equal(h->opens, 4);
+    host_end(h);
+}
+
+/* The host is told to close the attempt that is given up: it has a socket for it. */
+static void an_address_that_hangs_is_closed_for_the_next(void **state) {
+    (void)state;
+    struct host *h = host_start(SL_ROLE_ADMIN);
+    h->hold_resolve = h->hold_open = true;
+    struct sl_op *op = host_ask(h, SL_COMMAND_READY, NULL, 100000);
+    host_turn(h);
+    host_resolve(h, 2);
+    host_turn(h);
+    assert_int_equal(h->opens, 1);
+    h->hold_open = false;
+    host_advance(h, 13000);
+    assert_int_equal(h->opens, 2);
+    assert_false(h->conns[0].open);
+    assert_int_equal(h->conns[1].address.ip[3], 2);
+    assert_int_equal(op->code, 0);
+    assert_int_equal(op->state, SL_OP_ENDED);
     host_end(h);
 }
 
@@ -645,6 +725,7 @@ int main(void) {
         cmocka_unit_test(a_broker_that_refuses_every_version_does_not_keep_us_busy),
         cmocka_unit_test(a_hang_up_is_answered_with_lower_versions),
         cmocka_unit_test(the_version_used_is_in_both_ranges),
+        cmocka_unit_test(one_version_is_enough),
         cmocka_unit_test(other_protocols_are_named),
         cmocka_unit_test(impossible_lengths_are_refused_before_memory),
         cmocka_unit_test(a_ready_link_has_the_limit_of_the_settings),
@@ -664,7 +745,9 @@ int main(void) {
         cmocka_unit_test(an_idle_connection_is_closed_quietly),
         cmocka_unit_test(an_idle_close_by_the_peer_is_no_error),
         cmocka_unit_test(without_answers_a_close_asks_for_metadata),
+        cmocka_unit_test(a_draining_connection_without_answers_closes),
         cmocka_unit_test(every_address_is_tried_then_the_name_again),
+        cmocka_unit_test(an_address_that_hangs_is_closed_for_the_next),
         cmocka_unit_test(an_address_that_fails_later_is_left_for_the_next),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
