@@ -466,6 +466,30 @@ static void test_unknown_topic_waits_alone(void **state) {
     prod_end(p);
 }
 
+/* A record that is taken in the turn in which the partitions become known comes behind those that
+ * have waited for them. */
+static void test_what_waited_goes_first(void **state) {
+    (void)state;
+    struct prod *p = start();
+    p->h->hold_metadata = true;
+    p->h->topics[1] =
+        (struct host_topic){.name = "late", .id = 8, .partition_count = 1, .leader = 1};
+    p->h->topic_count = 2;
+    prod_put(p, "late", 0, 1);
+    prod_advance(p, 200);
+    struct host_request r = host_next_request(p->h, SL_API_METADATA);
+    p->h->hold_metadata = false;
+    prod_put(p, "late", 0, 2);
+    prod_take(p);
+    host_answer_metadata(p->h, &r);
+    prod_serve_for(p, 200);
+    prod_expect(p, 1, 2, SL_OUTCOME_WRITTEN);
+    const struct prod_log *log = prod_log(p, "late", 0);
+    assert_int_equal(log->tags[0], 1);
+    assert_int_equal(log->tags[1], 2);
+    prod_end(p);
+}
+
 static void test_refused_topic_ends_what_waits(void **state) {
     (void)state;
     struct prod *p = start();
@@ -945,6 +969,7 @@ int main(void) {
         cmocka_unit_test(test_incompressible_batch_goes_uncompressed),
         cmocka_unit_test(test_idle_topics_are_forgotten),
         cmocka_unit_test(test_unknown_topic_waits_alone),
+        cmocka_unit_test(test_what_waited_goes_first),
         cmocka_unit_test(test_refused_topic_ends_what_waits),
         cmocka_unit_test(test_waiting_records_expire),
         cmocka_unit_test(test_partition_that_does_not_exist),
