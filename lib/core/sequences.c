@@ -53,6 +53,7 @@ bool sl_sequences_may_assign(struct sl_core *core, struct sl_partition *p) {
     pp->producer_id = core->producer_id.id;
     pp->epoch = core->producer_id.epoch;
     pp->next_sequence = 0;
+    pp->is_begun = false;
     /* A broker that has nothing of an identity yet takes any first sequence: were the first batch
      * refused and the second taken, the first could never be written behind it. */
     pp->one_at_a_time = true;
@@ -73,6 +74,7 @@ void sl_sequences_assign(struct sl_core *core, struct sl_batch *batch) {
 
 void sl_sequences_on_written(struct sl_partition *p, const struct sl_batch *batch) {
     struct sl_partition_produce *pp = &p->produce;
+    if (is_counted(p, batch)) pp->is_begun = true;
     /* The broker takes no sequence before those in front of it: the hole was written. */
     if (pp->unresolved && is_counted(p, batch) &&
         (batch->sequence == pp->hole || is_sequence_after(batch->sequence, pp->hole)))
@@ -93,24 +95,28 @@ static bool has_later_out(const struct sl_partition *p, const struct sl_batch *b
     return false;
 }
 
-/* The sequences from the batch's on were never used. */
-static void roll_back(struct sl_partition *p, const struct sl_batch *batch) {
+/* What comes behind the batch was never sent: it is numbered anew. */
+static void take_numbers_back(struct sl_partition *p, const struct sl_batch *batch) {
     SL_LIST_EACH(it, tmp, &p->produce.sealed) {
         struct sl_batch *other = SL_LIST_OF(it, struct sl_batch, node);
         if (other->sequence < 0) break;
         if (other->serial > batch->serial) other->sequence = -1;
     }
-    p->produce.next_sequence = batch->sequence;
 }
 
 void sl_sequences_on_lost(struct sl_core *core, struct sl_partition *p,
                           const struct sl_batch *batch, bool certain) {
     struct sl_partition_produce *pp = &p->produce;
     if (!core->settings->idempotence || !is_counted(p, batch)) return;
-    if (certain && !has_later_out(p, batch)) {
-        roll_back(p, batch);
+    bool is_last = !has_later_out(p, batch);
+    if (certain && is_last) { /* its sequences were never used */
+        take_numbers_back(p, batch);
+        pp->next_sequence = batch->sequence;
         return;
     }
+    /* Nothing says whether a broker that has nothing of this identity has seen the batch: it would
+     * take what comes behind it either way. */
+    if (is_last && !pp->is_begun) take_numbers_back(p, batch);
     if (!pp->unresolved || is_sequence_after(pp->hole, batch->sequence)) pp->hole = batch->sequence;
     pp->unresolved = true;
 }

@@ -272,6 +272,33 @@ static void test_an_open_attempt_is_not_split(void **state) {
     prod_end(p);
 }
 
+/* The first part under an identity ends, and nobody knows how: what is behind it is numbered anew. A
+ * broker that has nothing of an identity would take any sequence, and leave a hole. */
+static void test_no_hole_where_an_identity_begins(void **state) {
+    (void)state;
+    struct prod *p = start();
+    for (uint64_t tag = 1; tag <= 8; tag++) prod_put(p, "t", 1, tag);
+    prod_advance(p, 5);
+    prod_answer(p, &req, SLUICE_KAFKA_MESSAGE_TOO_LARGE, -1);
+    assert_int_equal(req.parts[0].info.base_sequence, 0);
+    prod_answer(p, &other, SLUICE_KAFKA_REQUEST_TIMED_OUT, -1);
+    prod_advance(p, 500);
+    prod_answer(p, &other, SLUICE_KAFKA_MESSAGE_TOO_LARGE, -1);
+    uint64_t last = (uint64_t)other.parts[0].info.record_count;
+    prod_expect(p, 1, last, SL_OUTCOME_MAYBE_WRITTEN);
+    assert_int_equal(prod_waiting(p), 0);
+    prod_answer_id(p, 0, req.parts[0].info.producer_id, 1);
+    prod_advance(p, 500);
+    prod_next(p, &other);
+    assert_int_equal(other.parts[0].first_tag, last + 1);
+    assert_int_equal(other.parts[0].info.producer_epoch, req.parts[0].info.producer_epoch + 1);
+    assert_int_equal(other.parts[0].info.base_sequence, 0);
+    prod_reply(p, &other);
+    prod_serve(p);
+    prod_expect(p, last + 1, 8, SL_OUTCOME_WRITTEN);
+    prod_end(p);
+}
+
 /* It has its outcome when the refusal comes: nothing of it is sent any more. */
 static void test_an_expired_batch_is_not_split(void **state) {
     (void)state;
@@ -376,6 +403,7 @@ int main(void) {
         cmocka_unit_test(test_single_record_is_not_written),
         cmocka_unit_test(test_only_the_large_one_is_lost),
         cmocka_unit_test(test_an_open_attempt_is_not_split),
+        cmocka_unit_test(test_no_hole_where_an_identity_begins),
         cmocka_unit_test(test_an_expired_batch_is_not_split),
         cmocka_unit_test(test_parts_keep_the_deadline),
         cmocka_unit_test(test_sequences_of_parts_wrap),
