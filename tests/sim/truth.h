@@ -94,7 +94,8 @@ struct truth {
     struct truth_topic topics[TRUTH_TOPICS];
     int32_t topic_count;
     int32_t placed[TRUTH_HASHES][TRUTH_TOPICS][CONTENT_KEYS]; /* partition + 1; 0: not seen yet */
-    bool is_strict; /* no refusal is made up: INVALID_RECORD comes from a compacted topic alone */
+    bool is_strict;  /* no refusal is made up: INVALID_RECORD comes from a compacted topic alone */
+    bool is_lied_to; /* clients are, about partitions too: a key may be placed among others */
     bool names_records; /* the brokers do, in their refusals */
     bool names_topics;  /* requests do: a topic made again can be taken for the old one */
     struct truth_producer producers[TRUTH_PRODUCERS];

@@ -326,6 +326,7 @@ void workload_run(const struct plan *plan, enum workload_talk talk, struct workl
     load->world->echoes = talk == WORKLOAD_ECHOES;
     truth_init(&load->truth, load->world, &load->tap);
     load->truth.names_topics = plan->release != NULL;
+    load->truth.is_lied_to = plan->mean[PLAN_LIE] != 0;
     load->truth.is_strict = plan->mean[PLAN_ERROR] == 0;
     load->truth.names_records = plan->mean[PLAN_MEMORY] == 0 && !is_release(plan, "2.1");
     tap_init(&load->tap, load->world);
