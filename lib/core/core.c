@@ -432,6 +432,17 @@ int64_t sl_core_backoff(struct sl_core *core, int32_t first_ms, int32_t most_ms,
     return wait < LEAST_MS * SL_MS ? LEAST_MS * SL_MS : wait;
 }
 
+int64_t sl_core_retry_at(struct sl_core *core, uint32_t failures) {
+    struct sl_core_retry *last = &core->last_retry;
+    if (last->wait == 0 || last->since != core->now || last->failures != failures) {
+        last->since = core->now;
+        last->failures = failures;
+        last->wait = sl_core_backoff(core, core->settings->retry_backoff_ms,
+                                     core->settings->retry_backoff_max_ms, failures);
+    }
+    return core->now + last->wait;
+}
+
 static void add_notice(struct sl_core *core, int kind, int level, int code, int32_t broker,
                        const char *format, va_list args) {
     enum { NOTICES_MAX = 64 }; /* in one turn; a flood tells no more than its beginning */

@@ -85,10 +85,7 @@ static void await_leader(struct sl_core *core, struct sl_fetch_position *positio
 }
 
 static void back_position_off(struct sl_core *core, struct sl_fetch_position *position) {
-    const struct sl_settings *settings = core->settings;
-    position->not_before =
-        core->now + sl_core_backoff(core, settings->retry_backoff_ms,
-                                    settings->retry_backoff_max_ms, position->attempts++);
+    position->not_before = sl_core_retry_at(core, position->attempts++);
 }
 
 /* Topic and partition of a position, as far as metadata knows them. */

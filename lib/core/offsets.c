@@ -100,10 +100,7 @@ void sl_offsets_forget(struct sl_core *core, struct sl_offset_lookup *lookup) {
 }
 
 static void back_lookup_off(struct sl_core *core, struct sl_offset_lookup *lookup) {
-    const struct sl_settings *settings = core->settings;
-    lookup->not_before =
-        core->now + sl_core_backoff(core, settings->retry_backoff_ms,
-                                    settings->retry_backoff_max_ms, lookup->attempts++);
+    lookup->not_before = sl_core_retry_at(core, lookup->attempts++);
 }
 
 static void retry_lookup(struct sl_core *core, struct sl_offset_lookup *lookup) {

@@ -50,7 +50,6 @@ void sl_sender_init(struct sl_sender *s, struct sl_core *core) {
     sl_list_init(&s->asking);
     sl_list_init(&s->requests);
     sl_heap_init(&s->delayed, core->alloc);
-    s->backoff_since = -1;
     sl_arena_init(&s->arena, core->alloc, 0);
 }
 
@@ -220,21 +219,6 @@ void sl_sender_put_back(struct sl_partition *p, struct sl_batch *batch) {
     p->produce.queued++;
 }
 
-/* Until when a batch waits that fails now (KIP-580). Those that fail together wait together and
- * make one request again; by chance of their own the partitions of a large topic would come one by
- * one. */
-static int64_t end_of_backoff(struct sl_core *core, const struct sl_batch *batch) {
-    struct sl_sender *s = &core->sender;
-    const struct sl_settings *settings = core->settings;
-    if (s->backoff_since != core->now || s->backoff_attempts != batch->attempts) {
-        s->backoff_since = core->now;
-        s->backoff_attempts = batch->attempts;
-        s->backoff = sl_core_backoff(core, settings->retry_backoff_ms,
-                                     settings->retry_backoff_max_ms, batch->attempts - 1U);
-    }
-    return core->now + s->backoff;
-}
-
 void sl_sender_retry(struct sl_core *core, struct sl_batch *batch, int code, bool maybe,
                      bool wait) {
     struct sl_partition *p = batch->partition;
@@ -265,7 +249,7 @@ void sl_sender_retry(struct sl_core *core, struct sl_batch *batch, int code, boo
     }
     if (is_stale) batch->sequence = -1;
     if (wait) {
-        int64_t at = end_of_backoff(core, batch);
+        int64_t at = sl_core_retry_at(core, batch->attempts - 1U);
         if (at > pp->not_before) pp->not_before = at;
     }
     sl_sender_place(core, p);

@@ -32,10 +32,6 @@ struct sl_sender {
     struct sl_partition *picked[SL_SENDER_PARTITIONS]; /* for it */
     uint64_t serial;                                   /* of the request being built */
     int64_t retry_at; /* memory was short: try again then; 0: it was not */
-    /* The last back-off that was drawn: when, after how many attempts, and how long. */
-    int64_t backoff_since;
-    int64_t backoff;
-    uint16_t backoff_attempts;
 };
 
 void sl_sender_init(struct sl_sender *s, struct sl_core *core);

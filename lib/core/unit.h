@@ -51,6 +51,14 @@ enum sl_core_state {
     SL_CORE_CLOSED
 };
 
+/* The last wait that was drawn for a retry: at what time, after how many failures, and how long; 0:
+ * none was. */
+struct sl_core_retry {
+    int64_t since;
+    int64_t wait;
+    uint32_t failures;
+};
+
 struct sl_core {
     const struct sl_settings *settings; /* borrowed */
     const struct sl_alloc *alloc;       /* borrowed */
@@ -61,6 +69,7 @@ struct sl_core {
     int64_t close_by;       /* the first of their deadlines; kept here, for it needs no memory */
     bool close_is_late;     /* it has passed */
     struct sl_rng rng;
+    struct sl_core_retry last_retry;
     struct sl_trace trace;
     struct sl_events events; /* what applications will be told */
     struct sl_list outputs;  /* links with something for the host, and resolves */
@@ -85,6 +94,10 @@ struct sl_core {
 /* The wait before attempt n + 1 when n have failed, in ns: first doubled with each failure up to
  * most, with jitter (KIP-580). Never less than 10 ms: no setting makes a busy loop. */
 int64_t sl_core_backoff(struct sl_core *core, int32_t first_ms, int32_t most_ms, uint32_t failures);
+/* When a partition may be tried again that failed now, after so many failures before
+ * (retry.backoff.ms). Those that fail together wait together, and so make one request again; by
+ * chance of their own the partitions of a large topic would come one by one. */
+int64_t sl_core_retry_at(struct sl_core *core, uint32_t failures);
 /* Puts a notice into the events ring (dropped silently when memory is short). kind: enum
  * sl_notice_kind. level: enum sl_log_level. */
 void sl_core_notice(struct sl_core *core, int kind, int level, int code, int32_t broker,

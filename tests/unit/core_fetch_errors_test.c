@@ -35,6 +35,35 @@ static void what_passes_is_tried_again_at_a_bounded_pace(void **state) {
     }
 }
 
+/* Partitions that one answer refuses are asked for again in one request, as long as it takes. */
+static void what_fails_together_is_asked_for_together(void **state) {
+    (void)state;
+    struct cons c;
+    cons_start(&c);
+    cons_assign(&c, 3, SL_OFFSET_LATEST);
+    cons_turn(&c);
+    for (int attempt = 0; attempt < 4; attempt++) {
+        struct cons_lookup lookup = cons_next_lookup(&c);
+        assert_int_equal(lookup.count, 3);
+        struct cons_found found[3] = {{.code = SLUICE_KAFKA_NOT_LEADER_OR_FOLLOWER},
+                                      {.code = SLUICE_KAFKA_NOT_LEADER_OR_FOLLOWER},
+                                      {.code = SLUICE_KAFKA_NOT_LEADER_OR_FOLLOWER}};
+        for (int i = 0; i < 3 && attempt == 3; i++) found[i] = (struct cons_found){.offset = 7};
+        cons_reply_lookup(&c, &lookup, found);
+        for (int ms = 0; cons_waiting_lookups(&c) + cons_waiting(&c) == 0 && ms < 5000; ms++)
+            cons_advance(&c, 1);
+    }
+    for (int attempt = 0; attempt < 3; attempt++) {
+        struct cons_fetch fetch = cons_next(&c);
+        assert_int_equal(fetch.count, 3);
+        struct cons_answer *a = cons_answer(attempt + 1);
+        for (int32_t i = 0; i < 3; i++) cons_add(a, i, SLUICE_KAFKA_KAFKA_STORAGE_ERROR, -1);
+        cons_reply(&c, &fetch, a);
+        for (int ms = 0; cons_waiting(&c) == 0 && ms < 5000; ms++) cons_advance(&c, 1);
+    }
+    cons_end(&c);
+}
+
 static void what_does_not_pass_is_told_once(void **state) {
     (void)state;
     static const int16_t codes[] = {SLUICE_KAFKA_TOPIC_AUTHORIZATION_FAILED,
@@ -281,6 +310,7 @@ static void a_dump_tells_positions_and_sessions(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_passes_is_tried_again_at_a_bounded_pace),
+        cmocka_unit_test(what_fails_together_is_asked_for_together),
         cmocka_unit_test(what_does_not_pass_is_told_once),
         cmocka_unit_test(hints_are_followed_at_once),
         cmocka_unit_test(a_hint_that_tells_nothing_is_none),
