@@ -32,7 +32,7 @@ struct sl_partition_produce {
     int16_t epoch;           /* producer epoch that next_sequence counts under */
     bool one_at_a_time;      /* after a retry, a leader or identity change: until a success */
     bool is_held;    /* in the leader's produce_held: the open batch is due, and goes on filling */
-    bool is_begun;           /* the leader has a batch under that id and epoch */
+    bool is_begun;   /* the leader has a batch under that id and epoch */
     bool unresolved; /* a sequence may be missing at the broker: no new one until that is known */
     bool is_set_up;  /* the lists above are */
 };
