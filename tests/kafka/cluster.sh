@@ -74,6 +74,10 @@ broker.heartbeat.interval.ms=500
 controller.quorum.fetch.timeout.ms=2000
 replica.lag.time.max.ms=10000
 
+# What a deleted topic held stays on disk for the audit. It also takes the topic's settings with it,
+# so this is one of the broker.
+log.segment.delete.delay.ms=86400000
+
 # Small and quick to start, for a machine with two cores.
 num.network.threads=2
 num.io.threads=4

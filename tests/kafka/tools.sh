@@ -88,16 +88,36 @@ kafka_consume() {
         "$option" print.partition=true ${keys[@]+"${keys[@]}"}
 }
 
+# kafka_logs FOLDER NODE TOPIC: the log segments that a node has of a topic, in order; first those of
+# a deleted topic of that name, oldest first, which are in folders with a longer name.
+kafka_logs() {
+    local data=$1/node-$2/data
+    find "$data" -maxdepth 1 -name "$3-[0-9]*" -printf '%T@ %f\n' | sort -n |
+        awk -v prefix="$3-" '{
+                name = substr($2, length(prefix) + 1)
+                if (name ~ /^[0-9]+\.[0-9a-f]+-delete$/) print $2
+                else if (name ~ /^[0-9]+$/) live = live $2 "\n"
+            }
+            END { printf "%s", live }' |
+        while read -r name; do find "$data/$name" -name '*.log' | sort; done
+}
+
 # kafka_dump FOLDER NODE TOPIC [ARGUMENT]...: what a node has on disk for all partitions of a topic,
 # every record of every segment, as DumpLogSegments prints it.
 kafka_dump() {
     local folder=$1 node=$2 topic=$3 class=org.apache.kafka.tools.DumpLogSegments files
     shift 3
     case $version in [23].*) class=kafka.tools.DumpLogSegments ;; esac
-    files=$(find "$folder/node-$node/data" -path "*/$topic-[0-9]*/*.log" | sort | paste -sd, -)
+    files=$(kafka_logs "$folder" "$node" "$topic" | paste -sd, -)
     if [ -z "$files" ]; then
         echo "kafka: node $node has nothing of topic $topic" >&2
         return 1
     fi
     kafka_tool "$folder" "$class" --deep-iteration --files "$files" "$@"
+}
+
+# kafka_delete FOLDER TOPIC: deletes a topic, and does not wait until every broker has done so.
+kafka_delete() {
+    kafka_tool "$1" org.apache.kafka.tools.TopicCommand --bootstrap-server "$bootstrap" \
+        --delete --topic "$2"
 }

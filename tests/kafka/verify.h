@@ -109,13 +109,18 @@ struct verify_checker {
     struct {
         int64_t next_offset; /* offsets have no holes: nothing is compacted or transactional */
         uint64_t next_tag;   /* the lowest that may follow: sending order is log order */
+        bool deleted;        /* the log that is read now is one of a deleted topic */
     } partitions[VERIFY_PARTITIONS_MAX];
     uint64_t records;
-    uint64_t missing; /* written records not seen yet */
+    uint64_t missing;    /* written records not seen yet */
+    uint64_t superseded; /* records of deleted logs whose outcome came from a later one */
 };
 
 void verify_checker_init(struct verify_checker *checker, const struct verify_ledger *ledger);
 void verify_checker_deinit(struct verify_checker *checker);
+/* From here on the partition's records are those of another log: the topic was made again. Logs
+ * come in the order of their age, the one that is not deleted last. */
+void verify_checker_begin_log(struct verify_checker *checker, int32_t partition, bool deleted);
 /* One record of the log; false when it cannot be one of the ledger's. */
 bool verify_checker_record(struct verify_checker *checker, int32_t partition, int64_t offset,
                            uint64_t tag);

@@ -7,6 +7,9 @@
  *         producerEpoch: 0 … magic: 2 compresscodec: zstd crc: 938218133 isvalid: true
  *     | offset: 0 CreateTime: … keySize: -1 valueSize: 6 sequence: 0 headerKeys: [t0,extra]
  *
+ * or …/TOPIC-3.HEX-delete/… for a log that was deleted with its topic and is still on disk; each
+ * folder is a log of its own.
+ *
  * Beside what the checker of verify_ledger.c demands of the records, a batch must be of magic 2
  * with a valid checksum, hold as many records as it says, start at the offset after the last one's
  * and, within one producer id and epoch, at the sequence number after the last one's. */
@@ -21,7 +24,9 @@
 struct audit {
     struct verify_checker checker;
     int32_t partition;  /* of the file that is being dumped; -1: none yet, or not of ours */
+    char folder[1024];  /* that the file is in */
     int64_t batch_left; /* records that the current batch still owes */
+    uint64_t logs;
     uint64_t batches;
     uint64_t compressed; /* batches with a codec */
     struct {
@@ -68,22 +73,45 @@ static void end_batch(struct audit *audit) {
     audit->batch_left = 0;
 }
 
-/* "Dumping PATH/TOPIC-N/SEGMENT.log": the partition is the number before the last slash. */
-static void on_file(struct audit *audit, const char *line) {
+/* Another folder: another log of its partition, empty so far. */
+static void begin_log(struct audit *audit, const char *name) {
     const struct verify_plan *plan = &audit->checker.ledger->plan;
-    const char *slash = strrchr(line, '/');
-    const char *dash = slash;
     size_t size = strlen(plan->topic);
-    end_batch(audit);
+    char *end = NULL;
     audit->partition = -1;
-    while (dash != NULL && dash > line && *dash != '-') dash--;
-    if (dash == NULL || (size_t)(dash - line) < size ||
-        memcmp(dash - size, plan->topic, size) != 0 || dash[-(ptrdiff_t)size - 1] != '/') {
-        verify_complain("a dump of another topic: %.200s", line);
+    if (strncmp(name, plan->topic, size) != 0 || name[size] != '-') {
+        verify_complain("a dump of another topic: %.200s", name);
         return;
     }
-    long partition = strtol(dash + 1, NULL, 10);
-    if (partition >= 0 && partition < plan->partitions) audit->partition = (int32_t)partition;
+    long partition = strtol(name + size + 1, &end, 10);
+    bool deleted = *end == '.';
+    if (partition < 0 || partition >= plan->partitions || (*end != '\0' && !deleted)) {
+        verify_complain("a dump of another topic or partition: %.200s", name);
+        return;
+    }
+    audit->partition = (int32_t)partition;
+    audit->partitions[partition].next_offset = 0;
+    audit->partitions[partition].producer_id = -1;
+    audit->logs++;
+    verify_checker_begin_log(&audit->checker, audit->partition, deleted);
+}
+
+/* "Dumping PATH/FOLDER/SEGMENT.log": the segments of one folder follow each other. */
+static void on_file(struct audit *audit, const char *line) {
+    const char *path = line + strlen("Dumping ");
+    const char *slash = strrchr(path, '/');
+    size_t size = slash == NULL ? 0 : (size_t)(slash - path);
+    end_batch(audit);
+    if (size == 0 || size >= sizeof audit->folder) {
+        verify_complain("a dump of a file without a folder: %.200s", line);
+        audit->partition = -1;
+        return;
+    }
+    if (strncmp(audit->folder, path, size) == 0 && audit->folder[size] == '\0') return;
+    memcpy(audit->folder, path, size);
+    audit->folder[size] = '\0';
+    const char *name = strrchr(audit->folder, '/');
+    begin_log(audit, name == NULL ? audit->folder : name + 1);
 }
 
 static void on_batch(struct audit *audit, const char *line) {
@@ -156,7 +184,6 @@ int verify_audit(const struct verify_options *options, char *const *files) {
     static struct audit audit = {.partition = -1};
     if (verify_ledger_read(&ledger, options->ledger_path) != 0) return 1;
     verify_checker_init(&audit.checker, &ledger);
-    for (int i = 0; i < VERIFY_PARTITIONS_MAX; i++) audit.partitions[i].producer_id = -1;
     if (*files == NULL) read_dump(&audit, stdin);
     for (; *files != NULL; files++) {
         FILE *file = fopen(*files, "r");
@@ -168,9 +195,10 @@ int verify_audit(const struct verify_options *options, char *const *files) {
         fclose(file);
     }
     verify_checker_finish(&audit.checker);
-    printf("audit: records=%" PRIu64 " batches=%" PRIu64 " compressed=%" PRIu64 " missing=%" PRIu64
-           "\n",
-           audit.checker.records, audit.batches, audit.compressed, audit.checker.missing);
+    printf("audit: logs=%" PRIu64 " records=%" PRIu64 " batches=%" PRIu64 " compressed=%" PRIu64
+           " missing=%" PRIu64 " superseded=%" PRIu64 "\n",
+           audit.logs, audit.checker.records, audit.batches, audit.compressed,
+           audit.checker.missing, audit.checker.superseded);
     verify_checker_deinit(&audit.checker);
     verify_ledger_destroy(&ledger);
     return verify_complaints() == 0 ? 0 : 1;

@@ -10,7 +10,12 @@
  *   - a record that was reported NOT_WRITTEN is not there;
  *   - a record that was reported WRITTEN is there once, in the partition and, where the report told
  *     one, at the offset of its report;
- *   - a MAYBE_WRITTEN one may be there or not. */
+ *   - a MAYBE_WRITTEN one may be there or not.
+ *
+ * A topic that was deleted and made again under load has several logs per partition, one after the
+ * other, and each must satisfy this. A WRITTEN record is in one of them at the place of its report.
+ * In an earlier one it may be too, at another place: its answer was lost when that log was deleted,
+ * and nobody can read it there. */
 #define _POSIX_C_SOURCE 200809L
 #include "verify.h"
 
@@ -135,6 +140,41 @@ static bool check_outcome(struct verify_checker *checker, int32_t partition, int
     return true;
 }
 
+void verify_checker_begin_log(struct verify_checker *checker, int32_t partition, bool deleted) {
+    checker->partitions[partition].next_offset = 0;
+    checker->partitions[partition].next_tag = 0;
+    checker->partitions[partition].deleted = deleted;
+}
+
+/* Whether the record is one of a deleted log whose outcome is about a later log, or may be. */
+static bool is_superseded(const struct verify_checker *checker, int32_t partition, int64_t offset,
+                          uint64_t tag) {
+    const struct verify_entry *entry = &checker->ledger->entries[tag];
+    if (!checker->partitions[partition].deleted || checker->seen[tag] ||
+        entry->partition != partition) {
+        return false;
+    }
+    return entry->outcome == SLUICE_MAYBE_WRITTEN ||
+           (entry->outcome == SLUICE_WRITTEN && entry->offset != offset);
+}
+
+static void check_order(struct verify_checker *checker, int32_t partition, int64_t offset,
+                        uint64_t tag) {
+    int64_t expected = checker->partitions[partition].next_offset;
+    checker->partitions[partition].next_offset = offset + 1;
+    if (offset != expected) {
+        verify_complain("partition %d: offset %" PRId64 " where %" PRId64 " was due",
+                        (int)partition, offset, expected);
+    }
+    if (tag < checker->partitions[partition].next_tag) {
+        verify_complain("partition %d: tag %" PRIu64 " at offset %" PRId64
+                        " comes after a later one, or again",
+                        (int)partition, tag, offset);
+    } else {
+        checker->partitions[partition].next_tag = tag + 1;
+    }
+}
+
 bool verify_checker_record(struct verify_checker *checker, int32_t partition, int64_t offset,
                            uint64_t tag) {
     if (partition < 0 || partition >= checker->ledger->plan.partitions ||
@@ -144,12 +184,10 @@ bool verify_checker_record(struct verify_checker *checker, int32_t partition, in
         return false;
     }
     checker->records++;
-    int64_t expected = checker->partitions[partition].next_offset;
-    uint64_t lowest = checker->partitions[partition].next_tag;
-    checker->partitions[partition].next_offset = offset + 1;
-    if (offset != expected) {
-        verify_complain("partition %d: offset %" PRId64 " where %" PRId64 " was due",
-                        (int)partition, offset, expected);
+    check_order(checker, partition, offset, tag);
+    if (is_superseded(checker, partition, offset, tag)) {
+        checker->superseded++;
+        return false;
     }
     if (checker->seen[tag]) {
         verify_complain("tag %" PRIu64 " is a duplicate at partition %d, offset %" PRId64, tag,
@@ -158,13 +196,6 @@ bool verify_checker_record(struct verify_checker *checker, int32_t partition, in
     }
     checker->seen[tag] = 1;
     if (checker->ledger->entries[tag].outcome == SLUICE_WRITTEN) checker->missing--;
-    if (tag < lowest) {
-        verify_complain("partition %d: tag %" PRIu64 " at offset %" PRId64
-                        " comes after a later one",
-                        (int)partition, tag, offset);
-    } else {
-        checker->partitions[partition].next_tag = tag + 1;
-    }
     return check_outcome(checker, partition, offset, tag);
 }
 

@@ -22,14 +22,10 @@ for codec in $codecs; do
 done
 
 "$kafka" dump 1 bytes-none >dump
-refuses() {
-    cmp -s dump spoilt && fail "the dump was not spoilt: $1"
-    if verify audit --ledger none.ledger spoilt >refused 2>&1; then fail "the audit passed $1"; fi
-}
-awk '!(/^\| / && !done++)' dump >spoilt && refuses "a lost record"
-awk '{ print } /^\| / && !done++ { print }' dump >spoilt && refuses "a duplicate"
+awk '!(/^\| / && !done++)' dump >spoilt && refuses none.ledger "a lost record"
+awk '{ print } /^\| / && !done++ { print }' dump >spoilt && refuses none.ledger "a duplicate"
 awk '/^\| / && n < 2 { row[n++] = $0; if (n == 2) print row[1] "\n" row[0]; next } { print }' \
-    dump >spoilt && refuses "two records swapped"
-sed '0,/isvalid: true/s//isvalid: false/' dump >spoilt && refuses "a bad checksum"
+    dump >spoilt && refuses none.ledger "two records swapped"
+sed '0,/isvalid: true/s//isvalid: false/' dump >spoilt && refuses none.ledger "a bad checksum"
 sed '0,/headerKeys: \[t[0-9]*/s//headerKeys: [t999999999/' dump >spoilt &&
-    refuses "a foreign record"
+    refuses none.ledger "a foreign record"

@@ -2,9 +2,9 @@
 #
 # From kafka.sh: SLUICE_KAFKA, SLUICE_KAFKA_BOOTSTRAP, SLUICE_KAFKA_VERSION. From run.sh: BUILD, the
 # folder of the built programs; SCRATCH, an empty folder that is the case's own and its working
-# directory; RECORDS, how many records each way of producing is tried with; ROUNDS, ROLLS, CUTS, how
-# often something is done to the cluster, and RATE, records per second meanwhile. A case ends with
-# status 0 or has failed; what it prints is shown if it failed.
+# directory; RECORDS, how many records each way of producing is tried with; ROUNDS, ROLLS, CUTS,
+# REMAKES, how often something is done to the cluster, and RATE, records per second meanwhile. A case ends with status 0 or has failed; what it prints is
+# shown if it failed.
 
 set -euo pipefail
 export LC_ALL=C
@@ -106,4 +106,10 @@ audit_nodes() {
     for node in 1 2 3; do
         "$kafka" dump "$node" "$1" | verify audit --ledger "$2"
     done
+}
+
+# refuses LEDGER WHAT: the audit does not pass "spoilt", which is "dump" with something wrong.
+refuses() {
+    if cmp -s dump spoilt; then fail "the dump was not spoilt: $2"; fi
+    if verify audit --ledger "$1" spoilt >refused 2>&1; then fail "the audit passed $2"; fi
 }
