@@ -12,6 +12,7 @@
 #
 #   kafka.sh topic NAME PARTITIONS [SETTING=VALUE]...
 #   kafka.sh delete TOPIC                      what it held stays on the disks, for `dump`
+#   kafka.sh quota CLIENT_ID BYTES             per second and broker; 0: none
 #   kafka.sh produce TOPIC CODEC [SEPARATOR]   lines of stdin, by the console producer
 #   kafka.sh consume TOPIC COUNT [SEPARATOR]   "Partition:N", key, value, by the console consumer
 #   kafka.sh offsets TOPIC                     "partition end-offset" lines
@@ -121,7 +122,7 @@ if [ ! -r "$folder/cluster.conf" ]; then
 fi
 . "$folder/cluster.conf"
 case $verb in
-    topic | delete | produce | consume | offsets | count | dump | tool | leader | restart)
+    topic | delete | quota | produce | consume | offsets | count | dump | tool | leader | restart)
         "kafka_$verb" "$folder" "$@"
         ;;
     stop) kafka_stop_node "$folder" "$@" ;;

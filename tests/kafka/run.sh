@@ -16,6 +16,8 @@
 #   ROLLS     how many times all nodes are restarted in turn (1; soak: 5)
 #   CUTS      how many connections are cut (100; soak: 2,000)
 #   REMAKES   how many times a topic is deleted and made again (3; soak: 30)
+#   THROTTLE  for how many seconds a quota holds (8; soak: 120)
+#   WIDE_ROUNDS  how many times a node is killed under a topic of 300 partitions (0; soak: 10)
 #   RATE      records per second during such events (20,000; soak: 2,000, for the disk's sake)
 #
 # The nodes' data is below $TMPDIR (/tmp): about 1 GB, soak ten times that, until each run ends.
@@ -25,8 +27,8 @@ set -uo pipefail
 script=${BASH_SOURCE[0]}
 here=$(cd "$(dirname "$script")" && pwd)
 # In the order of their cost, the one that disturbs the brokers last.
-all_cases="text-to-java text-from-java bytes kill-leader rolling-restart cuts remake-topic \
-    close-frozen"
+all_cases="text-to-java text-from-java bytes kill-leader rolling-restart cuts remake-topic throttle \
+    wide-topic close-frozen"
 # For the sake of time all versions but the first are only tried with these, except in a soak: what
 # the others are about does not depend on the version as much.
 some_cases="text-to-java text-from-java bytes kill-leader remake-topic close-frozen"
@@ -89,17 +91,17 @@ done
 if [ -n "${SOAK-}" ]; then
     RECORDS=${RECORDS:-10000000} ROUNDS=${ROUNDS:-$((4 * ${MINUTES:-60}))}
     ROLLS=${ROLLS:-5} CUTS=${CUTS:-2000} REMAKES=${REMAKES:-30}
-    RATE=${RATE:-2000} CASE_LIMIT=36000
+    THROTTLE=${THROTTLE:-120} WIDE_ROUNDS=${WIDE_ROUNDS:-10} RATE=${RATE:-2000} CASE_LIMIT=36000
 else
     RECORDS=${RECORDS:-1000000} ROUNDS=${ROUNDS:-3} ROLLS=${ROLLS:-1} CUTS=${CUTS:-100}
-    REMAKES=${REMAKES:-3}
+    REMAKES=${REMAKES:-3} THROTTLE=${THROTTLE:-8} WIDE_ROUNDS=${WIDE_ROUNDS:-0}
     RATE=${RATE:-20000} CASE_LIMIT=300
 fi
 # Text and bytes are half each.
 RECORDS=$((RECORDS / 2))
 RESULTS=$(mktemp) || exit 2
 trap 'rm -f "$RESULTS"' EXIT
-export BUILD RECORDS ROUNDS ROLLS CUTS REMAKES RATE CASE_LIMIT RESULTS
+export BUILD RECORDS ROUNDS ROLLS CUTS REMAKES THROTTLE WIDE_ROUNDS RATE CASE_LIMIT RESULTS
 
 [ $# -gt 0 ] || set -- newest 3.9
 wanted_cases=${CASES-}

@@ -121,3 +121,13 @@ kafka_delete() {
     kafka_tool "$1" org.apache.kafka.tools.TopicCommand --bootstrap-server "$bootstrap" \
         --delete --topic "$2"
 }
+
+# kafka_quota FOLDER CLIENT BYTES: what a client of that client.id may produce per second, to each
+# broker; 0: as much as it likes.
+kafka_quota() {
+    local change="--add-config producer_byte_rate=$3"
+    [ "$3" = 0 ] && change="--delete-config producer_byte_rate"
+    # One word a word.
+    kafka_tool "$1" kafka.admin.ConfigCommand --bootstrap-server "$bootstrap" --alter $change \
+        --entity-type clients --entity-name "$2"
+}

@@ -15,7 +15,7 @@ static uint64_t complaint_count;
 static const char usage_text[] =
     "verify produce      --bootstrap B --topic T --partitions N --count N --ledger FILE [--keys]\n"
     "                    [--sizes mixed|small] [--codec C] [--seed S] [--rate R] [--close-ms MS]\n"
-    "                    [--any-outcome] [--set NAME=VALUE]...\n"
+    "                    [--any-outcome] [--samples FILE] [--set NAME=VALUE]...\n"
     "verify consume      --bootstrap B --ledger FILE [--set NAME=VALUE]...\n"
     "verify audit        --ledger FILE [DUMP]...\n"
     "verify close-frozen --bootstrap B --topic T --partitions N --role producer|consumer\n"
@@ -126,6 +126,9 @@ static void parse_option(struct verify_options *options, int letter, char *value
     case 'l':
         options->ledger_path = value;
         break;
+    case 'S':
+        options->samples_path = value;
+        break;
     case 'r':
         options->rate = parse_number(value, 100000000);
         break;
@@ -150,15 +153,23 @@ static void parse_option(struct verify_options *options, int letter, char *value
 }
 
 int main(int argc, char **argv) {
-    static const struct option names[] = {
-        {"bootstrap", required_argument, NULL, 'b'},  {"topic", required_argument, NULL, 't'},
-        {"partitions", required_argument, NULL, 'p'}, {"count", required_argument, NULL, 'n'},
-        {"sizes", required_argument, NULL, 'z'},      {"codec", required_argument, NULL, 'c'},
-        {"seed", required_argument, NULL, 's'},       {"keys", no_argument, NULL, 'k'},
-        {"ledger", required_argument, NULL, 'l'},     {"rate", required_argument, NULL, 'r'},
-        {"close-ms", required_argument, NULL, 'm'},   {"any-outcome", no_argument, NULL, 'a'},
-        {"role", required_argument, NULL, 'R'},       {"fresh", no_argument, NULL, 'f'},
-        {"set", required_argument, NULL, 'X'},        {NULL, 0, NULL, 0}};
+    static const struct option names[] = {{"bootstrap", required_argument, NULL, 'b'},
+                                          {"topic", required_argument, NULL, 't'},
+                                          {"partitions", required_argument, NULL, 'p'},
+                                          {"count", required_argument, NULL, 'n'},
+                                          {"sizes", required_argument, NULL, 'z'},
+                                          {"codec", required_argument, NULL, 'c'},
+                                          {"seed", required_argument, NULL, 's'},
+                                          {"keys", no_argument, NULL, 'k'},
+                                          {"ledger", required_argument, NULL, 'l'},
+                                          {"rate", required_argument, NULL, 'r'},
+                                          {"close-ms", required_argument, NULL, 'm'},
+                                          {"any-outcome", no_argument, NULL, 'a'},
+                                          {"role", required_argument, NULL, 'R'},
+                                          {"fresh", no_argument, NULL, 'f'},
+                                          {"samples", required_argument, NULL, 'S'},
+                                          {"set", required_argument, NULL, 'X'},
+                                          {NULL, 0, NULL, 0}};
     static struct verify_options options = {.close_ms = 120000};
     int letter;
     if (argc < 2) refuse("which subcommand?");

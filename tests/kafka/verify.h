@@ -66,6 +66,7 @@ struct verify_ledger {
 struct verify_options {
     const char *bootstrap;
     const char *ledger_path;
+    const char *samples_path;                          /* of produce: where metrics go, or NULL */
     const char *role;                                  /* of close-frozen: producer or consumer */
     const char *settings[2 * VERIFY_SETTINGS_MAX + 1]; /* names and values of --set, NULL-ended */
     int setting_count;
@@ -140,6 +141,8 @@ struct verify_producer {
     uint64_t accepted; /* tags below it have been or will be reported */
     uint64_t reported;
     uint64_t outcomes[3]; /* written, not written, maybe written */
+    FILE *samples;        /* owned; NULL when no metrics are wanted */
+    int64_t sampled_ms;   /* when the last line was written */
 };
 
 void verify_producer_open(struct verify_producer *producer, const struct verify_options *options);
@@ -150,6 +153,10 @@ bool verify_producer_settle(struct verify_producer *producer, int32_t timeout_ms
 /* After close: takes what is left and checks that every accepted record had its one report. */
 void verify_producer_finish(struct verify_producer *producer, const char *ledger_path);
 void verify_producer_close(struct verify_producer *producer);
+
+/* Appends a line of metrics to a file once a second: "MS requests throttle_ms written", of the
+ * calendar's clock and since the client's start. */
+void verify_sample(struct verify_producer *producer);
 
 /* Assigns every partition of the plan from its beginning. */
 int verify_assign_all(sluice_client *consumer, const struct verify_plan *plan);

@@ -25,6 +25,11 @@ void verify_producer_open(struct verify_producer *producer, const struct verify_
     static const char *const settings[] = {"delivery.reports", "all", NULL};
     verify_ledger_create(&producer->ledger, options->count);
     producer->ledger.plan = options->plan;
+    if (options->samples_path != NULL) {
+        producer->samples = fopen(options->samples_path, "w");
+        if (producer->samples == NULL)
+            verify_complain("%s cannot be written", options->samples_path);
+    }
     producer->client = verify_open(options, SLUICE_PRODUCER, settings);
 }
 
@@ -120,6 +125,7 @@ void verify_producer_finish(struct verify_producer *producer, const char *ledger
 }
 
 void verify_producer_close(struct verify_producer *producer) {
+    if (producer->samples != NULL) fclose(producer->samples);
     sluice_client_free(producer->client);
     verify_ledger_destroy(&producer->ledger);
 }
@@ -145,6 +151,7 @@ static void send_all(struct verify_producer *producer, const struct verify_optio
         } else if (producer->accepted % SETTLE_EVERY == 0) {
             verify_producer_settle(producer, 0);
         }
+        if (rv != 0 || producer->accepted % SETTLE_EVERY == 0) verify_sample(producer);
         /* Ten times a second is smooth enough for any rate that is asked for. */
         if (options->rate != 0 && producer->accepted % (options->rate / 10 + 1) == 0) {
             keep_pace(options->rate, producer->accepted, started_ms);
