@@ -399,7 +399,7 @@ void sl_batch_on_packed(struct sl_core *core, struct sl_batch *batch) {
 
 void sl_batch_identify(struct sl_batch *batch, int64_t producer_id, int16_t epoch,
                        int32_t sequence) {
-    SL_ASSERT(batch->state == SL_BATCH_SEALED && !batch->maybe_written);
+    SL_ASSERT(batch->state == SL_BATCH_SEALED && !batch->maybe_here);
     uint8_t *header = batch->packed != NULL ? batch->packed : batch->segments->data;
     SL_ASSERT(header == batch->pieces[0].data);
     SL_ASSERT(batch->sum.size == (size_t)batch->size - SL_RECORD_HEADER_SIZE);

@@ -93,6 +93,8 @@ struct sl_batch {
     bool due;                       /* open: has lingered; closed as soon as it could be sent */
     bool headed;                    /* the header has been written */
     bool maybe_written;             /* an attempt ended without an answer */
+    bool maybe_here;                /* … and not in an earlier topic of that name */
+    bool named;                     /* a request named its topic, instead of giving the id */
     bool borrows;                   /* its pieces are partly the application's memory */
     bool reported;                  /* has its outcome while a request still refers to it */
     struct sl_pack *pack;           /* PACKING: the job, which refers to the bytes; else NULL */

@@ -23,6 +23,7 @@ static void check_batch(const struct sl_core *core, const struct sl_batch *batch
     SL_ASSERT(!pp->is_held || (pp->open != NULL && pp->open->due && pp->queued == 0));
     SL_ASSERT(batch->sequence < 0 || (batch->headed && core->settings->idempotence));
     SL_ASSERT(batch->attempts > 0 || !batch->maybe_written);
+    SL_ASSERT(batch->maybe_written || !batch->maybe_here);
 }
 
 static void check_produce_lists(const struct sl_core *core, const struct sl_partition *p) {

@@ -137,6 +137,7 @@ static void commit_produce(struct sl_core *core, struct sl_produce *produce) {
         p->produce.in_flight_count++;
         batch->state = SL_BATCH_IN_FLIGHT;
         if (batch->attempts < UINT16_MAX) batch->attempts++;
+        if (produce->request.version <= PRODUCE_LAST_BY_NAME) batch->named = true;
         batch->entry = entry;
         *entry =
             (struct sl_produce_entry){.partition = p, .batch = batch, .topic_id = p->topic->id};

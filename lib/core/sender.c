@@ -163,7 +163,7 @@ void sl_sender_on_recreated(struct sl_core *core, struct sl_topic *topic) {
     for (int32_t i = 0; i < topic->partition_count; i++) {
         struct sl_partition *p = topic->partitions[i];
         if (!p->produce.is_set_up) continue;
-        sl_sequences_restart(core, p, SLUICE_ERR_MAYBE_WRITTEN);
+        sl_sequences_on_recreated(core, p);
         sl_sender_place(core, p);
     }
 }
@@ -224,6 +224,8 @@ void sl_sender_retry(struct sl_core *core, struct sl_batch *batch, int code, boo
     struct sl_partition *p = batch->partition;
     struct sl_partition_produce *pp = &p->produce;
     const struct sl_settings *settings = core->settings;
+    bool is_elsewhere =
+        !batch->named && !sl_bytes_uuid_equal(&batch->entry->topic_id, &p->topic->id);
     sl_sender_detach(batch);
     sl_trace_add(&core->trace, SL_TRACE_BATCH_RETRY, core->now, p->index, code);
     sl_stats_on_retry(core, batch);
@@ -241,9 +243,11 @@ void sl_sender_retry(struct sl_core *core, struct sl_batch *batch, int code, boo
     if (maybe && SL_PLANTED(2))
         batch->sequence = -1;
     else if (maybe)
-        batch->maybe_written = true;
+        batch->maybe_written = batch->maybe_here = true;
+    /* All its attempts were before the topic was made again. */
+    if (is_elsewhere) batch->maybe_here = false;
     bool is_stale = sl_sequences_is_stale(p, batch);
-    if (batch->attempts > settings->retries || (is_stale && batch->maybe_written)) {
+    if (batch->attempts > settings->retries || (is_stale && batch->maybe_here)) {
         sl_sender_give_up(core, batch, code);
         return;
     }

@@ -16,7 +16,8 @@
  * While unresolved, nothing gets a new sequence; what has one goes on being sent. A batch that was
  * certainly not written leaves a hole too, unless nothing behind it is out: then the count goes
  * back by it and the hole never existed. After a bump, what may have been written is given up as
- * MAYBE_WRITTEN: numbered anew, it could be in the log twice.
+ * MAYBE_WRITTEN: numbered anew, it could be in the log twice. Not so when the topic is a new one and
+ * every request gave the old one's id: such a batch cannot be in the new log, and is written there.
  *
  * Invariants: in `sealed`, batches with a sequence come before those without; next_sequence is what
  * follows the last one given. */
@@ -24,6 +25,7 @@
 
 #include "core/unit.h"
 #include "record/batch_write.h"
+#include "sluice/error.h"
 
 /* Sequences wrap at 2^31; those that are out are close together. */
 static bool is_sequence_after(int32_t a, int32_t b) {
@@ -90,7 +92,7 @@ static bool has_later_out(const struct sl_partition *p, const struct sl_batch *b
     SL_LIST_EACH(it, tmp, &p->produce.sealed) {
         const struct sl_batch *other = SL_LIST_OF(it, struct sl_batch, node);
         if (other->sequence < 0) break;
-        if (other->serial > batch->serial && other->maybe_written) return true;
+        if (other->serial > batch->serial && other->maybe_here) return true;
     }
     return false;
 }
@@ -150,11 +152,19 @@ void sl_sequences_restart(struct sl_core *core, struct sl_partition *p, int code
         struct sl_batch *batch = SL_LIST_OF(it, struct sl_batch, node);
         next = it->next;
         if (batch->sequence < 0) break;
-        if (batch->maybe_written)
+        if (batch->maybe_here)
             sl_sender_give_up(core, batch, code);
         else
             batch->sequence = -1;
     }
+}
+
+void sl_sequences_on_recreated(struct sl_core *core, struct sl_partition *p) {
+    SL_LIST_EACH(it, tmp, &p->produce.sealed) {
+        struct sl_batch *batch = SL_LIST_OF(it, struct sl_batch, node);
+        if (!batch->named) batch->maybe_here = false;
+    }
+    sl_sequences_restart(core, p, SLUICE_ERR_MAYBE_WRITTEN);
 }
 
 bool sl_sequences_is_first(const struct sl_partition *p, const struct sl_batch *batch) {

@@ -24,10 +24,12 @@ void sl_sequences_on_lost(struct sl_core *core, struct sl_partition *p,
  * epoch. */
 void sl_sequences_settle(struct sl_core *core, struct sl_partition *p);
 /* The broker refused the sequence of the first batch that is out, or the log is a new one: the
- * epoch rises, and what is certainly unwritten is numbered anew. (Without a new epoch a batch that
- * is still under way to the old topic could pass for the first one of the new: requests before
- * version 13 name topics, not ids.) */
+ * epoch rises, and what is certainly not in the log is numbered anew. */
 void sl_sequences_restart(struct sl_core *core, struct sl_partition *p, int code);
+/* The topic is another one under the same name: its log is a new one. (Without a new epoch a batch
+ * that is still under way to the old topic could pass for the first one of the new: requests before
+ * version 13 name topics, not ids.) */
+void sl_sequences_on_recreated(struct sl_core *core, struct sl_partition *p);
 /* The batch has a sequence of an identity that the partition has left behind. */
 bool sl_sequences_is_stale(const struct sl_partition *p, const struct sl_batch *batch);
 /* No batch before this one is undecided. */

@@ -75,6 +75,7 @@ struct host {
     bool deaf;            /* no connection is accepted: all are refused */
     size_t send_cap;      /* bytes that a socket takes at a time; 0: no limit */
     int16_t metadata_max; /* highest Metadata version that ApiVersions lists */
+    int16_t produce_max;  /* of Produce, 0: the highest there is */
     struct host_node nodes[HOST_NODES];
     int node_count;
     struct host_topic topics[HOST_TOPICS];
@@ -257,6 +258,7 @@ static inline void host_answer_versions(struct host *h, const struct host_reques
     for (int i = 0; sl_api_at(i) != NULL; i++) {
         const struct sl_api *api = sl_api_at(i);
         int16_t max = api->key == SL_API_METADATA ? h->metadata_max : api->broker_max;
+        if (api->key == SL_API_PRODUCE && h->produce_max != 0) max = h->produce_max;
         ranges[count++] = (struct sl_api_versions_range){api->key, api->broker_min, max};
     }
     struct sl_api_versions_response answer;

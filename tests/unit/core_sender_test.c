@@ -814,6 +814,61 @@ static void test_recreated_topic_starts_over(void **state) {
     prod_end(p);
 }
 
+/* Three batches are out when the topic is deleted: its leader had appended them, and answers that it
+ * is deposed. The third answer comes only once the new topic is known. */
+static void recreate_under_open_attempts(struct prod *p) {
+    for (uint64_t tag = 1; tag <= 3; tag++) send_one(p, 0, tag);
+    p->h->topics[0].id = 99;
+    p->h->topics[0].leader_epoch = 0;
+    for (int i = 0; i < 2; i++) prod_answer(p, &req, SLUICE_KAFKA_NOT_LEADER_OR_FOLLOWER, -1);
+    prod_advance(p, 500);
+    prod_answer(p, &req, SLUICE_KAFKA_NOT_LEADER_OR_FOLLOWER, -1);
+    int64_t id = req.parts[0].info.producer_id;
+    prod_advance(p, 500);
+    prod_answer_id(p, 0, id, 1);
+    prod_advance(p, 500);
+}
+
+/* What was sent to the old topic by its id cannot be in the new one, whatever became of it. */
+static void test_recreated_topic_gets_open_batches(void **state) {
+    (void)state;
+    struct prod *p = start();
+    recreate_under_open_attempts(p);
+    prod_expect_none(p, 1, 3);
+    prod_next(p, &req);
+    assert_int_equal(req.parts[0].info.producer_epoch, 1);
+    assert_int_equal(req.parts[0].topic_id.bytes[0], 99);
+    assert_int_equal(req.parts[0].info.base_sequence, 0);
+    assert_int_equal(req.parts[0].first_tag, 1);
+    prod_reply(p, &req);
+    prod_serve_for(p, 1000);
+    prod_expect(p, 1, 3, SL_OUTCOME_WRITTEN);
+    prod_end(p);
+}
+
+/* Such a batch may still be in the old topic, for those who read it there: if it cannot be written
+ * to the new one, it is maybe written. */
+static void test_recreated_topic_keeps_outcomes_true(void **state) {
+    (void)state;
+    struct prod *p = start();
+    recreate_under_open_attempts(p);
+    prod_answer(p, &req, SLUICE_KAFKA_INVALID_RECORD, -1);
+    prod_expect(p, 1, 1, SL_OUTCOME_MAYBE_WRITTEN);
+    prod_end(p);
+}
+
+/* A request that names the topic may have reached the new one. */
+static void test_recreated_topic_may_have_named_batches(void **state) {
+    (void)state;
+    struct prod *p = prod_prepare();
+    p->h->produce_max = 12;
+    p->h->settings.linger_ms = 0;
+    start_with(p);
+    recreate_under_open_attempts(p);
+    prod_expect(p, 1, 3, SL_OUTCOME_MAYBE_WRITTEN);
+    prod_end(p);
+}
+
 /* ---- acks ---- */
 
 static void test_acks_0_is_written_when_it_has_left(void **state) {
@@ -976,6 +1031,9 @@ int main(void) {
         cmocka_unit_test(test_refused_batch_leaves_no_hole),
         cmocka_unit_test(test_sequences_wrap),
         cmocka_unit_test(test_recreated_topic_starts_over),
+        cmocka_unit_test(test_recreated_topic_gets_open_batches),
+        cmocka_unit_test(test_recreated_topic_keeps_outcomes_true),
+        cmocka_unit_test(test_recreated_topic_may_have_named_batches),
         cmocka_unit_test(test_acks_0_is_written_when_it_has_left),
         cmocka_unit_test(test_acks_1_without_idempotence),
         cmocka_unit_test(test_throttle_mutes_the_link),
