@@ -153,13 +153,21 @@ static void check_place(struct app *app, struct cursor *c, const sluice_view *v)
     }
 }
 
-/* Returns the life of the topic that the record is from. */
+/* The newest life of the topic, older than `before`, that has the record at its offset; -1: none. */
+static int32_t find_life(const struct truth *truth, const struct cursor *c, int64_t offset,
+                         uint64_t id, int32_t before) {
+    int32_t life = before - 1;
+    while (life >= 0 && truth_at(truth, c->topic, life, c->partition, offset) != id) life--;
+    return life;
+}
+
+/* Returns the life of the topic that the record is from; LIFE_UNSEEN when it may be from several: a
+ * batch that was out when the topic went may be written to the next one too. */
 static int32_t check_content(struct app *app, struct cursor *c, const sluice_view *v) {
     struct truth *truth = &app->workload->truth;
     int32_t size = v->value == NULL ? -1 : (int32_t)v->value_size;
     uint64_t id = content_id(v->value, size, v->headers, v->headers_size, v->header_count);
-    int32_t life = truth->topics[c->topic].life_count - 1;
-    while (life >= 0 && truth_at(truth, c->topic, life, c->partition, v->offset) != id) life--;
+    int32_t life = find_life(truth, c, v->offset, id, truth->topics[c->topic].life_count);
     if (life < 0 || id == 0) {
         world_violate(truth->world, "%s-%d@%" PRId64 " is not what consumer %d got (%" PRIx64 ")",
                       v->topic, v->partition, v->offset, app->id, id);
@@ -171,7 +179,7 @@ static int32_t check_content(struct app *app, struct cursor *c, const sluice_vie
     if (wrong != NULL)
         world_violate(truth->world, "%s-%d@%" PRId64 " came with %s", v->topic, v->partition,
                       v->offset, wrong);
-    return life;
+    return find_life(truth, c, v->offset, id, life) >= 0 ? LIFE_UNSEEN : life;
 }
 
 static void take_record(struct app *app, const sluice_view *v) {
