@@ -1,8 +1,12 @@
 /* The poller on Linux: epoll with an eventfd for wakes and a timerfd, so that one descriptor
  * covers sockets, wakes and time, and an application's own loop can watch it.
  *
- * The timer stays armed between waits; it is set again only when the time changes, because that is
- * a system call. In a forked child the epoll instance is the parent's as well: abandon closes our
+ * System calls are spared. Wakes are edge-triggered: each write to the eventfd is an event, and it
+ * is never read. The timer stays armed between waits and is set again only for an earlier time; one
+ * that fires too early costs a turn in which nothing is due, and is set again then. (With a request
+ * in flight and without, the time goes to and fro between its timeout and the next refresh.)
+ *
+ * In a forked child the epoll instance is the parent's as well: abandon closes our
  * descriptors and takes nothing out of it. */
 #include "driver/net_poller.h"
 
@@ -59,7 +63,8 @@ static int create_epoll_poller(const struct sl_alloc *alloc, struct sl_poller **
     p->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     p->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     int rv = p->epoll_fd < 0 || p->wake_fd < 0 || p->timer_fd < 0 ? SLUICE_ERR_SYSTEM : 0;
-    if (rv == 0) rv = watch_epoll_fd(p, EPOLL_CTL_ADD, p->wake_fd, EPOLL_TOKEN_WAKE, EPOLLIN);
+    if (rv == 0)
+        rv = watch_epoll_fd(p, EPOLL_CTL_ADD, p->wake_fd, EPOLL_TOKEN_WAKE, EPOLLIN | EPOLLET);
     if (rv == 0) rv = watch_epoll_fd(p, EPOLL_CTL_ADD, p->timer_fd, EPOLL_TOKEN_TIMER, EPOLLIN);
     if (rv != 0) {
         destroy_epoll_poller((void *)p);
@@ -85,23 +90,17 @@ static void remove_from_epoll(struct sl_poller *poller, int fd) {
 
 static void arm_epoll_timer(struct sl_poller *poller, int64_t until) {
     struct sl_epoll_poller *p = epoll_of(poller);
-    if (until == p->armed) return;
-    struct itimerspec spec = {{0, 0}, {0, 0}}; /* all zero: the timer is off */
+    if (until >= p->armed) return;
     int64_t at = until < 1 ? 1 : until;
-    if (until != SL_NEVER) {
-        spec.it_value.tv_sec = (time_t)(at / 1000000000);
-        spec.it_value.tv_nsec = (long)(at % 1000000000);
-    }
+    struct itimerspec spec = {
+        .it_value = {.tv_sec = (time_t)(at / 1000000000), .tv_nsec = (long)(at % 1000000000)}};
     p->armed = timerfd_settime(p->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL) == 0 ? until : SL_NEVER;
 }
 
 /* True: the event is a socket's. */
 static bool put_epoll_event(struct sl_epoll_poller *p, const struct epoll_event *event,
                             struct sl_ready *ready) {
-    if (event->data.u64 == EPOLL_TOKEN_WAKE) {
-        sl_net_drain_fd(p->wake_fd);
-        return false;
-    }
+    if (event->data.u64 == EPOLL_TOKEN_WAKE) return false;
     if (event->data.u64 == EPOLL_TOKEN_TIMER) {
         sl_net_drain_fd(p->timer_fd);
         p->armed = SL_NEVER;

@@ -119,12 +119,20 @@ static int make_world(struct workload *load) {
     return 0;
 }
 
+/* What a consumer's lz4 decoder keeps: two blocks of the size that our frames declare. */
+static int64_t memory_of_codecs(const struct workload *load) {
+    for (int32_t i = 0; i < load->plan.producers; i++)
+        if (strcmp(load->plan.producer[i].codec, "lz4") == 0) return 2 * 1152 * 1024;
+    return 0;
+}
+
 /* I17: what a client may have: its budgets and what connections, brokers and partitions need. */
 static int64_t memory_of(const struct workload *load, const struct app *app) {
     int64_t budget =
         app->kind == APP_PRODUCER ? app->producer->buffer_memory : app->consumer->memory;
     int64_t partitions = 0;
     for (int32_t i = 0; i < load->plan.topics; i++) partitions += load->plan.partitions[i];
+    if (app->kind == APP_CONSUMER) budget += memory_of_codecs(load);
     return budget + budget / 20 + 1536 * 1024 + load->plan.nodes * 64 * 1024 + partitions * 4096;
 }
 
