@@ -33,12 +33,13 @@ int sl_client_take_deliveries(struct sluice_client *c, int32_t timeout_ms, struc
     int64_t unread = c->outbox.unread;
     sl_list_splice_back(out, &c->outbox.deliveries);
     c->outbox.unread = 0;
+    bool has_fd = sl_outbox_has_fd(&c->outbox);
     sl_outbox_unlock(&c->outbox);
     bool room;
     if (sl_inbox_read(&c->inbox, unread, &room)) tell_room(c);
     if (room && sl_runtime_is_driven(c->runtime)) sl_runtime_wake(c->runtime);
     if (!none) {
-        sl_outbox_signal(&c->outbox);
+        if (has_fd) sl_outbox_signal(&c->outbox);
         return 0;
     }
     if (closed) return SLUICE_ERR_CLOSED;

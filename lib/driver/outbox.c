@@ -196,9 +196,10 @@ void sl_outbox_post(struct sl_outbox *out, struct sl_outbox_post *post) {
     out->room |= post->room;
     if (post->closed) post_close(out, post->late, &e->ops);
     out->signal.again = true;
+    bool has_fd = sl_outbox_has_fd(out);
     sl_outbox_unlock(out);
     sl_inbox_mail_tell(&out->mail);
-    sl_outbox_signal(out);
+    if (has_fd) sl_outbox_signal(out); /* else the lock would only be in the way of who wakes up */
 }
 
 void sl_outbox_take_orders(struct sl_outbox *out, struct sl_list *commands, struct sl_list *buffers,

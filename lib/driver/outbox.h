@@ -97,6 +97,10 @@ void sl_outbox_interrupt(struct sl_outbox *out);
 
 /* ---- applications ---- */
 
+/* Held. The descriptor was made: who changes something calls sl_outbox_signal afterwards. */
+static inline bool sl_outbox_has_fd(const struct sl_outbox *out) {
+    return out->signal.ends[0] >= 0;
+}
 /* Makes the descriptor match what there is to take. Not under the mutex: it makes system calls.
  * To be called after whatever takes something away. */
 void sl_outbox_signal(struct sl_outbox *out);
