@@ -47,7 +47,8 @@ static const struct sl_property property_table[] = {
      .text = "How connections are protected. This version has PLAINTEXT."},
     {.name = "request.timeout.ms", .fallback = "30000", .roles = FOR_ALL,
      PROPERTY_NUMBER(1, 2147483647), PROPERTY_FIELD(settings.request_timeout_ms),
-     .text = "How long a broker may take to answer a request before the connection is given up."},
+     .text = "How long a broker may take to answer a request before the connection is given up. A "
+             "large answer that is coming has more time."},
     {.name = "default.api.timeout.ms", .fallback = "60000", .roles = FOR_ALL,
      PROPERTY_NUMBER(0, 2147483647), PROPERTY_FIELD(settings.default_api_timeout_ms),
      .text = "The timeout of calls that are made with SLUICE_TIMEOUT_DEFAULT, of whatever role; the "
@@ -123,7 +124,9 @@ static const struct sl_property property_table[] = {
      .text = "Of which records sluice_producer_deliveries tells the outcome."},
     {.name = "linger.ms", .fallback = "5", .roles = FOR_PRODUCER,
      PROPERTY_NUMBER(0, 2147483647), PROPERTY_FIELD(settings.linger_ms),
-     .text = "How long a batch waits for more records before it is sent."},
+     .text = "How long a batch waits for more records at most before it is sent. Batches of all "
+             "partitions go when the oldest has waited; while its broker is busy a batch goes on "
+             "filling."},
     {.name = "batch.size", .fallback = "1000000", .roles = FOR_PRODUCER,
      PROPERTY_NUMBER(0, 2147483647), PROPERTY_FIELD(settings.batch_size),
      .text = "The bytes at which a batch is full, before compression (default ours: batches are "
