@@ -9,6 +9,8 @@
  *   values                      value
  *   pieces    <------------ 1 -------><2><---- 3 -----> <- 4 -->
  *
+ * A batch may also begin with a wire chunk: then the chunk is its first segment, with records in it.
+ *
  * With a codec all pieces but the header become one compressed piece, and segments and values go
  * back at once. The header is written when the batch is first sent: only then its sequence is
  * known. Without a codec the bytes are summed for the CRC segment by segment, while they are in the
@@ -31,6 +33,7 @@
 
 #include "core/delivery.h"
 #include "core/pack.h"
+#include "core/plant.h"
 #include "core/unit.h"
 #include "record/crc32c.h"
 #include "record/record.h"
@@ -54,6 +57,7 @@ void sl_batch_pool_init(struct sl_batch_pool *pool, size_t pooled_max) {
 static size_t segment_class_bytes(int index) { return (size_t)SEGMENT_LARGEST >> (2 * index); }
 
 static size_t segment_bytes(const struct sl_segment *segment) {
+    if (segment->chunk != NULL) return sl_staging_chunk_bytes(segment->chunk);
     return sizeof *segment + segment->cap;
 }
 
@@ -97,6 +101,7 @@ static struct sl_segment *take_segment(struct sl_core *core, int index, size_t r
     }
     if (segment == NULL) return NULL;
     segment->next = NULL;
+    segment->chunk = NULL;
     segment->cap = (uint32_t)(bytes - sizeof *segment);
     segment->used = 0;
     return segment;
@@ -104,6 +109,10 @@ static struct sl_segment *take_segment(struct sl_core *core, int index, size_t r
 
 static void give_segment(struct sl_core *core, struct sl_segment *segment) {
     struct sl_batch_pool *pool = &core->batcher.pool;
+    if (segment->chunk != NULL) {
+        sl_batcher_give_chunk(core, segment->chunk);
+        return;
+    }
     size_t bytes = segment_bytes(segment);
     for (int i = 0; i < SL_BATCH_CLASSES; i++) {
         if (bytes != segment_class_bytes(i) || pool->pooled + bytes > pool->pooled_max) continue;
@@ -171,17 +180,18 @@ static void add_segment(struct sl_core *core, struct sl_batch *batch, struct sl_
     charge_batch(core, batch, (int64_t)segment_bytes(segment));
 }
 
-struct sl_batch *sl_batch_create(struct sl_core *core, struct sl_partition *partition, size_t room,
-                                 uint32_t open_count) {
+/* An open batch without a segment, with room for so many tags. NULL: out of memory. */
+static struct sl_batch *begin_batch(struct sl_core *core, struct sl_partition *partition,
+                                    int32_t tag_cap) {
     struct sl_batch *batch = take_batch(core);
     if (batch == NULL) return NULL;
-    struct sl_segment *segment =
-        take_segment(core, choose_segment_class(core, open_count), SL_RECORD_HEADER_SIZE + room);
-    if (segment == NULL) goto give_batch;
     batch->tag_cap = INT32_MAX;
     if (core->settings->reports != SL_REPORTS_NONE) {
-        if (sl_delivery_create(core->alloc, TAGS_FIRST, &batch->delivery) != 0) goto give_segment;
-        batch->tag_cap = TAGS_FIRST;
+        if (sl_delivery_create(core->alloc, tag_cap, &batch->delivery) != 0) {
+            give_batch(core, batch);
+            return NULL;
+        }
+        batch->tag_cap = tag_cap;
         charge_batch(core, batch, (int64_t)sl_delivery_bytes(batch->delivery));
     }
     sl_list_init(&batch->values);
@@ -193,17 +203,56 @@ struct sl_batch *sl_batch_create(struct sl_core *core, struct sl_partition *part
     batch->producer_id = -1;
     batch->epoch = -1;
     charge_batch(core, batch, (int64_t)sizeof *batch);
+    return batch;
+}
+
+/* The first segment. */
+static void begin_records(struct sl_core *core, struct sl_batch *batch,
+                          struct sl_segment *segment) {
     add_segment(core, batch, segment);
     batch->at += SL_RECORD_HEADER_SIZE;
     batch->summed = batch->at;
     batch->size = SL_RECORD_HEADER_SIZE;
-    return batch;
+}
 
-give_segment:
-    give_segment(core, segment);
-give_batch:
-    give_batch(core, batch);
-    return NULL;
+struct sl_batch *sl_batch_create(struct sl_core *core, struct sl_partition *partition, size_t room,
+                                 uint32_t open_count) {
+    struct sl_segment *segment =
+        take_segment(core, choose_segment_class(core, open_count), SL_RECORD_HEADER_SIZE + room);
+    if (segment == NULL) return NULL;
+    struct sl_batch *batch = begin_batch(core, partition, TAGS_FIRST);
+    if (batch == NULL)
+        give_segment(core, segment);
+    else
+        begin_records(core, batch, segment);
+    return batch;
+}
+
+struct sl_batch *sl_batch_adopt(struct sl_core *core, struct sl_partition *partition,
+                                struct sl_chunk *chunk) {
+    SL_ASSERT(chunk->is_wire && chunk->done == 0 && chunk->count > 0);
+    struct sl_batch *batch = begin_batch(core, partition, (int32_t)chunk->count);
+    if (batch == NULL) return NULL;
+    struct sl_segment *segment = (struct sl_segment *)(void *)chunk->data;
+    segment->next = NULL;
+    segment->chunk = chunk;
+    segment->cap = chunk->cap - (uint32_t)sizeof *segment;
+    segment->used = 0;
+    if (batch->delivery != NULL) {
+        for (uint32_t i = 0; i < chunk->count; i++)
+            batch->delivery->tags[i] =
+                *sl_staging_wire_tag(chunk, SL_PLANTED(6) ? chunk->count - 1 - i : i);
+    }
+    begin_records(core, batch, segment);
+    batch->at += chunk->size - SL_STAGING_WIRE_FRONT;
+    batch->summed = (uint8_t *)chunk->data + chunk->summed;
+    batch->sum.crc = chunk->crc;
+    batch->sum.size = chunk->summed - SL_STAGING_WIRE_FRONT;
+    batch->size += (int32_t)(chunk->size - SL_STAGING_WIRE_FRONT);
+    batch->count = (int32_t)chunk->count;
+    batch->base_timestamp = batch->max_timestamp = core->wall_ms;
+    core->events.freed_bytes += chunk->charge;
+    return batch;
 }
 
 /* Room for the pieces of one more segment and one more value. */

@@ -24,13 +24,6 @@ enum {
     SL_BATCH_OWN_PIECES = 2 /* kept in the batch itself: small batches have one */
 };
 
-/* A piece of memory that records are encoded into. */
-struct sl_segment {
-    struct sl_segment *next;
-    uint32_t cap;  /* bytes at data */
-    uint32_t used; /* once it is no longer the last one of an open batch */
-    uint8_t data[];
-};
 /* What batches are made of, kept for reuse: last in, first out, so that it is warm. */
 struct sl_batch_pool {
     struct sl_segment *segments[SL_BATCH_CLASSES];
@@ -107,6 +100,10 @@ void sl_batch_pool_deinit(struct sl_batch_pool *pool, const struct sl_alloc *all
 /* An empty open batch with room for a record of `room` bytes. NULL: out of memory. */
 struct sl_batch *sl_batch_create(struct sl_core *core, struct sl_partition *partition, size_t room,
                                  uint32_t open_count);
+/* The same of the records of a wire chunk, all of them, where they lie. Takes the chunk, which is in
+ * no list. */
+struct sl_batch *sl_batch_adopt(struct sl_core *core, struct sl_partition *partition,
+                                struct sl_chunk *chunk);
 /* Room for another record of `room` bytes, and for a large value when has_value. False: out of
  * memory, the batch is as before. */
 bool sl_batch_grow(struct sl_core *core, struct sl_batch *batch, size_t room, bool has_value);

@@ -53,6 +53,7 @@ static size_t measure_codec_budget(int codec) {
 int sl_batcher_init(struct sl_batcher *b, struct sl_core *core) {
     memset(b, 0, sizeof *b);
     b->core = core;
+    b->left_until = SL_NEVER;
     sl_list_init(&b->backlog);
     sl_list_init(&b->waiting);
     sl_list_init(&b->new_topics);
@@ -119,6 +120,7 @@ void sl_batcher_on_staged(struct sl_core *core, struct sl_staged *staged) {
     sl_list_splice_back(&b->new_topics, &staged->topics);
     b->accepted += staged->records;
     b->hurry = b->hurry || staged->hurry;
+    b->left_until = staged->left_until;
 }
 
 void sl_batcher_on_partitions(struct sl_core *core, struct sl_topic *topic) {
@@ -133,7 +135,7 @@ void sl_batcher_on_refused(struct sl_core *core, struct sl_topic *topic, int cod
 }
 
 void sl_batcher_give_chunk(struct sl_core *core, struct sl_chunk *chunk) {
-    if (chunk->cap == SL_STAGING_CHUNK)
+    if (chunk->is_wire || chunk->cap == SL_STAGING_CHUNK)
         sl_list_push_back(&core->events.chunks, &chunk->node);
     else
         sl_staging_chunk_destroy(core->alloc, chunk);
@@ -264,6 +266,7 @@ static void run_expiry(struct sl_core *core) {
 void sl_batcher_run(struct sl_core *core) {
     struct sl_batcher *b = &core->batcher;
     if (b->tools.codecs != NULL) b->codec_left = measure_codec_budget(core->settings->codec);
+    if (b->left_until <= core->now) b->left_until = SL_NEVER; /* the host has taken it, or will */
     run_expiry(core);
     sl_waiting_expire(core);
     sl_batcher_walk(core);
@@ -275,6 +278,7 @@ int64_t sl_batcher_deadline(const struct sl_core *core) {
     const struct sl_batcher *b = &core->batcher;
     if ((!sl_list_is_empty(&b->closed) && !b->stalled) || b->hurry) return core->now;
     int64_t deadline = sl_waiting_deadline(core);
+    if (b->left_until < deadline) deadline = b->left_until;
     if (!sl_list_is_empty(&b->backlog)) {
         int64_t at = b->retry_at != 0 ? b->retry_at : core->now;
         if (at < deadline) deadline = at;

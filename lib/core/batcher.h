@@ -59,6 +59,7 @@ struct sl_batcher {
     uint64_t serial;           /* records in the batches closed so far */
     uint64_t accepted;         /* records taken from staging, ever */
     uint64_t decided;          /* records with an outcome, ever */
+    int64_t left_until;        /* staging has something then that it did not give yet; or never */
     int64_t retry_at;          /* memory was short: try again then; 0: it was not */
     uint32_t open_count;       /* open batches */
     int lost;                  /* worst outcome that no flush has told yet: 0 or a code */
@@ -118,6 +119,8 @@ const char *sl_outcome_topic_name(void *batcher, uint32_t index);
 /* waiting.c: copies the record into its topic's waiting list. False: out of memory. */
 bool sl_waiting_put(struct sl_core *core, struct sl_batching *t, const struct sl_chunk *from,
                     const struct sl_staged_record *r);
+/* waiting.c: puts a wire chunk into its topic's waiting list as it is. */
+void sl_waiting_put_chunk(struct sl_core *core, struct sl_batching *t, struct sl_chunk *chunk);
 /* waiting.c: moves what waits for the topic to the front of the backlog. */
 void sl_waiting_release(struct sl_core *core, struct sl_topic *topic);
 /* waiting.c: what waits for the topic ends NOT_WRITTEN. */

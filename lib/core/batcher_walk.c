@@ -1,7 +1,8 @@
 /* Records into batches: the walk over what was taken from staging.
  *
  * Each record is partitioned and encoded once, in place, into the open batch of its partition, or
- * put into its topic's waiting list. The walk looks a topic up once a run of records of it, and a
+ * put into its topic's waiting list. A wire chunk becomes a batch of its own, if it is large enough
+ * and the topic takes batches of its size; else its records are encoded anew. The walk looks a topic up once a run of records of it, and a
  * batch's limits once a record; everything else happens once a batch.
  *
  * When memory is short the walk stops at the record at hand, which stays where it is, and goes on
@@ -11,7 +12,9 @@
 
 #include "base/ahead.h"
 #include "core/delivery.h"
+#include "core/plant.h"
 #include "core/unit.h"
+#include "record/batch_read.h"
 #include "record/batch_write.h"
 #include "record/record.h"
 #include "sluice/kafka_errors.h"
@@ -32,13 +35,11 @@ static void set_up_partition(struct sl_partition *p) {
     pp->is_set_up = true;
 }
 
-/* NULL: out of memory. */
-static struct sl_batch *open_batch(struct sl_core *core, struct sl_partition *p,
-                                   const struct sl_chunk *from, size_t room) {
+/* Makes it the open batch of its partition. */
+static void enter_open(struct sl_core *core, struct sl_batch *batch, const struct sl_chunk *from) {
     struct sl_batcher *b = &core->batcher;
+    struct sl_partition *p = batch->partition;
     if (!p->produce.is_set_up) set_up_partition(p);
-    struct sl_batch *batch = sl_batch_create(core, p, room, b->open_count);
-    if (batch == NULL) return NULL;
     bool has_waited = from->since != 0;
     int64_t since = has_waited ? from->since : core->now;
     batch->generation = from->generation;
@@ -54,7 +55,31 @@ static struct sl_batch *open_batch(struct sl_core *core, struct sl_partition *p,
            SL_LIST_OF(at->prev, struct sl_batch, expiry)->deadline > batch->deadline)
         at = at->prev;
     sl_list_insert_before(at, &batch->expiry);
+}
+
+/* NULL: out of memory. */
+static struct sl_batch *open_batch(struct sl_core *core, struct sl_partition *p,
+                                   const struct sl_chunk *from, size_t room) {
+    struct sl_batch *batch = sl_batch_create(core, p, room, core->batcher.open_count);
+    if (batch != NULL) enter_open(core, batch, from);
     return batch;
+}
+
+/* Where the parts of a record lie. */
+struct walk_body {
+    const uint8_t *headers;
+    const uint8_t *key;
+    const uint8_t *value;   /* unless it is … */
+    struct sl_chunk *large; /* … a large one, or NULL */
+};
+
+/* The partition that records without key go to now. */
+static int32_t choose_keyless(struct sl_core *core, struct sl_batching *t) {
+    if (t->sticky < 0 || t->sticky >= t->topic->partition_count) {
+        t->sticky = sl_partitioner_choose(core, &t->load, t->topic);
+        t->sticky_bytes = 0;
+    }
+    return t->sticky;
 }
 
 /* The record's partition, -1: there is no such partition. */
@@ -67,11 +92,7 @@ static int32_t choose_partition(struct sl_core *core, struct sl_batching *t,
     if (!is_keyless)
         return sl_partitioner_of_key(core->batcher.partitioner.hash, key, r->key_size,
                                      topic->partition_count);
-    if (t->sticky < 0 || t->sticky >= topic->partition_count) {
-        t->sticky = sl_partitioner_choose(core, &t->load, topic);
-        t->sticky_bytes = 0;
-    }
-    return t->sticky;
+    return choose_keyless(core, t);
 }
 
 /* Whether the batch can take another record of so many bytes by its limits, memory apart. */
@@ -99,13 +120,11 @@ static struct sl_batch *make_room(struct sl_core *core, struct sl_partition *p,
 }
 
 static void write_record(struct sl_core *core, struct sl_batch *batch,
-                         const struct sl_staged_record *r, const uint8_t *body,
-                         struct sl_chunk *value) {
-    const uint8_t *key = body + r->headers_size;
+                         const struct sl_staged_record *r, const struct walk_body *body) {
     struct sl_record_in in = {
-        .key = key,
-        .value = key + r->key_size,
-        .headers = body,
+        .key = body->key,
+        .value = body->value,
+        .headers = body->headers,
         .key_size = (r->flags & SL_STAGED_KEY_NULL) != 0 ? -1 : (int32_t)r->key_size,
         .value_size = (r->flags & SL_STAGED_VALUE_NULL) != 0 ? -1 : (int32_t)r->value_size,
         .headers_size = r->headers_size,
@@ -117,15 +136,15 @@ static void write_record(struct sl_core *core, struct sl_batch *batch,
     if (stamp > batch->max_timestamp) batch->max_timestamp = stamp;
     int64_t delta = stamp - batch->base_timestamp;
     uint8_t *start = batch->at;
-    if (value == NULL) {
+    if (body->large == NULL) {
         batch->at += sl_batch_write_record(start, &in, delta, index);
         batch->size += (int32_t)(batch->at - start);
         core->events.freed_bytes += r->charge;
     } else {
         batch->at += sl_batch_write_head(start, &in, delta, index);
-        sl_batch_put_value(core, batch, value);
+        sl_batch_put_value(core, batch, body->large);
         batch->at += sl_batch_write_tail(batch->at, &in);
-        batch->size += (int32_t)(batch->at - start) + (int32_t)value->size;
+        batch->size += (int32_t)(batch->at - start) + (int32_t)body->large->size;
         core->events.freed_bytes += r->charge;
     }
     if (batch->delivery != NULL) batch->delivery->tags[index] = r->tag;
@@ -148,17 +167,15 @@ static bool watch_batch(struct sl_core *core, struct sl_batch *batch,
 
 /* False: out of memory, the record is where it was. */
 static bool encode_record(struct sl_core *core, struct sl_batching *t, const struct sl_chunk *from,
-                          const struct sl_staged_record *r) {
-    struct sl_chunk *value = sl_staging_value_chunk(r);
-    const uint8_t *body = (const uint8_t *)(r + 1) + (value != NULL ? sizeof value : 0);
-    const uint8_t *key = body + r->headers_size;
+                          const struct sl_staged_record *r, const struct walk_body *body) {
+    const struct sl_chunk *value = body->large;
     uint32_t value_bytes = value != NULL ? value->size : 0;
     bool is_watched = (r->flags & SL_STAGED_WATCHED) != 0;
-    bool is_keyless = sl_partitioner_is_keyless(&core->batcher.partitioner, r);
+    bool is_keyless = sl_partitioner_is_keyless(&core->batcher.partitioner, r->flags, r->key_size);
     size_t room = (size_t)SL_RECORD_OVERHEAD_MAX + r->headers_size + r->key_size +
                   (value != NULL ? 0 : r->value_size);
     for (;;) {
-        int32_t index = choose_partition(core, t, r, key, is_keyless);
+        int32_t index = choose_partition(core, t, r, body->key, is_keyless);
         if (index < 0)
             return sl_outcome_fail_record(core, r, r->partition, from->generation,
                                           SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION) == 0;
@@ -178,7 +195,7 @@ static bool encode_record(struct sl_core *core, struct sl_batching *t, const str
         }
         if (is_watched && !watch_batch(core, batch, r)) return false;
         int32_t before = batch->size;
-        write_record(core, batch, r, body, value);
+        write_record(core, batch, r, body);
         if (is_keyless) {
             t->sticky_bytes += batch->size - before;
             t->sticky |= core->batcher.partitioner.forget;
@@ -186,6 +203,85 @@ static bool encode_record(struct sl_core *core, struct sl_batching *t, const str
         if (is_watched) sl_batcher_close(core, batch);
         return true;
     }
+}
+
+/* The same of a record as staging lays it out. */
+static bool encode_staged(struct sl_core *core, struct sl_batching *t, const struct sl_chunk *from,
+                          const struct sl_staged_record *r) {
+    struct sl_chunk *large = sl_staging_value_chunk(r);
+    const uint8_t *headers = (const uint8_t *)(r + 1) + (large != NULL ? sizeof large : 0);
+    const uint8_t *key = headers + r->headers_size;
+    struct walk_body body = {
+        .headers = headers, .key = key, .value = key + r->key_size, .large = large};
+    return encode_record(core, t, from, r, &body);
+}
+
+/* ---- wire chunks ---- */
+
+/* The whole chunk as one batch, which is complete then. False: out of memory, nothing happened. */
+static bool adopt_chunk(struct sl_core *core, struct sl_batching *t, struct sl_chunk *chunk) {
+    struct sl_partition *p;
+    for (;;) {
+        p = t->topic->partitions[choose_keyless(core, t)];
+        if (p->produce.open == NULL) break;
+        sl_batcher_close(core, p->produce.open); /* may turn the choice */
+    }
+    struct sl_batch *batch = sl_batch_adopt(core, p, chunk);
+    if (batch == NULL) return false;
+    sl_list_remove(&chunk->node);
+    enter_open(core, batch, chunk);
+    t->sticky_bytes += batch->size;
+    sl_batcher_close(core, batch);
+    return true;
+}
+
+/* False: out of memory; chunk->walked and done say how far it came. */
+static bool encode_wire(struct sl_core *core, struct sl_batching *t, struct sl_chunk *chunk) {
+    uint8_t *data = (uint8_t *)chunk->data;
+    while (chunk->done < chunk->count) {
+        struct sl_batch_walk walk = {.at = data + chunk->walked,
+                                     .end = data + chunk->size,
+                                     .next_delta = chunk->done,
+                                     .left = (int32_t)(chunk->count - chunk->done),
+                                     .last_delta = (int32_t)chunk->count - 1};
+        struct sl_record_out out;
+        int rv = sl_batch_read_next(&walk, &out);
+        SL_ASSERT(rv == 1);
+        uint32_t end = (uint32_t)(walk.at - data);
+        struct sl_staged_record r = {
+            .topic = chunk->topic,
+            .key_size = out.key_size > 0 ? (uint32_t)out.key_size : 0,
+            .value_size = out.value_size > 0 ? (uint32_t)out.value_size : 0,
+            .headers_size = out.headers_size,
+            .header_count = (uint16_t)out.header_count,
+            .flags = (uint16_t)((out.key_size < 0 ? SL_STAGED_KEY_NULL : 0) |
+                                (out.value_size < 0 ? SL_STAGED_VALUE_NULL : 0)),
+            .charge = sl_staging_wire_charge(core->settings, end - chunk->walked)};
+        if (core->settings->reports != SL_REPORTS_NONE)
+            r.tag = *sl_staging_wire_tag(chunk, SL_PLANTED(7) ? 0 : chunk->done);
+        struct walk_body body = {.headers = out.headers, .key = out.key, .value = out.value};
+        if (!encode_record(core, t, chunk, &r, &body)) return false;
+        chunk->walked = end;
+        chunk->charge -= r.charge;
+        chunk->done++;
+    }
+    core->events.freed_bytes += chunk->charge;
+    sl_list_remove(&chunk->node);
+    sl_batcher_give_chunk(core, chunk);
+    return true;
+}
+
+/* Takes the chunk. False: out of memory, it is still in the backlog. */
+static bool walk_wire_chunk(struct sl_core *core, struct sl_chunk *chunk) {
+    struct sl_batching *t = core->batcher.topics[chunk->topic];
+    size_t size = chunk->size - sizeof(struct sl_segment);
+    if (t->topic->partition_count == 0) {
+        sl_waiting_put_chunk(core, t, chunk);
+        return true;
+    }
+    if (chunk->done == 0 && chunk->size >= chunk->cap / 2 && size <= t->batch_limit)
+        return adopt_chunk(core, t, chunk);
+    return encode_wire(core, t, chunk);
 }
 
 /* ---- the walk over what was taken ---- */
@@ -225,7 +321,8 @@ static bool adopt_topics(struct sl_core *core) {
     return true;
 }
 
-/* False: out of memory; chunk->walked says how far it came. */
+/* Takes the chunk. False: out of memory, it is still in the backlog; chunk->walked says how far it
+ * came. */
 static bool walk_chunk(struct sl_core *core, struct sl_chunk *chunk) {
     struct sl_batcher *b = &core->batcher;
     uint32_t at = chunk->walked;
@@ -241,14 +338,17 @@ static bool walk_chunk(struct sl_core *core, struct sl_chunk *chunk) {
             run_topic = r->topic;
             t = b->topics[run_topic];
         }
-        is_done = t->topic->partition_count > 0 ? encode_record(core, t, chunk, r)
+        is_done = t->topic->partition_count > 0 ? encode_staged(core, t, chunk, r)
                                                 : sl_waiting_put(core, t, chunk, r);
         if (!is_done) break;
         at += r->size;
     }
     chunk->walked = at;
     chunk->run_at = run_at;
-    return is_done;
+    if (!is_done) return false;
+    sl_list_remove(&chunk->node);
+    sl_batcher_give_chunk(core, chunk);
+    return true;
 }
 
 void sl_batcher_walk(struct sl_core *core) {
@@ -258,10 +358,7 @@ void sl_batcher_walk(struct sl_core *core) {
     bool is_done = adopt_topics(core);
     while (is_done && !sl_list_is_empty(&b->backlog)) {
         struct sl_chunk *chunk = SL_LIST_OF(b->backlog.next, struct sl_chunk, node);
-        is_done = walk_chunk(core, chunk);
-        if (!is_done) break;
-        sl_list_remove(&chunk->node);
-        sl_batcher_give_chunk(core, chunk);
+        is_done = chunk->is_wire ? walk_wire_chunk(core, chunk) : walk_chunk(core, chunk);
     }
     if (is_done) return;
     b->retry_at = core->now + BATCHER_RETRY_MS * SL_MS;

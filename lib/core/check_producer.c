@@ -60,6 +60,11 @@ static uint64_t count_in_chunks(const struct sl_list *chunks) {
     uint64_t count = 0;
     SL_LIST_EACH(it, tmp, chunks) {
         struct sl_chunk *chunk = SL_LIST_OF(it, struct sl_chunk, node);
+        SL_ASSERT(!chunk->is_wire || chunk->done <= chunk->count);
+        if (chunk->is_wire) {
+            count += chunk->count - chunk->done;
+            continue;
+        }
         for (uint32_t at = chunk->walked; at < chunk->size; count++)
             at += sl_staging_record(chunk, at)->size;
     }

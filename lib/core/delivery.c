@@ -9,6 +9,8 @@
  *   chunk    [ record A0 ............ ][ A1 ..... ][ A2 ..... ][ record B0 ............ ][ B1 …
  *   becomes  [ delivery A ][t0][t1][t2]                        [ delivery B ][t0][t1]
  *
+ * A wire chunk has its tags at its end already, in reverse order, and its front is large enough.
+ *
  * Tags are written behind the place from which the next record is read. The reports of one chunk
  * hang on the first by `more` and go with it, so the chunk has one owner. */
 #include "core/delivery.h"
@@ -88,7 +90,18 @@ static void add_to_sum(struct sl_delivery_sum *sum, const struct sl_staged_recor
     sum->charge += r->charge;
 }
 
+/* All that is left of a wire chunk. */
+static void add_wire_to_sum(struct sl_delivery_sum *sum, struct sl_chunk *chunk) {
+    sum->count += chunk->count - chunk->done;
+    sum->charge += chunk->charge;
+    chunk->walked = chunk->size;
+}
+
 void sl_delivery_count_chunk(struct sl_chunk *chunk, struct sl_delivery_sum *sum) {
+    if (chunk->is_wire) {
+        add_wire_to_sum(sum, chunk);
+        return;
+    }
     while (chunk->walked < chunk->size) {
         const struct sl_staged_record *r = sl_staging_record(chunk, chunk->walked);
         add_to_sum(sum, r);
@@ -127,12 +140,37 @@ static struct sl_delivery *build_run(struct sl_chunk *chunk, uint32_t run_at, in
     return d;
 }
 
+/* The report of what is left of a wire chunk. */
+static struct sl_delivery *build_wire(struct sl_chunk *chunk, int code, const char *topic,
+                                      struct sl_delivery_sum *sum) {
+    struct sl_delivery *d = (struct sl_delivery *)(void *)chunk->data;
+    uint32_t left = chunk->count - chunk->done;
+    uint64_t *tags = sl_staging_wire_tag(chunk, chunk->count - 1);
+    add_wire_to_sum(sum, chunk);
+    for (uint32_t i = 0; i < left / 2; i++) {
+        uint64_t tag = tags[i];
+        tags[i] = tags[left - 1 - i];
+        tags[left - 1 - i] = tag;
+    }
+    *d = (struct sl_delivery){.outcome = SL_OUTCOME_NOT_WRITTEN,
+                              .code = code,
+                              .chunk = chunk,
+                              .partition = -1,
+                              .count = (int32_t)left,
+                              .base_offset = -1,
+                              .timestamp_ms = -1,
+                              .topic = topic,
+                              .tags = tags};
+    return d;
+}
+
 struct sl_delivery *sl_delivery_from_chunk(struct sl_chunk *chunk, int code,
                                            const char *(*topic_of)(void *owner, uint32_t index),
                                            void *owner, struct sl_delivery_sum *sum) {
     struct sl_delivery *head = NULL;
     struct sl_delivery *last = NULL;
     uint32_t run_at = chunk->run_at;
+    if (chunk->is_wire) return build_wire(chunk, code, topic_of(owner, chunk->topic), sum);
     while (chunk->walked < chunk->size) {
         /* Only the first run can have been walked in part. */
         if (head != NULL || sl_staging_record(chunk, run_at)->topic !=

@@ -121,7 +121,7 @@ const char *sl_outcome_topic_name(void *batcher, uint32_t index) {
 
 /* Its one record has a call waiting for it. */
 static bool is_watched_chunk(struct sl_chunk *chunk) {
-    return chunk->walked < chunk->size &&
+    return !chunk->is_wire && chunk->walked < chunk->size &&
            (sl_staging_record(chunk, chunk->walked)->flags & SL_STAGED_WATCHED) != 0;
 }
 

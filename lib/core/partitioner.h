@@ -63,10 +63,11 @@ void sl_partitioner_load_deinit(struct sl_partitioner_load *load, const struct s
 /* The partition whose share a draw falls into; draw is below the last end, count > 0. */
 int32_t sl_partitioner_pick(const struct sl_partitioner_load *load, uint64_t draw);
 
-static inline bool sl_partitioner_is_keyless(const struct sl_partitioner *p,
-                                             const struct sl_staged_record *r) {
-    return (r->flags & p->mask) == p->flags ||
-           (r->key_size < p->least_key && (r->flags & SL_STAGED_PARTITION) == 0);
+/* flags, key_size: as a staged record has them. */
+static inline bool sl_partitioner_is_keyless(const struct sl_partitioner *p, uint16_t flags,
+                                             uint32_t key_size) {
+    return (flags & p->mask) == p->flags ||
+           (key_size < p->least_key && (flags & SL_STAGED_PARTITION) == 0);
 }
 
 #endif

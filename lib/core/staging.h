@@ -4,7 +4,11 @@
  * A record is copied once into a chunk. Chunks are swapped out all at once by the I/O thread and
  * come back empty. The sending account of the memory budget lives here too: a record is charged
  * when it is accepted and returned with its outcome. Topic names are interned in an append-only
- * table; a staged record carries an index. */
+ * table; a staged record carries an index.
+ *
+ * Records that leave the choice of their partition to the library, many in a row and of one topic,
+ * are staged as they go over the wire: such a chunk becomes a batch as it is, and its records are
+ * never copied again. */
 #ifndef SL_CORE_STAGING_H
 #define SL_CORE_STAGING_H
 
@@ -17,11 +21,13 @@
 #include "base/map.h"
 #include "base/text.h"
 #include "core/settings.h"
+#include "record/record.h"
 
 enum {
     SL_STAGING_CHUNK = 256 * 1024,      /* measured: 64 KiB to 1 MiB are alike */
     SL_STAGING_BOUND = 4 * 1024 * 1024, /* of staged, untaken bytes: more is cache-cold */
-    SL_STAGING_LARGE = 2 * 1024 /* values from here on get a chunk of their own, sent from it */
+    SL_STAGING_LARGE = 2 * 1024,   /* values from here on get a chunk of their own, sent from it */
+    SL_STAGING_WIRE_MIN = 4 * 1024 /* wire chunks are not worth while below; arbitrary */
 };
 #define SL_STAGING_AWAKE UINT32_MAX /* wake_at_bytes of an I/O thread that does not sleep */
 
@@ -54,7 +60,16 @@ struct sl_staged_record {
     uint16_t flags;
     uint32_t charge; /* bytes of the budget that go back with the outcome */
 };
-struct sl_segment;
+struct sl_chunk;
+/* A piece of memory that the records of a batch are encoded into. */
+struct sl_segment {
+    struct sl_segment *next;
+    struct sl_chunk *chunk; /* that it lies in, a wire chunk; NULL: memory of its own */
+    uint32_t cap;           /* bytes at data */
+    uint32_t used;          /* once it is no longer the last one of an open batch */
+    uint8_t data[];
+};
+enum { SL_STAGING_WIRE_FRONT = sizeof(struct sl_segment) + SL_RECORD_HEADER_SIZE };
 /* A piece of memory that records lie in. It has one owner at any time: staging, the batcher's
  * backlog, a topic's waiting list, or (holding one large value) a record and then its batch. */
 struct sl_chunk {
@@ -69,9 +84,18 @@ struct sl_chunk {
     uint32_t count;             /* records */
     uint32_t walked;            /* batcher: bytes of records already dealt with */
     uint32_t run_at;            /* batcher: where the run of the record at `walked` begins */
+    bool is_wire;               /* holds wire records, not struct sl_staged_record … */
+    uint32_t topic;             /* … of this topic … */
+    uint32_t charge;            /* … for which the budget gets so many bytes back, … */
+    uint32_t summed;            /* … summed up to here, without a codec, … */
+    uint32_t crc;               /* … to this CRC-32C; */
+    uint32_t done;              /* batcher: so many of them have been dealt with */
     const void *lent; /* the value in the application's memory, `size` bytes; NULL: at data */
     uint64_t data[];  /* uint64_t for alignment */
 };
+/* A wire chunk begins with a segment and room for the header of a batch; then its records, from
+ * offset delta and timestamp delta 0 on. With reports on their tags grow down from its end. */
+
 /* An interned topic name. */
 struct sl_staging_topic {
     struct sl_list node; /* new ones on their way to core, then core's */
@@ -85,8 +109,9 @@ struct sl_staged {
     struct sl_list topics; /* struct sl_staging_topic: the new ones, by rising index; they live as
                             * long as the staging object and are never taken back */
     uint32_t records;
-    bool hurry; /* someone waits for room: linger ends at once */
-    bool room;  /* someone was refused for want of staging room, which there is now */
+    int64_t left_until; /* a wire chunk was left to be filled: take it at that time; or INT64_MAX */
+    bool hurry;         /* someone waits for room, or what was left has lingered: linger ends */
+    bool room;          /* someone was refused for want of staging room, which there is now */
 };
 /* A record as the public calls describe it, checked. Sizes of absent parts are 0. */
 struct sl_staging_input {
@@ -127,9 +152,10 @@ int sl_staging_put(struct sl_staging *s, struct sl_staging_input *in, bool *wake
 bool sl_staging_wake(struct sl_staging *s);
 /* True: something waits to be taken. */
 bool sl_staging_has_records(const struct sl_staging *s);
-/* I/O side: moves everything staged into *out (initialised here). It is awake from then on, until
- * sl_staging_sleep. */
-void sl_staging_take(struct sl_staging *s, struct sl_staged *out);
+/* I/O side: moves what is staged into *out (initialised here). It is awake from then on, until
+ * sl_staging_sleep. A wire chunk that is being filled stays for linger.ms, unless `all` is wanted or
+ * someone waits for room. now: monotonic nanoseconds. */
+void sl_staging_take(struct sl_staging *s, int64_t now, bool all, struct sl_staged *out);
 /* Empty chunks come back (spliced out of the list), and charged bytes; negative: core needed more
  * than was charged. True: someone was refused with FULL and there is room again. */
 bool sl_staging_give(struct sl_staging *s, struct sl_list *chunks, int64_t freed_bytes);
@@ -150,8 +176,20 @@ size_t sl_staging_chunk_bytes(const struct sl_chunk *chunk);
 /* The least size of the first record of a run of one topic. */
 uint32_t sl_staging_run_min(const struct sl_settings *settings);
 
+/* What one record of a wire chunk is charged with, that takes so many bytes. */
+uint32_t sl_staging_wire_charge(const struct sl_settings *settings, size_t bytes);
+
+/* The tag of a wire chunk's record number `index`; with reports on. */
+static inline uint64_t *sl_staging_wire_tag(struct sl_chunk *chunk, uint32_t index) {
+    return (uint64_t *)(void *)((uint8_t *)chunk->data + chunk->cap) - 1 - index;
+}
+
 static inline struct sl_staged_record *sl_staging_record(struct sl_chunk *chunk, uint32_t at) {
     return (struct sl_staged_record *)(void *)((uint8_t *)chunk->data + at);
+}
+/* The topic of the record at that byte of a chunk. */
+static inline uint32_t sl_staging_topic_at(struct sl_chunk *chunk, uint32_t at) {
+    return chunk->is_wire ? chunk->topic : sl_staging_record(chunk, at)->topic;
 }
 /* The bytes of a large value. */
 static inline const void *sl_staging_value(const struct sl_chunk *chunk) {

@@ -24,6 +24,16 @@ static struct sl_chunk *last_waiting(struct sl_topic *topic) {
     return SL_LIST_OF(topic->staged.prev, struct sl_chunk, node);
 }
 
+static void enter_waiting(struct sl_core *core, struct sl_topic *topic, struct sl_chunk *chunk) {
+    sl_list_push_back(&topic->staged, &chunk->node);
+    /* Nearly always the youngest; what waits a second time is sorted in. */
+    struct sl_list *at = &core->batcher.waiting;
+    while (at->prev != &core->batcher.waiting &&
+           SL_LIST_OF(at->prev, struct sl_chunk, age)->since > chunk->since)
+        at = at->prev;
+    sl_list_insert_before(at, &chunk->age);
+}
+
 /* The chunk that the record goes into; NULL: out of memory. */
 static struct sl_chunk *open_waiting(struct sl_core *core, struct sl_topic *topic,
                                      const struct sl_chunk *from, int64_t since, uint32_t size,
@@ -34,7 +44,8 @@ static struct sl_chunk *open_waiting(struct sl_core *core, struct sl_topic *topi
         cap = size; /* nothing will fit behind it */
     } else if (last != NULL) {
         bool is_recent = since - last->since < WAITING_SPAN_MS * SL_MS;
-        if (is_recent && last->generation == from->generation && last->cap - last->size >= size)
+        if (is_recent && !last->is_wire && last->generation == from->generation &&
+            last->cap - last->size >= size)
             return last;
         /* Doubled when the last one is full; for a trickle as much as the last one needed. */
         bool is_full = last->cap - last->size < size;
@@ -44,13 +55,7 @@ static struct sl_chunk *open_waiting(struct sl_core *core, struct sl_topic *topi
     if (chunk == NULL) return NULL;
     chunk->since = since;
     chunk->generation = from->generation;
-    sl_list_push_back(&topic->staged, &chunk->node);
-    /* Nearly always the youngest; what waits a second time is sorted in. */
-    struct sl_list *at = &core->batcher.waiting;
-    while (at->prev != &core->batcher.waiting &&
-           SL_LIST_OF(at->prev, struct sl_chunk, age)->since > since)
-        at = at->prev;
-    sl_list_insert_before(at, &chunk->age);
+    enter_waiting(core, topic, chunk);
     return chunk;
 }
 
@@ -73,6 +78,20 @@ bool sl_waiting_put(struct sl_core *core, struct sl_batching *t, const struct sl
     /* Also asks for a topic that was refused before: the application has not given up on it. */
     if (is_first) (void)sl_metadata_topic(core, t->name);
     return true;
+}
+
+void sl_waiting_put_chunk(struct sl_core *core, struct sl_batching *t, struct sl_chunk *chunk) {
+    bool is_first = sl_list_is_empty(&t->topic->staged);
+    if (chunk->since == 0) {
+        /* From here on it counts for the memory that it takes. */
+        uint32_t bytes = (uint32_t)sl_staging_chunk_bytes(chunk);
+        core->events.freed_bytes -= (int64_t)bytes - chunk->charge;
+        chunk->charge = bytes;
+        chunk->since = core->now;
+    }
+    sl_list_remove(&chunk->node);
+    enter_waiting(core, t->topic, chunk);
+    if (is_first) (void)sl_metadata_topic(core, t->name);
 }
 
 void sl_waiting_release(struct sl_core *core, struct sl_topic *topic) {
@@ -110,9 +129,9 @@ int64_t sl_waiting_deadline(const struct sl_core *core) {
 void sl_waiting_expire(struct sl_core *core) {
     while (sl_waiting_deadline(core) <= core->now) {
         struct sl_chunk *chunk = oldest_waiting(&core->batcher);
-        const struct sl_staged_record *r = sl_staging_record(chunk, chunk->walked);
+        uint32_t index = sl_staging_topic_at(chunk, chunk->walked);
         /* What the brokers said of the topic explains more than the time that passed. */
-        int code = core->batcher.topics[r->topic]->topic->code;
+        int code = core->batcher.topics[index]->topic->code;
         uint64_t decided = core->batcher.decided;
         fail_waiting(core, chunk, code != 0 ? code : SLUICE_ERR_TIMEOUT);
         sl_stats_on_expired(core, (int64_t)(core->batcher.decided - decided));

@@ -65,8 +65,7 @@ static void take_jobs(struct sluice_client *c, bool is_last) {
     }
 }
 
-static void begin_client_turn(struct sl_member *m, int64_t now, int64_t wall_ms) {
-    struct sluice_client *c = client_of(m);
+static void take_inputs(struct sluice_client *c, int64_t now, int64_t wall_ms, bool all) {
     struct sl_inbox_taken taken;
     struct sl_list orders, buffers;
     int64_t freed;
@@ -74,15 +73,17 @@ static void begin_client_turn(struct sl_member *m, int64_t now, int64_t wall_ms)
     sl_core_on_time(c->core, now, wall_ms);
     take_interrupts(c);
     take_jobs(c, false);
-    sl_inbox_take(&c->inbox, &taken);
+    sl_inbox_take(&c->inbox, now, all, &taken);
     sl_outbox_take_orders(&c->outbox, &orders, &buffers, &freed);
     if (freed != 0 || !sl_list_is_empty(&buffers)) sl_core_on_returned(c->core, &buffers, freed);
     pass_commands(c, &orders);
-    bool staged =
-        taken.staged.records > 0 || taken.staged.hurry || !sl_list_is_empty(&taken.staged.topics);
-    if (staged) sl_core_on_staged(c->core, &taken.staged);
+    if (c->settings->role == SL_ROLE_PRODUCER) sl_core_on_staged(c->core, &taken.staged);
     pass_commands(c, &taken.commands);
     c->room |= taken.room;
+}
+
+static void begin_client_turn(struct sl_member *m, int64_t now, int64_t wall_ms) {
+    take_inputs(client_of(m), now, wall_ms, false);
 }
 
 /* ---- sockets ---- */
@@ -352,7 +353,7 @@ static bool let_client_sleep(struct sl_member *m, int64_t now, int64_t *until) {
 
 static void end_client(struct sl_member *m, int64_t now, int64_t wall_ms) {
     struct sluice_client *c = client_of(m);
-    begin_client_turn(m, now, wall_ms);
+    take_inputs(c, now, wall_ms, true);
     sl_core_run(c->core);
     sl_core_abandon(c->core);
     take_jobs(c, true);

@@ -140,12 +140,27 @@ static void draw_placing(struct plan_producer *p, struct sl_rng *rng) {
     p->idle_ms = draw_percent(rng, 30) ? 5000 : 300000;
 }
 
+/* Many small records in a row that leave their partition to the library. */
+static void draw_stream(const struct plan *plan, struct plan_producer *p, struct sl_rng *rng) {
+    p->topic = -1;
+    if (!draw_percent(rng, 20)) return;
+    p->topic = (int32_t)sl_rng_below(rng, (uint64_t)plan->topics);
+    p->profile.keyed = p->profile.explicit_partition = p->profile.timestamps = p->profile.large = 0;
+    p->profile.value_max = (int32_t)sl_rng_range(rng, 8, 600);
+    if (!draw_percent(rng, 50)) return;
+    p->batch_size = (int32_t)sl_rng_range(rng, 5000, 16384);
+    p->buffer_memory = 1 << 20;
+    p->burst = (int32_t)sl_rng_range(rng, 20, 200);
+    p->records += 1000;
+}
+
 static void draw_later_additions(struct plan *plan) {
     struct sl_rng rng;
     sl_rng_init(&rng, plan->seed ^ 0x6c61746572);
     if (plan_has_faults(plan) && draw_percent(&rng, 20))
         plan->mean[PLAN_THROTTLE] = PICK(&rng, plan_means_ms) * WORLD_MS;
     for (int32_t i = 0; i < plan->producers; i++) draw_placing(&plan->producer[i], &rng);
+    for (int32_t i = 0; i < plan->producers; i++) draw_stream(plan, &plan->producer[i], &rng);
     /* A topic made again would be as any other. */
     if (plan->mean[PLAN_TOPIC] == 0 && draw_percent(&rng, 15))
         plan->is_compacted[sl_rng_below(&rng, (uint64_t)plan->topics)] = true;

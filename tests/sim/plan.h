@@ -69,6 +69,7 @@ struct plan_producer {
     int32_t pace_ms;  /* between steps */
     int32_t borrows;  /* percent of records whose value is borrowed */
     bool shares_host; /* with the producer before it */
+    int32_t topic;    /* of all its records; -1: of each another */
 };
 struct plan_consumer {
     const char *reset;

@@ -7,6 +7,7 @@ seeds=1000
 build=${BUILD:-build}
 out=$build/plants
 plants='1:lost-record 2:duplicate 3:reorder 4:false-written 5:buffer-reused'
+plants="$plants 6:wrong-tags 7:one-tag"
 sources=$(grep -l 'SL_PLANTED' lib/core/*.c)
 objects=$(ls tests/sim/*.c | sed "s|^tests/\(.*\)\.c\$|$build/obj/tests/\1.o|")
 libraries=$(pkg-config --libs zlib snappy liblz4 libzstd libcrypto libssl libsasl2)
@@ -30,7 +31,7 @@ try() {
         planted="$planted $object"
     done
     # shellcheck disable=SC2086
-    ${CC:-cc} -pthread -Wl,--as-needed -o "$out/$1/sim" $objects $planted "$build/libsluice.a" \
+    ${CC:-cc} -fno-lto -pthread -Wl,--as-needed -o "$out/$1/sim" $objects $planted "$build/libsluice.a" \
         $libraries || return 1
     "$out/$1/sim" --plant --seed 1 --seeds $seeds >"$out/$1/log" 2>&1
     line=$(tail -n 1 "$out/$1/log")

@@ -132,6 +132,12 @@ static void check_counts(struct app *app) {
 
 /* ---- sending ---- */
 
+static int32_t draw_topic(struct app *app) {
+    struct workload *load = app->workload;
+    if (app->producer->topic >= 0) return app->producer->topic;
+    return (int32_t)sl_rng_below(&load->rng, (uint64_t)load->plan.topics);
+}
+
 static int32_t draw_partition(struct app *app, int32_t topic, const struct content *c) {
     if (!c->is_explicit) return -1;
     int32_t count = app->workload->plan.partitions[topic];
@@ -182,7 +188,7 @@ static void count_send(struct app *app, int rv, bool borrows) {
 static int send_one(struct app *app, int32_t timeout_ms) {
     struct workload *load = app->workload;
     struct truth *truth = &load->truth;
-    int32_t topic = (int32_t)sl_rng_below(&load->rng, (uint64_t)load->plan.topics);
+    int32_t topic = draw_topic(app);
     uint64_t id = truth_new_record(truth, app->truth, topic, -1);
     const struct content *c = truth_to_send(truth, id);
     struct truth_record *known = truth_find(truth, id);
@@ -230,7 +236,7 @@ static void send_packed(struct app *app) {
     int32_t keys[PACKED], values[PACKED], next = 0;
     struct workload *load = app->workload;
     struct truth *truth = &load->truth;
-    int32_t topic = (int32_t)sl_rng_below(&load->rng, (uint64_t)load->plan.topics);
+    int32_t topic = draw_topic(app);
     size_t size = 0;
     int32_t count = 0;
     uint64_t first = 0;

@@ -24,7 +24,7 @@ static void stage_records(struct sl_staging *staging, const char *topic, int cou
 /* Hands over what is staged. */
 static void take_staged(struct host *h, struct sl_staging *staging) {
     struct sl_staged staged;
-    sl_staging_take(staging, &staged);
+    sl_staging_take(staging, 1, true, &staged);
     sl_core_on_staged(h->core, &staged);
 }
 

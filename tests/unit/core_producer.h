@@ -122,14 +122,15 @@ static inline void prod_collect(struct prod *p) {
     p->maybe_written += e->maybe_written;
     e->freed_bytes = e->written = e->not_written = e->maybe_written = 0;
 }
-static inline void prod_take(struct prod *p) {
+static inline void prod_take_as(struct prod *p, bool all) {
     struct sl_staged staged;
-    sl_staging_take(p->staging, &staged);
+    sl_staging_take(p->staging, p->h->now, all, &staged);
     sl_core_on_time(p->h->core, p->h->now, p->h->now / 1000000);
     sl_core_on_staged(p->h->core, &staged);
 }
+static inline void prod_take(struct prod *p) { prod_take_as(p, true); }
 static inline void prod_turn(struct prod *p) {
-    prod_take(p);
+    prod_take_as(p, false);
     host_turn(p->h);
     prod_collect(p);
 }

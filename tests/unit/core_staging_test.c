@@ -76,7 +76,7 @@ static int64_t drain(struct fixture *f, struct sl_staged *staged, bool *room) {
 
 static void take_and_drain(struct fixture *f) {
     struct sl_staged staged;
-    sl_staging_take(f->staging, &staged);
+    sl_staging_take(f->staging, 1, true, &staged);
     (void)drain(f, &staged, NULL);
 }
 
@@ -102,7 +102,7 @@ static void test_record_comes_out_as_it_went_in(void **state) {
     assert_int_equal(sl_staging_put(f.staging, &in, &wake), 0);
     assert_true(sl_staging_has_records(f.staging));
     struct sl_staged staged;
-    sl_staging_take(f.staging, &staged);
+    sl_staging_take(f.staging, 1, true, &staged);
     assert_false(sl_staging_has_records(f.staging));
     assert_int_equal(staged.records, 1);
     const struct sl_staging_topic *topic =
@@ -143,7 +143,7 @@ static void test_order_is_kept_over_chunks(void **state) {
         used = sl_staging_used(f.staging);
     }
     struct sl_staged staged;
-    sl_staging_take(f.staging, &staged);
+    sl_staging_take(f.staging, 1, true, &staged);
     assert_int_equal(staged.records, COUNT);
     int seen = 0;
     const char *names[13] = {NULL};
@@ -169,7 +169,7 @@ static void test_order_is_kept_over_chunks(void **state) {
     /* Known topics are not told again, chunks come back warm: nothing is allocated any more. */
     long calls = f.memory.calls;
     assert_int_equal(put_text(&f, "t3", NULL, "x", 1, NULL), 0);
-    sl_staging_take(f.staging, &staged);
+    sl_staging_take(f.staging, 1, true, &staged);
     assert_true(sl_list_is_empty(&staged.topics));
     (void)drain(&f, &staged, NULL);
     assert_int_equal(f.memory.calls, calls);
@@ -194,7 +194,7 @@ static void test_large_values_lie_apart(void **state) {
         assert_null(in.large);
         assert_int_equal(put_text(&f, "t", NULL, "after", 3, NULL), 0);
         struct sl_staged staged;
-        sl_staging_take(f.staging, &staged);
+        sl_staging_take(f.staging, 1, true, &staged);
         struct sl_chunk *chunk = SL_LIST_OF(staged.chunks.next, struct sl_chunk, node);
         assert_int_equal(chunk->count, 3);
         const struct sl_staged_record *r =
@@ -265,7 +265,7 @@ static void test_full_budget_asks_for_hurry_and_announces_room(void **state) {
     int accepted = 0;
     while (put_bytes(&f, 952, NULL) == 0) accepted++;
     assert_int_equal(accepted, 10); /* 48 + 952 bytes each */
-    sl_staging_take(f.staging, &staged);
+    sl_staging_take(f.staging, 1, true, &staged);
     assert_true(staged.hurry);
     assert_true(sl_staging_sleep(f.staging, 1));
     /* Asked once already: no wake-up, again and again, for the same trouble. */
@@ -279,13 +279,13 @@ static void test_full_budget_asks_for_hurry_and_announces_room(void **state) {
     assert_int_equal(put_bytes(&f, 952, &wake), 0);
     assert_true(wake);
     /* A record has come in between: the next refusal asks again, and wakes. */
-    sl_staging_take(f.staging, &later);
+    sl_staging_take(f.staging, 1, true, &later);
     assert_true(sl_staging_sleep(f.staging, SL_STAGING_CHUNK));
     assert_int_equal(put_bytes(&f, 952, &wake), SLUICE_ERR_FULL);
     assert_true(wake);
     (void)drain(&f, &later, &room);
     assert_true(room);
-    sl_staging_take(f.staging, &later);
+    sl_staging_take(f.staging, 1, true, &later);
     assert_true(later.hurry);
     (void)drain(&f, &staged, NULL);
     assert_int_equal(sl_staging_used(f.staging), -1000);
@@ -336,7 +336,7 @@ static void test_staging_bound_holds(void **state) {
     assert_int_equal(rv, SLUICE_ERR_FULL);
     assert_false(sl_staging_sleep(f.staging, SL_STAGING_CHUNK));
     struct sl_staged staged;
-    sl_staging_take(f.staging, &staged);
+    sl_staging_take(f.staging, 1, true, &staged);
     assert_true(staged.room);
     assert_false(staged.hurry);
     (void)drain(&f, &staged, NULL);
@@ -424,7 +424,7 @@ static void test_every_allocation_may_fail(void **state) {
             if (rv == 0) rv = rv2;
             int64_t used = sl_staging_used(f.staging);
             struct sl_staged staged;
-            sl_staging_take(f.staging, &staged);
+            sl_staging_take(f.staging, 1, true, &staged);
             assert_int_equal(drain(&f, &staged, NULL), used);
             sl_staging_destroy(f.staging);
         }
@@ -461,7 +461,7 @@ static void test_chunk_becomes_reports_in_place(void **state) {
             assert_int_equal(sl_staging_put(f.staging, &in, &wake), 0);
         }
         struct sl_staged staged;
-        sl_staging_take(f.staging, &staged);
+        sl_staging_take(f.staging, 1, true, &staged);
         struct sl_chunk *chunk =
             SL_LIST_OF(sl_list_pop_front(&staged.chunks), struct sl_chunk, node);
         /* Walk some of it, as the batcher does. */

@@ -1,0 +1,662 @@
+/* Goal: a steady stream of records without key is staged in wire form, and what comes of it is what
+ * would have come of it otherwise: every record whole and in order, one outcome each, accounts even,
+ * linger kept. Method: staging alone, its chunks decoded; then a whole core with a scripted broker
+ * (core_producer.h), the topic unknown, refused, small of limit, memory failing in turn. */
+#include "core_producer.h"
+
+enum { WIRE_BATCH = 5000, WIRE_LINGER_MS = 20, WIRE_MS = 1000000 };
+
+static struct prod_request req;
+
+/* ---- staging alone ---- */
+
+struct fixture {
+    struct test_memory memory;
+    struct sl_settings settings;
+    struct sl_staging *staging;
+    uint64_t next; /* tag and value of the next record */
+};
+
+static void set_up(struct fixture *f) {
+    memset(f, 0, sizeof *f);
+    test_memory_init(&f->memory);
+    f->settings.role = SL_ROLE_PRODUCER;
+    f->settings.reports = SL_REPORTS_ALL;
+    f->settings.partitioner = SL_PARTITIONER_MURMUR2_RANDOM;
+    f->settings.buffer_memory = 1 << 20;
+    f->settings.max_request_size = 1 << 20;
+    f->settings.batch_size = WIRE_BATCH;
+    f->settings.linger_ms = WIRE_LINGER_MS;
+    assert_int_equal(sl_staging_create(&f->settings, &f->memory.alloc, &f->staging), 0);
+}
+
+static void give_back(struct fixture *f, struct sl_staged *staged) {
+    int64_t charge = 0;
+    struct sl_list back;
+    sl_list_init(&back);
+    for (struct sl_list *node; (node = sl_list_pop_front(&staged->chunks)) != NULL;) {
+        struct sl_delivery_sum sum = {0};
+        sl_list_init(&sum.values);
+        sl_delivery_count_chunk(SL_LIST_OF(node, struct sl_chunk, node), &sum);
+        for (struct sl_list *v; (v = sl_list_pop_front(&sum.values)) != NULL;)
+            sl_staging_chunk_destroy(&f->memory.alloc, SL_LIST_OF(v, struct sl_chunk, node));
+        charge += sum.charge;
+        sl_list_push_back(&back, node);
+    }
+    (void)sl_staging_give(f->staging, &back, charge);
+}
+
+static void tear_down(struct fixture *f) {
+    struct sl_staged staged;
+    sl_staging_take(f->staging, 1, true, &staged);
+    give_back(f, &staged);
+    assert_int_equal(sl_staging_used(f->staging), 0);
+    sl_staging_destroy(f->staging);
+    test_memory_check(&f->memory);
+}
+
+static int put_input(struct fixture *f, struct sl_staging_input *in, bool *wake) {
+    bool unused;
+    in->tag = f->next;
+    int rv = sl_staging_put(f->staging, in, wake == NULL ? &unused : wake);
+    if (rv == 0) f->next++;
+    return rv;
+}
+
+static int put_plain(struct fixture *f, bool *wake) {
+    uint64_t value = f->next;
+    struct sl_staging_input in = {.topic = "t",
+                                  .value = &value,
+                                  .value_size = sizeof value,
+                                  .partition = -1,
+                                  .flags = SL_STAGED_KEY_NULL};
+    return put_input(f, &in, wake);
+}
+
+/* Until the record put last went into a wire chunk; that chunk is taken and given back, so the next
+ * one begins a new one. */
+static void begin_stream(struct fixture *f) {
+    struct sl_staged staged;
+    for (;;) {
+        assert_int_equal(put_plain(f, NULL), 0);
+        sl_staging_take(f->staging, 1, false, &staged);
+        give_back(f, &staged);
+        if (staged.left_until != INT64_MAX) return;
+        assert_true(f->next < 10000);
+    }
+}
+
+static struct sl_chunk *last_of(struct sl_staged *staged) {
+    assert_false(sl_list_is_empty(&staged->chunks));
+    return SL_LIST_OF(staged->chunks.prev, struct sl_chunk, node);
+}
+
+static void test_chunk_holds_a_batch(void **state) {
+    (void)state;
+    struct fixture f;
+    struct sl_staged staged;
+    set_up(&f);
+    begin_stream(&f);
+    uint64_t first = f.next - 1;
+    uint32_t records = 1;
+    sl_staging_take(f.staging, 1, true, &staged);
+    assert_int_equal(staged.records, 1);
+    give_back(&f, &staged);
+    /* A small one ends the stream: the next records are staged apart again. */
+    assert_int_equal(put_plain(&f, NULL), 0);
+    sl_staging_take(f.staging, 1, true, &staged);
+    assert_false(last_of(&staged)->is_wire);
+    give_back(&f, &staged);
+    begin_stream(&f);
+    first = f.next - 1;
+    while (!sl_list_is_empty(&staged.chunks) || records < 500) {
+        assert_int_equal(put_plain(&f, NULL), 0);
+        records++;
+        sl_staging_take(f.staging, 2, false, &staged);
+        if (!sl_list_is_empty(&staged.chunks)) break; /* it is full, and another one open */
+    }
+    assert_int_equal(staged.records, records - 1);
+    struct sl_chunk *chunk = last_of(&staged);
+    assert_true(chunk->is_wire && staged.chunks.next == staged.chunks.prev);
+    assert_int_equal(chunk->count, records - 1);
+    const uint8_t *data = (const uint8_t *)chunk->data;
+    struct sl_batch_walk walk = {.at = data + SL_STAGING_WIRE_FRONT,
+                                 .end = data + chunk->size,
+                                 .left = (int32_t)chunk->count,
+                                 .last_delta = (int32_t)chunk->count - 1};
+    struct sl_record_out r;
+    int64_t offset = 0;
+    for (; sl_batch_read_next(&walk, &r) == 1; offset++) {
+        uint64_t value;
+        assert_int_equal(r.value_size, sizeof value);
+        memcpy(&value, r.value, sizeof value);
+        assert_int_equal(value, first + (uint64_t)offset);
+        assert_int_equal(*sl_staging_wire_tag(chunk, (uint32_t)offset), value);
+        assert_int_equal(r.offset, offset);
+        assert_int_equal(r.timestamp, 0);
+        assert_int_equal(r.key_size, -1);
+    }
+    assert_int_equal(offset, chunk->count);
+    size_t bytes = chunk->size - SL_STAGING_WIRE_FRONT;
+    assert_int_equal(chunk->charge, bytes + 8 * (size_t)chunk->count);
+    assert_true(bytes + 8 * (size_t)chunk->count + 40 > WIRE_BATCH - SL_STAGING_WIRE_FRONT - 40);
+    assert_true(chunk->size <= chunk->cap - 8 * chunk->count);
+    size_t summed = chunk->summed - SL_STAGING_WIRE_FRONT;
+    assert_int_equal(chunk->crc, sl_crc32c(0, data + SL_STAGING_WIRE_FRONT, summed));
+    give_back(&f, &staged);
+    tear_down(&f);
+}
+
+/* What cannot be in the batch of its neighbours goes into a chunk of the other kind, behind them. */
+static void test_other_records_end_the_stream(void **state) {
+    (void)state;
+    static const char large[SL_STAGING_LARGE];
+    const struct sl_staging_input others[] = {
+        {.topic = "t", .key = "k", .key_size = 1, .partition = -1},
+        {.topic = "t", .partition = 2, .flags = SL_STAGED_KEY_NULL | SL_STAGED_PARTITION},
+        {.topic = "t",
+         .timestamp_ms = 5,
+         .partition = -1,
+         .flags = SL_STAGED_KEY_NULL | SL_STAGED_TIMESTAMP},
+        {.topic = "other", .partition = -1, .flags = SL_STAGED_KEY_NULL},
+        {.topic = "t",
+         .value = large,
+         .value_size = sizeof large,
+         .partition = -1,
+         .flags = SL_STAGED_KEY_NULL},
+        {.topic = "t", .partition = -1, .flags = SL_STAGED_KEY_NULL | SL_STAGED_WATCHED},
+    };
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        struct fixture f;
+        struct sl_staged staged;
+        set_up(&f);
+        begin_stream(&f);
+        struct sl_staging_input in = others[i];
+        assert_int_equal(put_input(&f, &in, NULL), 0);
+        assert_int_equal(put_plain(&f, NULL), 0);
+        sl_staging_take(f.staging, 1, false, &staged);
+        assert_int_equal(staged.left_until, INT64_MAX);
+        struct sl_chunk *chunk = SL_LIST_OF(staged.chunks.next, struct sl_chunk, node);
+        assert_true(chunk->is_wire);
+        assert_int_equal(chunk->count, 1);
+        assert_int_equal(*sl_staging_wire_tag(chunk, 0), f.next - 3);
+        chunk = SL_LIST_OF(chunk->node.next, struct sl_chunk, node);
+        assert_false(chunk->is_wire);
+        assert_int_equal(sl_staging_record(chunk, 0)->tag, f.next - 2);
+        assert_false(last_of(&staged)->is_wire);
+        give_back(&f, &staged);
+        tear_down(&f);
+    }
+}
+
+/* Null and empty values, headers, keys that count for nothing: all are kept apart. */
+static void test_parts_of_a_record(void **state) {
+    (void)state;
+    struct fixture f;
+    struct sl_staged staged;
+    set_up(&f);
+    f.settings.ignore_keys = true;
+    sl_staging_destroy(f.staging);
+    assert_int_equal(sl_staging_create(&f.settings, &f.memory.alloc, &f.staging), 0);
+    begin_stream(&f);
+    struct sl_staging_input records[] = {
+        {.topic = "t", .key = "key", .key_size = 3, .value = "v", .value_size = 1},
+        {.topic = "t", .key = "", .flags = SL_STAGED_VALUE_NULL},
+        {.topic = "t",
+         .value = "",
+         .headers = "\x02h\x02x",
+         .headers_size = 4,
+         .header_count = 1,
+         .flags = SL_STAGED_KEY_NULL},
+    };
+    for (int i = 0; i < 3; i++) assert_int_equal(put_input(&f, &records[i], NULL), 0);
+    sl_staging_take(f.staging, 1, true, &staged);
+    struct sl_chunk *chunk = last_of(&staged);
+    assert_true(chunk->is_wire);
+    assert_int_equal(chunk->count, 4);
+    const uint8_t *data = (const uint8_t *)chunk->data;
+    struct sl_batch_walk walk = {
+        .at = data + SL_STAGING_WIRE_FRONT, .end = data + chunk->size, .left = 4, .last_delta = 3};
+    struct sl_record_out r;
+    assert_int_equal(sl_batch_read_next(&walk, &r), 1);
+    assert_int_equal(sl_batch_read_next(&walk, &r), 1);
+    assert_int_equal(r.key_size, 3);
+    assert_memory_equal(r.key, "key", 3);
+    assert_memory_equal(r.value, "v", 1);
+    assert_int_equal(sl_batch_read_next(&walk, &r), 1);
+    assert_int_equal(r.key_size, 0);
+    assert_int_equal(r.value_size, -1);
+    assert_int_equal(sl_batch_read_next(&walk, &r), 1);
+    assert_int_equal(r.key_size, -1);
+    assert_int_equal(r.value_size, 0);
+    assert_int_equal(r.header_count, 1);
+    assert_memory_equal(r.headers, "\x02h\x02x", 4);
+    give_back(&f, &staged);
+    tear_down(&f);
+}
+
+/* A chunk that is being filled stays for linger.ms, and no wake-up is lost meanwhile. */
+static void test_open_chunk_lingers(void **state) {
+    (void)state;
+    struct fixture f;
+    struct sl_staged staged;
+    const int64_t linger = WIRE_LINGER_MS * (int64_t)WIRE_MS;
+    bool wake;
+    set_up(&f);
+    begin_stream(&f);
+    sl_staging_take(f.staging, 1, true, &staged); /* ended: begin anew */
+    give_back(&f, &staged);
+    begin_stream(&f); /* takes at 1 */
+    sl_staging_take(f.staging, 700, false, &staged);
+    assert_int_equal(staged.records, 0);
+    assert_int_equal(staged.left_until, 1 + linger);
+    assert_true(sl_staging_has_records(f.staging));
+    assert_true(sl_staging_sleep(f.staging, 1));
+    assert_int_equal(put_plain(&f, &wake), 0);
+    assert_false(wake); /* it is awaited already */
+    sl_staging_take(f.staging, linger, false, &staged);
+    assert_int_equal(staged.records, 0);
+    sl_staging_take(f.staging, linger + 1, false, &staged);
+    assert_int_equal(staged.records, 2);
+    assert_true(staged.hurry); /* linger is over for all that is open */
+    assert_int_equal(staged.left_until, INT64_MAX);
+    give_back(&f, &staged);
+    assert_true(sl_staging_sleep(f.staging, 1));
+    assert_int_equal(put_plain(&f, &wake), 0);
+    assert_true(wake);
+    tear_down(&f);
+}
+
+/* One that came after the take has no time set yet; two full ones wake. */
+static void test_sleep_with_open_chunk(void **state) {
+    (void)state;
+    struct fixture f;
+    struct sl_staged staged;
+    bool wake = false;
+    set_up(&f);
+    begin_stream(&f);
+    uint32_t chunks = 0;
+    for (int64_t now = 2; chunks < 1; now++) {
+        assert_int_equal(put_plain(&f, &wake), 0);
+        sl_staging_take(f.staging, now, false, &staged);
+        if (!sl_list_is_empty(&staged.chunks)) chunks++;
+        give_back(&f, &staged);
+    }
+    assert_true(sl_staging_sleep(f.staging, 1));
+    size_t bytes = 0;
+    while (!wake) {
+        assert_int_equal(put_plain(&f, &wake), 0);
+        bytes += 20;
+        assert_true(bytes < 4 * (size_t)WIRE_BATCH);
+    }
+    assert_true(bytes > (size_t)WIRE_BATCH);
+    /* The chunk that is open now was opened since the last take. */
+    assert_false(sl_staging_sleep(f.staging, 1));
+    sl_staging_take(f.staging, 50, false, &staged);
+    assert_int_equal(staged.left_until, 50 + WIRE_LINGER_MS * (int64_t)WIRE_MS);
+    give_back(&f, &staged);
+    assert_true(sl_staging_sleep(f.staging, 1));
+    tear_down(&f);
+}
+
+/* Someone without room gets what can be had. */
+static void test_refused_records_take_the_open_chunk(void **state) {
+    (void)state;
+    struct fixture f;
+    struct sl_staged staged;
+    bool wake;
+    set_up(&f);
+    begin_stream(&f);
+    for (int i = 0; i < 4; i++) assert_int_equal(put_plain(&f, NULL), 0);
+    f.settings.buffer_memory = sl_staging_used(f.staging) + 10;
+    assert_int_equal(put_plain(&f, &wake), SLUICE_ERR_FULL);
+    sl_staging_take(f.staging, 2, false, &staged);
+    assert_int_equal(staged.records, 5);
+    assert_true(staged.hurry);
+    f.settings.buffer_memory = 1 << 20;
+    give_back(&f, &staged);
+    tear_down(&f);
+}
+
+static void test_settings_without_wire_chunks(void **state) {
+    (void)state;
+    for (int kind = 0; kind < 4; kind++) {
+        struct fixture f;
+        struct sl_staged staged;
+        set_up(&f);
+        sl_staging_destroy(f.staging);
+        if (kind == 0) f.settings.partitioner = SL_PARTITIONER_RANDOM;
+        if (kind == 1) f.settings.partitioner = SL_PARTITIONER_ROUNDROBIN;
+        if (kind == 2) f.settings.batch_size = SL_STAGING_WIRE_MIN - 1;
+        if (kind == 3) f.settings.buffer_memory = 100000;
+        assert_int_equal(sl_staging_create(&f.settings, &f.memory.alloc, &f.staging), 0);
+        for (int i = 0; i < 500; i++) assert_int_equal(put_plain(&f, NULL), 0);
+        sl_staging_take(f.staging, 1, false, &staged);
+        assert_int_equal(staged.records, 500);
+        SL_LIST_EACH(it, tmp, &staged.chunks) {
+            assert_false(SL_LIST_OF(it, struct sl_chunk, node)->is_wire);
+        }
+        give_back(&f, &staged);
+        tear_down(&f);
+    }
+}
+
+static void test_no_memory_for_a_chunk(void **state) {
+    (void)state;
+    struct fixture f;
+    set_up(&f);
+    begin_stream(&f);
+    int rv = 0;
+    while (rv == 0) {
+        test_memory_fail_next(&f.memory);
+        rv = put_plain(&f, NULL);
+    }
+    assert_int_equal(rv, SLUICE_ERR_NOMEM);
+    test_memory_fail_at(&f.memory, 0);
+    assert_int_equal(put_plain(&f, NULL), 0);
+    tear_down(&f);
+}
+
+static const char *name_of_topic(void *owner, uint32_t index) {
+    assert_null(owner);
+    assert_int_equal(index, 0);
+    return "t";
+}
+
+/* The report of what is left of a chunk needs no memory. */
+static void test_reports_in_place(void **state) {
+    (void)state;
+    for (uint32_t done = 0; done < 4; done++) {
+        struct fixture f;
+        struct sl_staged staged;
+        set_up(&f);
+        begin_stream(&f);
+        uint64_t first = f.next - 1;
+        for (int i = 0; i < 4; i++) assert_int_equal(put_plain(&f, NULL), 0);
+        sl_staging_take(f.staging, 1, true, &staged);
+        struct sl_chunk *chunk = last_of(&staged);
+        sl_list_remove(&chunk->node);
+        int64_t charge = chunk->charge;
+        chunk->done = done; /* their charge is given back at once here */
+        struct sl_delivery_sum sum = {0};
+        sl_list_init(&sum.values);
+        test_memory_fail_from(&f.memory, 1);
+        struct sl_delivery *d = sl_delivery_from_chunk(chunk, -7, name_of_topic, NULL, &sum);
+        test_memory_fail_at(&f.memory, 0);
+        assert_int_equal(sum.count, 5 - done);
+        assert_int_equal(sum.charge, charge);
+        assert_int_equal(d->count, 5 - done);
+        assert_int_equal(d->code, -7);
+        assert_int_equal(d->outcome, SL_OUTCOME_NOT_WRITTEN);
+        assert_string_equal(d->topic, "t");
+        assert_null(d->more);
+        for (int32_t i = 0; i < d->count; i++)
+            assert_int_equal(d->tags[i], first + done + (uint64_t)i);
+        sl_delivery_destroy(&f.memory.alloc, d);
+        struct sl_list none;
+        sl_list_init(&none);
+        (void)sl_staging_give(f.staging, &none, charge);
+        tear_down(&f);
+    }
+}
+
+/* ---- with a core ---- */
+
+static struct prod *prepare(void) {
+    struct prod *p = prod_prepare();
+    p->h->settings.batch_size = WIRE_BATCH;
+    p->h->settings.linger_ms = WIRE_LINGER_MS;
+    return p;
+}
+
+/* Each record was put once; the logs of the partitions have each once, in order. */
+static void expect_logs(struct prod *p, uint64_t first, uint64_t last) {
+    static bool seen[PROD_TAGS];
+    memset(seen, 0, sizeof seen);
+    uint64_t count = 0;
+    for (int i = 0; i < p->log_count; i++) {
+        uint64_t before = 0;
+        for (int32_t k = 0; k < p->logs[i].count; k++) {
+            uint64_t tag = p->logs[i].tags[k];
+            if (tag < first || tag > last) continue;
+            assert_true(tag >= before && !seen[tag]);
+            assert_int_equal(p->offset[tag], k);
+            assert_int_equal(p->partition[tag], p->logs[i].partition);
+            before = tag;
+            seen[tag] = true;
+            count++;
+        }
+    }
+    assert_int_equal(count, last - first + 1);
+}
+
+static void put_stream(struct prod *p, const char *topic, uint64_t first, uint64_t last) {
+    for (uint64_t tag = first; tag <= last; tag++) prod_put(p, topic, -1, tag);
+}
+
+static void test_stream_is_written(void **state) {
+    (void)state;
+    static const int codecs[] = {SL_CODEC_NONE, SL_CODEC_LZ4};
+    for (int c = 0; c < 2; c++) {
+        struct prod *p = prepare();
+        p->h->settings.codec = codecs[c];
+        prod_open(p);
+        prod_put(p, "t", -1, 0);
+        prod_serve_for(p, 50);
+        uint64_t largest = 0;
+        for (uint64_t tag = 1; tag < 2000; tag += 100) {
+            put_stream(p, "t", tag, tag + 99);
+            prod_turn(p);
+            while (prod_waiting(p) > 0) {
+                prod_next(p, &req);
+                for (int32_t i = 0; i < req.count; i++) {
+                    if ((uint64_t)req.parts[i].info.record_count > largest)
+                        largest = (uint64_t)req.parts[i].info.record_count;
+                    assert_true(req.parts[i].info.base_timestamp >= 1000);
+                    prod_append(p, &req.parts[i], &req.r);
+                }
+                prod_reply(p, &req);
+            }
+            prod_forget_requests(p);
+        }
+        /* What is staged apart takes 64 bytes a record; a wire chunk holds more of them. */
+        assert_true(largest > WIRE_BATCH / 30);
+        prod_serve_for(p, 100);
+        prod_expect(p, 0, 2000, SL_OUTCOME_WRITTEN);
+        expect_logs(p, 0, 2000);
+        prod_end(p);
+    }
+}
+
+/* Puts records until the next ones are staged in wire form, and serves them. Returns the next tag. */
+static uint64_t reach_stream(struct prod *p, const char *topic, uint64_t tag) {
+    for (;;) {
+        struct sl_staged staged;
+        prod_put(p, topic, -1, tag++);
+        sl_staging_take(p->staging, p->h->now, false, &staged);
+        sl_core_on_staged(p->h->core, &staged);
+        if (staged.left_until != INT64_MAX) return tag;
+        assert_true(tag < PROD_TAGS);
+    }
+}
+
+/* A chunk with few records joins the batch that is open. */
+static void test_small_chunk_joins(void **state) {
+    (void)state;
+    struct prod *p = prod_open(prepare());
+    uint64_t next = reach_stream(p, "t", 0);
+    prod_serve_for(p, 100);
+    next = reach_stream(p, "t", next);
+    put_stream(p, "t", next, next + 4);
+    struct sl_op *op = prod_flush(p, 1000);
+    prod_turn(p);
+    assert_int_equal(prod_waiting(p), 1);
+    prod_next(p, &req);
+    assert_int_equal(req.count, 1);
+    assert_int_equal(req.parts[0].last_tag, next + 4);
+    assert_true(req.parts[0].first_tag < next - 1);
+    prod_append(p, &req.parts[0], &req.r);
+    prod_reply(p, &req);
+    prod_serve(p);
+    assert_int_equal(op->state, SL_OP_ENDED);
+    prod_expect(p, 0, next + 4, SL_OUTCOME_WRITTEN);
+    expect_logs(p, 0, next + 4);
+    prod_end(p);
+}
+
+/* linger.ms holds for a chunk that staging keeps: not later, and not much sooner. */
+static void test_linger_of_an_open_chunk(void **state) {
+    (void)state;
+    struct prod *p = prod_open(prepare());
+    uint64_t next = reach_stream(p, "t", 0);
+    prod_serve_for(p, 100);
+    prod_expect(p, 0, next - 1, SL_OUTCOME_WRITTEN);
+    uint64_t first = next;
+    next = reach_stream(p, "t", next); /* the last one is left at this moment */
+    prod_turn(p);
+    int64_t until = sl_core_deadline(p->h->core);
+    assert_true(until <= p->h->now + WIRE_LINGER_MS * (int64_t)WIRE_MS);
+    while (p->reports[next - 1] == 0) {
+        assert_true(p->h->now < until + 10 * (int64_t)WIRE_MS);
+        prod_advance(p, 5);
+        prod_serve(p);
+    }
+    prod_expect(p, first, next - 1, SL_OUTCOME_WRITTEN);
+    prod_end(p);
+}
+
+/* The chunk waits for its topic as it is, with all that came before and after it. */
+static void test_topic_is_not_known_yet(void **state) {
+    (void)state;
+    for (int refused = 0; refused < 2; refused++) {
+        struct prod *p = prod_open(prepare());
+        p->h->settings.delivery_timeout_ms = 5000;
+        p->h->topics[1] = (struct host_topic){.name = "later",
+                                              .id = 8,
+                                              .code = 3,
+                                              .partition_count = 0,
+                                              .leader = 1,
+                                              .leader_epoch = 5};
+        p->h->topic_count = 2;
+        for (uint64_t tag = 0; tag < 1500; tag += 50) {
+            put_stream(p, "later", tag, tag + 49);
+            prod_serve(p);
+        }
+        prod_serve_for(p, 30);
+        prod_expect_none(p, 0, 1499);
+        if (refused == 0) {
+            p->h->topics[1].code = 0;
+            p->h->topics[1].partition_count = 3;
+        }
+        prod_serve_for(p, refused == 0 ? 3000 : 8000);
+        prod_expect(p, 0, 1499, refused == 0 ? SL_OUTCOME_WRITTEN : SL_OUTCOME_NOT_WRITTEN);
+        if (refused == 0) expect_logs(p, 0, 1499);
+        prod_end(p);
+    }
+}
+
+/* The broker takes smaller batches than the settings say: what is staged larger is cut. */
+static void test_topic_with_a_lower_limit(void **state) {
+    (void)state;
+    struct prod *p = prepare();
+    prod_open(p);
+    prod_put(p, "t", -1, 0);
+    prod_serve_for(p, 50);
+    int32_t limit = WIRE_BATCH / 3;
+    int refused = 0;
+    for (uint64_t tag = 1; tag < 2000; tag += 500) {
+        put_stream(p, "t", tag, tag + 499);
+        for (int64_t ms = 0; ms < 1000; ms += 10) {
+            prod_turn(p);
+            while (prod_waiting(p) > 0) {
+                prod_next(p, &req);
+                for (int32_t i = 0; i < req.count; i++) {
+                    if (req.parts[i].info.size > limit) {
+                        req.parts[i].code = SLUICE_KAFKA_MESSAGE_TOO_LARGE;
+                        refused++;
+                    } else {
+                        prod_append(p, &req.parts[i], &req.r);
+                    }
+                }
+                prod_reply(p, &req);
+            }
+            prod_forget_requests(p);
+            prod_advance(p, 10);
+        }
+    }
+    prod_serve_for(p, 1000);
+    assert_true(refused > 0 && refused < 12);
+    prod_expect(p, 0, 2000, SL_OUTCOME_WRITTEN);
+    prod_end(p);
+}
+
+/* Each allocation of ours fails, once or from then on for a while: nothing is lost. */
+static bool stream_without_memory(long n, bool for_long) {
+    struct prod *p = prepare();
+    prod_open(p);
+    prod_put(p, "t", -1, 0);
+    prod_serve_for(p, 50);
+    test_memory_fail_at(&p->h->memory, p->h->memory.calls + n);
+    p->h->memory.fail_on = for_long;
+    uint64_t tag = 1;
+    for (int i = 0; tag < 700 && i < 3000; i++) {
+        tag += prod_try_put(p, "t", -1, tag) == 0;
+        if (i % 40 == 0) prod_turn(p);
+    }
+    prod_turn(p);
+    test_memory_fail_at(&p->h->memory, 0);
+    bool failed = test_memory_has_failed(&p->h->memory);
+    prod_serve_for(p, 3000);
+    prod_expect(p, 0, tag - 1, SL_OUTCOME_WRITTEN);
+    expect_logs(p, 0, tag - 1);
+    prod_end(p);
+    return failed;
+}
+static void test_every_allocation_may_fail(void **state) {
+    (void)state;
+    for (int for_long = 0; for_long < 2; for_long++) {
+        long n = 1;
+        while (stream_without_memory(n, for_long != 0)) n++;
+        assert_true(n > 5);
+    }
+}
+
+/* What the core has and cannot encode, or what waits for its topic, ends when it is asked to. */
+static void test_discard_and_close(void **state) {
+    (void)state;
+    for (int closes = 0; closes < 2; closes++) {
+        struct prod *p = prod_open(prepare());
+        p->h->topics[0].partition_count = 0;
+        p->h->topics[0].code = 3;
+        p->h->settings.delivery_timeout_ms = 5000;
+        uint64_t next = reach_stream(p, "t", 0);
+        put_stream(p, "t", next, next + 300);
+        prod_turn(p);
+        prod_command(p, closes != 0 ? SL_COMMAND_CLOSE : SL_COMMAND_DISCARD);
+        prod_serve_for(p, closes != 0 ? 6000 : 100);
+        prod_expect(p, 0, next + 300, SL_OUTCOME_NOT_WRITTEN);
+        prod_end(p);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_chunk_holds_a_batch),
+        cmocka_unit_test(test_other_records_end_the_stream),
+        cmocka_unit_test(test_parts_of_a_record),
+        cmocka_unit_test(test_open_chunk_lingers),
+        cmocka_unit_test(test_sleep_with_open_chunk),
+        cmocka_unit_test(test_refused_records_take_the_open_chunk),
+        cmocka_unit_test(test_settings_without_wire_chunks),
+        cmocka_unit_test(test_no_memory_for_a_chunk),
+        cmocka_unit_test(test_reports_in_place),
+        cmocka_unit_test(test_stream_is_written),
+        cmocka_unit_test(test_small_chunk_joins),
+        cmocka_unit_test(test_linger_of_an_open_chunk),
+        cmocka_unit_test(test_topic_is_not_known_yet),
+        cmocka_unit_test(test_topic_with_a_lower_limit),
+        cmocka_unit_test(test_every_allocation_may_fail),
+        cmocka_unit_test(test_discard_and_close),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
