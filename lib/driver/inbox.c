@@ -91,6 +91,12 @@ bool sl_inbox_mail_wait(struct sl_mailbox *mail, int64_t until) {
 
 void sl_inbox_mail_tell(struct sl_mailbox *mail) { (void)pthread_cond_broadcast(&mail->changed); }
 
+void sl_inbox_mail_call(struct sl_mailbox *mail) {
+    sl_inbox_mail_lock(mail);
+    sl_inbox_mail_unlock(mail);
+    sl_inbox_mail_tell(mail);
+}
+
 /* ---- inbox ---- */
 
 int sl_inbox_init(struct sl_inbox *in, const struct sl_settings *settings,
@@ -108,13 +114,6 @@ void sl_inbox_deinit(struct sl_inbox *in) {
     SL_ASSERT(sl_list_is_empty(&in->commands));
     sl_staging_destroy(in->staging);
     sl_inbox_mail_deinit(&in->mail);
-}
-
-/* Not held. */
-static void tell_inbox(struct sl_inbox *in) {
-    sl_inbox_mail_lock(&in->mail);
-    sl_inbox_mail_unlock(&in->mail);
-    sl_inbox_mail_tell(&in->mail);
 }
 
 /* Not held. One wait for room, by a thread that counts as waiting since `news` was read. Interrupts
@@ -177,7 +176,7 @@ int sl_inbox_post(struct sl_inbox *in, struct sl_command *command, bool close, b
     }
     sl_latch_unlock(&in->latch);
     if (closed) return SLUICE_ERR_CLOSED;
-    if (close) tell_inbox(in);
+    if (close) sl_inbox_mail_call(&in->mail);
     return 0;
 }
 
@@ -226,7 +225,7 @@ bool sl_inbox_read(struct sl_inbox *in, int64_t bytes, bool *room) {
     *room = sl_staging_charge_unread(in->staging, -bytes);
     bool waited_for = *room && note_inbox_room(in, &due);
     sl_latch_unlock(&in->latch);
-    if (waited_for) tell_inbox(in);
+    if (waited_for) sl_inbox_mail_call(&in->mail);
     return due;
 }
 
@@ -240,7 +239,7 @@ void sl_inbox_take(struct sl_inbox *in, int64_t now, bool all, struct sl_inbox_t
     in->poked = false;
     bool waited_for = out->staged.room && note_inbox_room(in, &out->room);
     sl_latch_unlock(&in->latch);
-    if (waited_for) tell_inbox(in);
+    if (waited_for) sl_inbox_mail_call(&in->mail);
 }
 
 bool sl_inbox_give(struct sl_inbox *in, struct sl_list *chunks, int64_t freed, int64_t unread) {
@@ -251,7 +250,7 @@ bool sl_inbox_give(struct sl_inbox *in, struct sl_list *chunks, int64_t freed, i
     bool room = sl_staging_give(in->staging, chunks, freed);
     bool waited_for = room && note_inbox_room(in, &due);
     sl_latch_unlock(&in->latch);
-    if (waited_for) tell_inbox(in);
+    if (waited_for) sl_inbox_mail_call(&in->mail);
     return due;
 }
 
@@ -262,5 +261,3 @@ bool sl_inbox_sleep(struct sl_inbox *in, uint32_t wake_at_bytes) {
     sl_latch_unlock(&in->latch);
     return sleep;
 }
-
-void sl_inbox_interrupt(struct sl_inbox *in) { tell_inbox(in); }

@@ -33,6 +33,9 @@ void sl_inbox_mail_unlock(struct sl_mailbox *mail);
 bool sl_inbox_mail_wait(struct sl_mailbox *mail, int64_t until);
 /* Tells all that wait. */
 void sl_inbox_mail_tell(struct sl_mailbox *mail);
+/* Not held: tells all that wait, or are about to, of a change outside the mailbox, for which they
+ * look once more under the mutex before they sleep. */
+void sl_inbox_mail_call(struct sl_mailbox *mail);
 
 /* Under the latch, all of it but the mailbox, whose condition means: there may be room, or another
  * reason to stop waiting for it. The latch may be taken while the mailbox is locked. */
@@ -105,7 +108,5 @@ void sl_inbox_take(struct sl_inbox *in, int64_t now, bool all, struct sl_inbox_t
 bool sl_inbox_give(struct sl_inbox *in, struct sl_list *chunks, int64_t freed, int64_t unread);
 /* False: there is something to do, do not sleep. */
 bool sl_inbox_sleep(struct sl_inbox *in, uint32_t wake_at_bytes);
-/* Wakes all that wait for room, because of an interrupt. */
-void sl_inbox_interrupt(struct sl_inbox *in);
 
 #endif

@@ -43,8 +43,8 @@ static void take_interrupts(struct sluice_client *c) {
     uint32_t word = sl_interrupt_peek(&c->interrupt);
     if (word == c->interrupt_seen) return;
     c->interrupt_seen = word;
-    sl_inbox_interrupt(&c->inbox);
-    sl_outbox_interrupt(&c->outbox);
+    sl_inbox_mail_call(&c->inbox.mail);
+    sl_inbox_mail_call(&c->outbox.mail);
 }
 
 static void pass_commands(struct sluice_client *c, struct sl_list *commands) {

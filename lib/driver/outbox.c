@@ -214,12 +214,6 @@ void sl_outbox_take_orders(struct sl_outbox *out, struct sl_list *commands, stru
     sl_outbox_unlock(out);
 }
 
-void sl_outbox_interrupt(struct sl_outbox *out) {
-    sl_outbox_lock(out);
-    sl_outbox_unlock(out);
-    sl_inbox_mail_tell(&out->mail);
-}
-
 /* ---- the descriptor ---- */
 
 /* Held. There is something that the application has to act on. */

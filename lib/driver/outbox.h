@@ -92,8 +92,6 @@ void sl_outbox_post(struct sl_outbox *out, struct sl_outbox_post *post);
 /* Orders of the gate, and what came back to it. */
 void sl_outbox_take_orders(struct sl_outbox *out, struct sl_list *commands, struct sl_list *buffers,
                            int64_t *freed);
-/* Wakes all that wait, because of an interrupt. */
-void sl_outbox_interrupt(struct sl_outbox *out);
 
 /* ---- applications ---- */
 
