@@ -251,8 +251,7 @@ static int make_close_ticket(struct sluice_client *c, struct sl_op **ticket) {
         op->posted = true;
     }
     sl_list_push_back(closed ? &c->outbox.ended : &c->outbox.tickets, &op->node);
-    sl_outbox_unlock(&c->outbox);
-    if (closed) sl_outbox_signal(&c->outbox);
+    sl_outbox_unlock_and_signal(&c->outbox);
     return 0;
 }
 

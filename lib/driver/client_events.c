@@ -18,8 +18,7 @@ static bool has_deliveries(struct sluice_client *c, void *arg) {
 static void tell_room(struct sluice_client *c) {
     sl_outbox_lock(&c->outbox);
     c->outbox.room = true;
-    sl_outbox_unlock(&c->outbox);
-    sl_inbox_mail_tell(&c->outbox.mail);
+    sl_outbox_unlock_and_tell(&c->outbox);
 }
 
 int sl_client_take_deliveries(struct sluice_client *c, int32_t timeout_ms, struct sl_list *out) {
@@ -33,15 +32,11 @@ int sl_client_take_deliveries(struct sluice_client *c, int32_t timeout_ms, struc
     int64_t unread = c->outbox.unread;
     sl_list_splice_back(out, &c->outbox.deliveries);
     c->outbox.unread = 0;
-    bool has_fd = sl_outbox_has_fd(&c->outbox);
-    sl_outbox_unlock(&c->outbox);
+    sl_outbox_unlock_and_signal(&c->outbox);
     bool room;
     if (sl_inbox_read(&c->inbox, unread, &room)) tell_room(c);
     if (room && sl_runtime_is_driven(c->runtime)) sl_runtime_wake(c->runtime);
-    if (!none) {
-        if (has_fd) sl_outbox_signal(&c->outbox);
-        return 0;
-    }
+    if (!none) return 0;
     if (closed) return SLUICE_ERR_CLOSED;
     return rv == SLUICE_ERR_PENDING ? 0 : rv;
 }
@@ -67,11 +62,10 @@ int sl_client_event(struct sluice_client *c, int32_t timeout_ms, struct sl_clien
         .done = take_next_event, .arg = &taking, .deadline = sl_client_deadline(c, timeout_ms)};
     sl_outbox_lock(&c->outbox);
     int rv = sl_client_await(c, &wait);
-    sl_outbox_unlock(&c->outbox);
+    sl_outbox_unlock_and_signal(&c->outbox);
     if (taking.garbage != NULL) sl_alloc_free(&c->alloc, taking.garbage, sizeof *taking.garbage);
     if (taking.taken) {
         if (out->time_ms == 0) out->time_ms = c->host->wall_ms(c->host_self);
-        sl_outbox_signal(&c->outbox);
         return 0;
     }
     if (rv == 0) return SLUICE_ERR_CLOSED;

@@ -12,7 +12,7 @@ static bool is_gate_forked(const struct sluice_client *c) {
     return c->fork_generation != sl_forked_generation;
 }
 
-/* Held. True: there is a loop to be poked, and free waits until poke_after_gate has. Batches may
+/* Held. True: there is a loop to be poked, and free waits until end_gate_change has. Batches may
  * be given back by any thread while another one frees the client. */
 static bool claim_poke(struct sluice_client *c) {
     bool alive = c->outbox.state != SL_OUTBOX_CLOSED && !c->freeing;
@@ -20,24 +20,22 @@ static bool claim_poke(struct sluice_client *c) {
     return alive;
 }
 
-/* After a change of the gate. */
-static void poke_after_gate(struct sluice_client *c, int rv, bool claimed) {
-    if (claimed) {
-        if (rv == 0) sl_client_poke(c);
-        sl_outbox_lock(&c->outbox);
-        bool last = --c->pokers == 0 && c->freeing;
-        if (last) sl_inbox_mail_tell(&c->outbox.mail);
-        sl_outbox_unlock(&c->outbox);
-    }
-    sl_outbox_signal(&c->outbox);
+/* Held, to begin with. Unlocks after a change of the gate, and pokes the loop. */
+static void end_gate_change(struct sluice_client *c, int rv, bool claimed) {
+    sl_outbox_unlock_and_signal(&c->outbox);
+    if (!claimed) return;
+    if (rv == 0) sl_client_poke(c);
+    sl_outbox_lock(&c->outbox);
+    bool last = --c->pokers == 0 && c->freeing;
+    if (last) sl_inbox_mail_tell(&c->outbox.mail);
+    sl_outbox_unlock(&c->outbox);
 }
 
 int sl_client_assign(struct sluice_client *c, const struct sl_offsets *list) {
     sl_outbox_lock(&c->outbox);
     bool alive = claim_poke(c);
     int rv = alive ? sl_gate_assign(c->outbox.gate, list) : SLUICE_ERR_CLOSED;
-    sl_outbox_unlock(&c->outbox);
-    poke_after_gate(c, rv, alive);
+    end_gate_change(c, rv, alive);
     return rv;
 }
 
@@ -45,8 +43,7 @@ int sl_client_seek(struct sluice_client *c, const struct sl_offsets *list) {
     sl_outbox_lock(&c->outbox);
     bool alive = claim_poke(c);
     int rv = alive ? sl_gate_seek(c->outbox.gate, list) : SLUICE_ERR_CLOSED;
-    sl_outbox_unlock(&c->outbox);
-    poke_after_gate(c, rv, alive);
+    end_gate_change(c, rv, alive);
     return rv;
 }
 
@@ -54,8 +51,7 @@ int sl_client_pause(struct sluice_client *c, const struct sl_offsets *list, bool
     sl_outbox_lock(&c->outbox);
     bool alive = claim_poke(c);
     int rv = alive ? sl_gate_pause(c->outbox.gate, list, paused) : SLUICE_ERR_CLOSED;
-    sl_outbox_unlock(&c->outbox);
-    poke_after_gate(c, rv, alive);
+    end_gate_change(c, rv, alive);
     return rv;
 }
 
@@ -114,11 +110,8 @@ int sl_client_take_slices(struct sluice_client *c, int32_t timeout_ms, size_t ma
     if (text_cap > 0) text[0] = '\0';
     sl_outbox_lock(&c->outbox);
     int rv = sl_client_await(c, &wait);
-    sl_outbox_unlock(&c->outbox);
-    if (rv == 0) {
-        sl_outbox_signal(&c->outbox);
-        return taking.rv;
-    }
+    sl_outbox_unlock_and_signal(&c->outbox);
+    if (rv == 0) return taking.rv;
     return rv == SLUICE_ERR_PENDING ? 0 : rv;
 }
 
@@ -152,8 +145,7 @@ int sl_client_rewind(struct sluice_client *c, struct sl_slice *slice, int64_t of
     int rv = check_open_hand(c);
     bool claimed = rv == 0 && claim_poke(c);
     if (rv == 0) rv = sl_gate_rewind(c->outbox.gate, slice, offset, epoch);
-    sl_outbox_unlock(&c->outbox);
-    poke_after_gate(c, rv, claimed);
+    end_gate_change(c, rv, claimed);
     return rv;
 }
 
@@ -163,8 +155,7 @@ int sl_client_untake(struct sluice_client *c, struct sl_slice *slice, int64_t fr
     int rv = check_open_hand(c);
     bool claimed = rv == 0 && claim_poke(c);
     if (rv == 0) rv = sl_gate_untake(c->outbox.gate, slice, from);
-    sl_outbox_unlock(&c->outbox);
-    poke_after_gate(c, rv, claimed);
+    end_gate_change(c, rv, claimed);
     sl_inbox_mail_tell(&c->outbox.mail);
     return rv;
 }
@@ -175,8 +166,7 @@ int sl_client_stop(struct sluice_client *c, struct sl_slice *slice, int64_t offs
     int rv = check_open_hand(c);
     bool claimed = rv == 0 && claim_poke(c);
     if (rv == 0) rv = sl_gate_stop(c->outbox.gate, slice, offset);
-    sl_outbox_unlock(&c->outbox);
-    poke_after_gate(c, rv, claimed);
+    end_gate_change(c, rv, claimed);
     return rv;
 }
 
@@ -196,10 +186,9 @@ void sl_client_give(struct sluice_client *c, struct sl_slice *const *slices, int
     bool alive = claim_poke(c);
     give_to_gate(c, slices, count);
     if (!alive) sl_gate_take_returned(c->outbox.gate, &buffers, &freed);
-    sl_outbox_unlock(&c->outbox);
+    end_gate_change(c, 0, alive);
     for (struct sl_list *node; (node = sl_list_pop_front(&buffers)) != NULL;)
         sl_buffers_free(&c->alloc, SL_LIST_OF(node, struct sl_buffer, node));
-    poke_after_gate(c, 0, alive);
 }
 
 void sl_client_charge(struct sluice_client *c, int64_t bytes) {
@@ -207,14 +196,12 @@ void sl_client_charge(struct sluice_client *c, int64_t bytes) {
     sl_outbox_lock(&c->outbox);
     bool claimed = bytes < 0 && claim_poke(c);
     sl_gate_charge(c->outbox.gate, bytes);
-    sl_outbox_unlock(&c->outbox);
-    poke_after_gate(c, 0, claimed);
+    end_gate_change(c, 0, claimed);
 }
 
 void sl_client_leave_code(struct sluice_client *c, int code) {
     if (is_gate_forked(c)) return;
     sl_outbox_lock(&c->outbox);
     sl_gate_leave_code(c->outbox.gate, code);
-    sl_outbox_unlock(&c->outbox);
-    sl_outbox_signal(&c->outbox);
+    sl_outbox_unlock_and_signal(&c->outbox);
 }

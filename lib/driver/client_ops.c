@@ -99,8 +99,7 @@ int sl_client_wait_op(struct sl_op *op, int32_t timeout_ms) {
     bool seen = rv == 0 && sl_list_is_linked(&op->node);
     if (rv == 0) rv = op->code;
     if (seen) sl_list_remove(&op->node);
-    sl_outbox_unlock(&c->outbox);
-    if (seen) sl_outbox_signal(&c->outbox);
+    sl_outbox_unlock_and_signal(&c->outbox);
     return rv;
 }
 
@@ -135,12 +134,10 @@ void sl_client_free_op(struct sl_op *op) {
     bool ticket = op->ticket;
     sl_outbox_lock(&c->outbox);
     bool posted = op->posted;
-    bool seen = posted && sl_list_is_linked(&op->node);
-    if (seen) sl_list_remove(&op->node);
+    if (posted && sl_list_is_linked(&op->node)) sl_list_remove(&op->node);
     if (!posted) op->forgotten = true;
-    sl_outbox_unlock(&c->outbox);
+    sl_outbox_unlock_and_signal(&c->outbox);
     if (posted) sl_op_destroy(&c->alloc, op);
-    if (seen) sl_outbox_signal(&c->outbox);
     if (ticket) sl_client_drop(c);
 }
 

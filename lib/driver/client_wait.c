@@ -113,8 +113,7 @@ static int put_records(struct sluice_client *c, struct sl_staging_input *records
     if (put.room_over) {
         sl_outbox_lock(&c->outbox);
         c->outbox.room = false;
-        sl_outbox_unlock(&c->outbox);
-        sl_outbox_signal(&c->outbox);
+        sl_outbox_unlock_and_signal(&c->outbox);
     }
     *accepted += put.accepted;
     return rv;

@@ -196,10 +196,7 @@ void sl_outbox_post(struct sl_outbox *out, struct sl_outbox_post *post) {
     out->room |= post->room;
     if (post->closed) post_close(out, post->late, &e->ops);
     out->signal.again = true;
-    bool has_fd = sl_outbox_has_fd(out);
-    sl_outbox_unlock(out);
-    sl_inbox_mail_tell(&out->mail);
-    if (has_fd) sl_outbox_signal(out); /* else the lock would only be in the way of who wakes up */
+    sl_outbox_unlock_and_tell(out);
 }
 
 void sl_outbox_take_orders(struct sl_outbox *out, struct sl_list *commands, struct sl_list *buffers,
@@ -225,7 +222,7 @@ static bool is_anything_due(const struct sl_outbox *out) {
     return out->notice_count > 0 || (out->state == SL_OUTBOX_CLOSED && !out->closed_told);
 }
 
-void sl_outbox_signal(struct sl_outbox *out) {
+static void match_descriptor(struct sl_outbox *out) {
     struct sl_outbox_signal *s = &out->signal;
     sl_outbox_lock(out);
     if (s->ends[0] < 0 || s->busy) {
@@ -251,6 +248,23 @@ void sl_outbox_signal(struct sl_outbox *out) {
     sl_outbox_unlock(out);
 }
 
+/* Held. Without a descriptor the lock is not taken again, where it would be in the way of those who
+ * wake up. */
+static bool has_descriptor(const struct sl_outbox *out) { return out->signal.ends[0] >= 0; }
+
+void sl_outbox_unlock_and_signal(struct sl_outbox *out) {
+    bool has_fd = has_descriptor(out);
+    sl_outbox_unlock(out);
+    if (has_fd) match_descriptor(out);
+}
+
+void sl_outbox_unlock_and_tell(struct sl_outbox *out) {
+    bool has_fd = has_descriptor(out);
+    sl_outbox_unlock(out);
+    sl_inbox_mail_tell(&out->mail);
+    if (has_fd) match_descriptor(out);
+}
+
 int sl_outbox_fd(struct sl_outbox *out) {
     sl_outbox_lock(out);
     int fd = out->signal.ends[0];
@@ -271,7 +285,7 @@ int sl_outbox_fd(struct sl_outbox *out) {
         sl_net_close_fd(ends[0]);
         sl_net_close_fd(ends[1]);
     }
-    sl_outbox_signal(out);
+    match_descriptor(out);
     return fd;
 }
 

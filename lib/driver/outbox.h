@@ -95,13 +95,11 @@ void sl_outbox_take_orders(struct sl_outbox *out, struct sl_list *commands, stru
 
 /* ---- applications ---- */
 
-/* Held. The descriptor was made: who changes something calls sl_outbox_signal afterwards. */
-static inline bool sl_outbox_has_fd(const struct sl_outbox *out) {
-    return out->signal.ends[0] >= 0;
-}
-/* Makes the descriptor match what there is to take. Not under the mutex: it makes system calls.
- * To be called after whatever takes something away. */
-void sl_outbox_signal(struct sl_outbox *out);
+/* Held, to begin with. What ends a change of what there is to take: unlocks, and where the
+ * descriptor was made, makes it match, with system calls. */
+void sl_outbox_unlock_and_signal(struct sl_outbox *out);
+/* The same where something was put in: all that wait are told, before any system call. */
+void sl_outbox_unlock_and_tell(struct sl_outbox *out);
 /* The application's end of the descriptor, made when needed, or SYSTEM. */
 int sl_outbox_fd(struct sl_outbox *out);
 /* Held. Keeps a story for explain. */
