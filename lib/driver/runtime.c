@@ -322,36 +322,32 @@ static void *run_io_thread(void *arg) {
     return NULL;
 }
 
-/* False: another thread runs the loop. */
-static bool run_driven_turn(struct sluice_runtime *rt, int64_t until) {
+/* One sleep and one turn. False: another thread runs the loop. With turn (else NULL), as in
+ * sl_runtime_serve, the end of that one's turn was waited for. */
+static bool run_driven_turn(struct sluice_runtime *rt, int64_t until, uint64_t *turn) {
     sl_inbox_mail_lock(&rt->mail);
+    bool has_turned = turn != NULL && *turn != rt->turns;
     bool entered = enter_loop(rt);
+    if (!entered && turn != NULL && !has_turned) (void)sl_inbox_mail_wait(&rt->mail, until);
+    /* Who is in counts the turn that it is about to end; nobody else ends one meanwhile. */
+    if (turn != NULL) *turn = rt->turns + entered;
     sl_inbox_mail_unlock(&rt->mail);
     if (!entered) return false;
-    (void)run_once(rt, until);
+    (void)run_once(rt, has_turned ? 0 : until);
     leave_loop(rt);
     return true;
 }
 
 bool sl_runtime_serve(struct sluice_runtime *rt, int64_t until, uint64_t *turn) {
     if (rt->has_thread) return false;
-    sl_inbox_mail_lock(&rt->mail);
-    bool has_turned = *turn != rt->turns;
-    bool entered = enter_loop(rt);
-    if (!entered && !has_turned) (void)sl_inbox_mail_wait(&rt->mail, until);
-    *turn = rt->turns;
-    sl_inbox_mail_unlock(&rt->mail);
-    if (!entered) return true;
-    (void)run_once(rt, has_turned ? 0 : until);
-    (*turn)++; /* the one that ends here; nobody else is in */
-    leave_loop(rt);
+    (void)run_driven_turn(rt, until, turn);
     return true;
 }
 
 int sl_runtime_run(struct sluice_runtime *rt, int32_t timeout_ms) {
     int64_t until = timeout_ms < 0 ? SL_NEVER : 0;
     if (timeout_ms > 0) until = rt->table->now(rt->self) + (int64_t)timeout_ms * 1000000;
-    return run_driven_turn(rt, until) ? 0 : SLUICE_ERR_BUSY;
+    return run_driven_turn(rt, until, NULL) ? 0 : SLUICE_ERR_BUSY;
 }
 
 int64_t sl_runtime_deadline(struct sluice_runtime *rt) {
@@ -427,7 +423,7 @@ int sl_runtime_join(struct sluice_runtime *rt, struct sl_member *m) {
 
 /* A turn by this thread, or a wait for the end of another thread's. */
 static void help_leaving(struct sluice_runtime *rt, const struct sl_member *m) {
-    if (!rt->has_thread && run_driven_turn(rt, 0)) return;
+    if (!rt->has_thread && run_driven_turn(rt, 0, NULL)) return;
     sl_inbox_mail_lock(&rt->mail);
     if (!m->left && (rt->has_thread || rt->busy)) (void)sl_inbox_mail_wait(&rt->mail, SL_NEVER);
     sl_inbox_mail_unlock(&rt->mail);
