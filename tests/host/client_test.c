@@ -76,6 +76,33 @@ static sluice_client *open_producer(const char *bootstrap, const char *reports,
     return open_with(config, SLUICE_PRODUCER, runtime);
 }
 
+static sluice_runtime *start_driven(void) {
+    sluice_runtime *runtime;
+    assert_int_equal(sluice_runtime_create(SLUICE_RUNTIME_DRIVEN, NULL, &runtime), 0);
+    assert_true(sluice_runtime_fd(runtime) >= 0);
+    return runtime;
+}
+
+/* A producer that has a frozen peer for its broker. */
+struct scene {
+    struct frozen peer;
+    sluice_runtime *runtime; /* NULL: the client has a thread of its own */
+    sluice_client *client;
+};
+
+/* Takes the runtime over. */
+static struct scene set_scene(const char *reports, sluice_runtime *runtime) {
+    struct scene s = {.peer = start_frozen(), .runtime = runtime};
+    s.client = open_producer(s.peer.endpoint, reports, runtime);
+    return s;
+}
+
+static void clear_scene(struct scene *s) {
+    sluice_client_free(s->client);
+    sluice_runtime_release(s->runtime);
+    close(s->peer.fd);
+}
+
 static void send_some(sluice_client *producer, int count) {
     for (int i = 0; i < count; i++)
         assert_int_equal(sluice_producer_send(producer, "t", NULL, 0, "v", 1, 0), 0);
@@ -118,50 +145,46 @@ static void test_close_with_nothing_to_do(void **state) {
 
 static void test_free_without_close(void **state) {
     (void)state;
-    struct frozen peer = start_frozen();
-    sluice_client *client = open_producer(peer.endpoint, "all", NULL);
-    send_some(client, 100);
-    sluice_client_free(client);
-    close(peer.fd);
+    struct scene s = set_scene("all", NULL);
+    send_some(s.client, 100);
+    clear_scene(&s);
 }
 
 static void test_close_against_a_frozen_peer(void **state) {
     (void)state;
-    struct frozen peer = start_frozen();
-    sluice_client *client = open_producer(peer.endpoint, "all", NULL);
-    send_some(client, 1000);
-    assert_int_equal(sluice_client_ready(client, 50, NULL), SLUICE_ERR_UNREACHABLE);
-    assert_int_equal(sluice_producer_flush(client, 50, NULL), SLUICE_ERR_TIMEOUT);
-    assert_closes_in_time(client, 200, SLUICE_ERR_NOT_WRITTEN);
-    assert_int_equal(sluice_producer_send(client, "t", NULL, 0, "v", 1, -1), SLUICE_ERR_CLOSED);
-    assert_int_equal(count_reported(client), 1000);
+    struct scene s = set_scene("all", NULL);
+    send_some(s.client, 1000);
+    assert_int_equal(sluice_client_ready(s.client, 50, NULL), SLUICE_ERR_UNREACHABLE);
+    assert_int_equal(sluice_producer_flush(s.client, 50, NULL), SLUICE_ERR_TIMEOUT);
+    assert_closes_in_time(s.client, 200, SLUICE_ERR_NOT_WRITTEN);
+    assert_int_equal(sluice_producer_send(s.client, "t", NULL, 0, "v", 1, -1), SLUICE_ERR_CLOSED);
+    assert_int_equal(count_reported(s.client), 1000);
     sluice_counts counts;
-    assert_int_equal(sluice_producer_counts(client, &counts, sizeof counts), 0);
+    assert_int_equal(sluice_producer_counts(s.client, &counts, sizeof counts), 0);
     assert_int_equal(counts.pending, 0);
     assert_int_equal(counts.not_written, 1000);
-    sluice_client_free(client);
-    close(peer.fd);
+    clear_scene(&s);
 }
 
 static void test_ops_end_when_the_client_does(void **state) {
     (void)state;
-    struct frozen peer = start_frozen();
-    sluice_client *client = open_producer(peer.endpoint, "none", NULL);
+    struct scene s = set_scene("none", NULL);
     sluice_op *ready, *closing, *freed;
-    assert_int_equal(sluice_client_ready(client, -1, &ready), 0);
-    assert_int_equal(sluice_client_ready(client, -1, &freed), 0);
+    assert_int_equal(sluice_client_ready(s.client, -1, &ready), 0);
+    assert_int_equal(sluice_client_ready(s.client, -1, &freed), 0);
     sluice_op_free(freed);
     assert_int_equal(sluice_op_wait(ready, 0), SLUICE_ERR_PENDING);
-    assert_int_equal(sluice_client_close(client, 100, &closing), 0);
+    assert_int_equal(sluice_client_close(s.client, 100, &closing), 0);
     assert_int_equal(sluice_op_wait(closing, PATIENCE_MS), 0);
     assert_int_equal(sluice_op_wait(ready, PATIENCE_MS), SLUICE_ERR_CLOSED);
-    sluice_client_free(client);
+    sluice_client_free(s.client);
+    s.client = NULL;
     /* Ops outlive the client. */
     assert_int_equal(sluice_op_wait(ready, -1), SLUICE_ERR_CLOSED);
     assert_true(sluice_op_id(ready) != sluice_op_id(closing));
     sluice_op_free(ready);
     sluice_op_free(closing);
-    close(peer.fd);
+    clear_scene(&s);
 }
 
 static void test_reports_outlive_the_client(void **state) {
@@ -301,32 +324,21 @@ static void test_an_interrupted_write_is_undecided(void **state) {
 
 /* ---- driven ---- */
 
-static sluice_runtime *start_driven(void) {
-    sluice_runtime *runtime;
-    assert_int_equal(sluice_runtime_create(SLUICE_RUNTIME_DRIVEN, NULL, &runtime), 0);
-    assert_true(sluice_runtime_fd(runtime) >= 0);
-    return runtime;
-}
-
 static void test_driven_calls_pump(void **state) {
     (void)state;
-    struct frozen peer = start_frozen();
-    sluice_runtime *runtime = start_driven();
-    sluice_client *one = open_producer(peer.endpoint, "all", runtime);
-    sluice_client *two = open_with(make_config(peer.endpoint), SLUICE_CONSUMER, runtime);
-    sluice_runtime_release(runtime);
+    struct scene s = set_scene("all", start_driven());
+    sluice_client *two = open_with(make_config(s.peer.endpoint), SLUICE_CONSUMER, s.runtime);
     sluice_batch *batch;
-    send_some(one, 10);
+    send_some(s.client, 10);
     int64_t start = now_ms();
     assert_int_equal(sluice_consumer_poll(two, 50, &batch), 0);
     assert_null(batch);
     assert_true(now_ms() - start >= 50);
-    assert_int_equal(sluice_producer_flush(one, 50, NULL), SLUICE_ERR_TIMEOUT);
-    assert_closes_in_time(one, 100, SLUICE_ERR_NOT_WRITTEN);
+    assert_int_equal(sluice_producer_flush(s.client, 50, NULL), SLUICE_ERR_TIMEOUT);
+    assert_closes_in_time(s.client, 100, SLUICE_ERR_NOT_WRITTEN);
     sluice_client_free(two);
-    assert_int_equal(count_reported(one), 10);
-    sluice_client_free(one);
-    close(peer.fd);
+    assert_int_equal(count_reported(s.client), 10);
+    clear_scene(&s);
 }
 
 static void *run_once_elsewhere(void *arg) {
@@ -338,57 +350,45 @@ static void *run_once_elsewhere(void *arg) {
 /* One call on another thread does not take the loop away from who drives it. */
 static void test_a_passing_thread_does_not_keep_the_loop(void **state) {
     (void)state;
-    struct frozen peer = start_frozen();
-    sluice_runtime *runtime = start_driven();
-    sluice_client *client = open_producer(peer.endpoint, "none", runtime);
+    struct scene s = set_scene("none", start_driven());
     pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, run_once_elsewhere, runtime), 0);
+    assert_int_equal(pthread_create(&thread, NULL, run_once_elsewhere, s.runtime), 0);
     assert_int_equal(pthread_join(thread, NULL), 0);
-    send_some(client, 10);
+    send_some(s.client, 10);
     /* Drops what was never sent and waits: no broker is needed, only a turn. */
-    assert_closes_in_time(client, 1000, SLUICE_ERR_NOT_WRITTEN);
-    sluice_client_free(client);
-    sluice_runtime_release(runtime);
-    close(peer.fd);
+    assert_closes_in_time(s.client, 1000, SLUICE_ERR_NOT_WRITTEN);
+    clear_scene(&s);
 }
 
 /* A ticket that is given back before its close is over is told by no event. */
 static void test_a_close_ticket_freed_early_is_not_told(void **state) {
     (void)state;
-    struct frozen peer = start_frozen();
-    sluice_runtime *runtime = start_driven();
-    sluice_client *client = open_producer(peer.endpoint, "none", runtime);
+    struct scene s = set_scene("none", start_driven());
     sluice_op *op;
-    assert_int_equal(sluice_client_close(client, 1000, &op), 0);
+    assert_int_equal(sluice_client_close(s.client, 1000, &op), 0);
     sluice_op_free(op);
-    assert_int_equal(sluice_client_close(client, 1000, NULL), 0);
+    assert_int_equal(sluice_client_close(s.client, 1000, NULL), 0);
     sluice_event event;
-    while (sluice_client_event(client, 0, &event, sizeof event) == 0 && event.kind != 0)
+    while (sluice_client_event(s.client, 0, &event, sizeof event) == 0 && event.kind != 0)
         assert_int_not_equal(event.kind, SLUICE_EVENT_OP);
-    sluice_client_free(client);
-    sluice_runtime_release(runtime);
-    close(peer.fd);
+    clear_scene(&s);
 }
 
 /* The runtime's descriptor covers wakes and timers: an own loop needs nothing else. */
 static void test_driven_by_an_own_loop(void **state) {
     (void)state;
-    struct frozen peer = start_frozen();
-    sluice_runtime *runtime = start_driven();
-    sluice_client *client = open_producer(peer.endpoint, "none", runtime);
+    struct scene s = set_scene("none", start_driven());
     sluice_op *op;
-    int fd = sluice_runtime_fd(runtime);
-    assert_int_equal(sluice_client_ready(client, 100, &op), 0);
+    int fd = sluice_runtime_fd(s.runtime);
+    assert_int_equal(sluice_client_ready(s.client, 100, &op), 0);
     int rv;
     while ((rv = sluice_op_wait(op, 0)) == SLUICE_ERR_PENDING) {
         assert_true(is_readable(fd, PATIENCE_MS));
-        assert_int_equal(sluice_runtime_run(runtime, 0), 0);
+        assert_int_equal(sluice_runtime_run(s.runtime, 0), 0);
     }
     assert_int_equal(rv, SLUICE_ERR_UNREACHABLE);
     sluice_op_free(op);
-    sluice_client_free(client);
-    sluice_runtime_release(runtime);
-    close(peer.fd);
+    clear_scene(&s);
 }
 
 /* ---- a log sink that blocks ---- */
@@ -514,32 +514,30 @@ static bool child_sees_forked(sluice_client *client, sluice_op *op) {
 }
 
 static void fork_with(sluice_runtime *runtime) {
-    struct frozen peer = start_frozen();
-    sluice_client *client = open_producer(peer.endpoint, "all", runtime);
+    struct scene s = set_scene("all", runtime);
     sluice_op *op;
-    send_some(client, 10);
-    assert_true(sluice_client_fd(client) >= 0);
-    assert_int_equal(sluice_client_ready(client, -1, &op), 0);
+    send_some(s.client, 10);
+    assert_true(sluice_client_fd(s.client) >= 0);
+    assert_int_equal(sluice_client_ready(s.client, -1, &op), 0);
     pid_t child = fork();
     if (child == 0) {
-        bool fine = child_sees_forked(client, op);
-        sluice_client_interrupt(client);
-        sluice_client_free(client);
+        bool fine = child_sees_forked(s.client, op);
+        sluice_client_interrupt(s.client);
+        sluice_client_free(s.client);
+        s.client = NULL;
         sluice_op_free(op);
         if (runtime != NULL) fine &= sluice_runtime_run(runtime, 0) == SLUICE_ERR_FORKED;
-        sluice_runtime_release(runtime);
+        clear_scene(&s);
         _exit(fine ? 0 : 1);
     }
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
     /* The parent goes on. */
-    assert_int_equal(sluice_client_close(client, 50, NULL), SLUICE_ERR_NOT_WRITTEN);
-    assert_int_equal(count_reported(client), 10);
+    assert_int_equal(sluice_client_close(s.client, 50, NULL), SLUICE_ERR_NOT_WRITTEN);
+    assert_int_equal(count_reported(s.client), 10);
     sluice_op_free(op);
-    sluice_client_free(client);
-    sluice_runtime_release(runtime);
-    close(peer.fd);
+    clear_scene(&s);
 }
 
 static void test_fork(void **state) {
