@@ -2,22 +2,8 @@
 # Goal: what `make bench` makes of its runs is right: medians and their ratios, whether a bar holds,
 # the JSON and the picture.
 # Method: lines of runs and bars that were written by hand go through the programs of tests/bench.
-set -u
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
-passed=0
-failed=0
+. tests/check.sh
 
-check() { # WHAT CONDITION...
-    what=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-    else
-        echo "FAILED: $what"
-        failed=$((failed + 1))
-    fi
-}
 says() { grep -qxF -e "$2" "$scratch/$1"; }    # FILE LINE
 mentions() { grep -qF -e "$2" "$scratch/$1"; } # FILE TEXT
 
@@ -85,5 +71,4 @@ check "the picture turns round what is better when small" mentions svg '>2.0×</
 check "the picture marks a missed bar" mentions svg 'class="missed"/>'
 check "the picture is whole" [ "$(tail -n 1 "$scratch/svg")" = "</svg>" ]
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+end_checks

@@ -2,24 +2,8 @@
 # Goal: the program sluice-broker says where it listens once it does, counts requests, ends cleanly
 # when asked to, and refuses a wrong command line with a message.
 # Method: starts it on free ports behind a fifo and waits for its lines, then for its end.
-set -u
-broker=${BUILD:-build}/sluice-broker
-scratch=$(mktemp -d) || exit 1
-pid=
-trap '[ -z "$pid" ] || kill -KILL "$pid" 2>/dev/null; rm -rf "$scratch"' EXIT
-passed=0
-failed=0
-
-check() { # WHAT CONDITION...
-    what=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-    else
-        echo "FAILED: $what"
-        failed=$((failed + 1))
-    fi
-}
+. tests/check.sh
+broker=$BUILD/sluice-broker
 
 # start OPTION...: lines come on descriptor 3.
 start() {
@@ -91,5 +75,4 @@ check "a level that the codec lacks" refuses 'levels' --bench-codec gzip --bench
 check "a release that does not exist" refuses "'9.9'" --port 0 --release 9.9
 check "a name for a host" refuses "'localhost'" --port 0 --host localhost
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+end_checks

@@ -2,23 +2,9 @@
 # Goal: CONFIGURATION.md says what the property table says; sluice-config tells what a file comes to,
 # every mistake of a wrong one, and never a secret.
 # Method: the manual is printed anew and compared; files are checked for each role.
-set -u
-config=${BUILD:-build}/sluice-config
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
-passed=0
-failed=0
+. tests/check.sh
+config=$BUILD/sluice-config
 
-check() { # WHAT CONDITION...
-    what=$1
-    shift
-    if "$@"; then
-        passed=$((passed + 1))
-    else
-        echo "FAILED: $what"
-        failed=$((failed + 1))
-    fi
-}
 ends_with() { # STATUS OPTION...
     wanted=$1
     shift
@@ -57,5 +43,4 @@ check "--help" ends_with 0 --help
 check "an unknown role" ends_with 2 manager "$scratch/good"
 check "too few words" ends_with 2 producer
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+end_checks
