@@ -86,7 +86,7 @@ test-kafka: ## the suite on a real Apache Kafka, fetched by Maven, 12 minutes
 	@sh mk/deps.sh build test kafka
 	@$(SUBMAKE) all $(KAFKA_PROGRAMS)
 	BUILD=$(BUILD) bash tests/kafka/run.sh
-soak-kafka: ## the same for hours, tests/kafka/run.sh says how often what
+soak-kafka: ## the same with a hundred disturbances a version, 40 minutes; KILLS=… for hours, see tests/kafka/run.sh
 	@sh mk/deps.sh build test kafka
 	@$(SUBMAKE) all $(KAFKA_PROGRAMS)
 	BUILD=$(BUILD) SOAK=1 bash tests/kafka/run.sh

@@ -114,6 +114,8 @@ struct verify_checker {
     } partitions[VERIFY_PARTITIONS_MAX];
     uint64_t records;
     uint64_t missing;    /* written records not seen yet */
+    uint64_t duplicates; /* records that were seen before */
+    uint64_t misordered; /* records that came after a later one */
     uint64_t superseded; /* records of deleted logs whose outcome came from a later one */
 };
 
@@ -127,6 +129,8 @@ bool verify_checker_record(struct verify_checker *checker, int32_t partition, in
                            uint64_t tag);
 /* The end of the log: every written record was there. */
 void verify_checker_finish(const struct verify_checker *checker);
+/* The figures of it, as names and values, on the line that stdout is at. */
+void verify_checker_print(const struct verify_checker *checker);
 
 /* Opens a client with the settings of the command line and those given here ({name, value, …,
  * NULL}); ends the program when it cannot. */

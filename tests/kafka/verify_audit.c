@@ -195,10 +195,10 @@ int verify_audit(const struct verify_options *options, char *const *files) {
         fclose(file);
     }
     verify_checker_finish(&audit.checker);
-    printf("audit: logs=%" PRIu64 " records=%" PRIu64 " batches=%" PRIu64 " compressed=%" PRIu64
-           " missing=%" PRIu64 " superseded=%" PRIu64 "\n",
-           audit.logs, audit.checker.records, audit.batches, audit.compressed,
-           audit.checker.missing, audit.checker.superseded);
+    printf("audit: logs=%" PRIu64 " batches=%" PRIu64 " compressed=%" PRIu64 " ", audit.logs,
+           audit.batches, audit.compressed);
+    verify_checker_print(&audit.checker);
+    putchar('\n');
     verify_checker_deinit(&audit.checker);
     verify_ledger_destroy(&ledger);
     return verify_complaints() == 0 ? 0 : 1;

@@ -167,6 +167,7 @@ static void check_order(struct verify_checker *checker, int32_t partition, int64
                         (int)partition, offset, expected);
     }
     if (tag < checker->partitions[partition].next_tag) {
+        if (!checker->seen[tag]) checker->misordered++;
         verify_complain("partition %d: tag %" PRIu64 " at offset %" PRId64
                         " comes after a later one, or again",
                         (int)partition, tag, offset);
@@ -190,6 +191,7 @@ bool verify_checker_record(struct verify_checker *checker, int32_t partition, in
         return false;
     }
     if (checker->seen[tag]) {
+        checker->duplicates++;
         verify_complain("tag %" PRIu64 " is a duplicate at partition %d, offset %" PRId64, tag,
                         (int)partition, offset);
         return false;
@@ -209,4 +211,11 @@ void verify_checker_finish(const struct verify_checker *checker) {
                         ") and is not there",
                         tag, (int)entry->partition, entry->offset);
     }
+}
+
+void verify_checker_print(const struct verify_checker *checker) {
+    printf("records=%" PRIu64 " missing=%" PRIu64 " duplicates=%" PRIu64 " misordered=%" PRIu64
+           " superseded=%" PRIu64,
+           checker->records, checker->missing, checker->duplicates, checker->misordered,
+           checker->superseded);
 }

@@ -7,7 +7,7 @@
 start_load killed 6 --rate "$RATE" --codec lz4 --keys --seed 7
 
 sleep 3
-for ((round = 0; round < ROUNDS; round++)); do
+for ((round = 0; round < KILLS; round++)); do
     node=$("$kafka" leader killed $((round % 6)))
     echo "round $round: killing node $node"
     "$kafka" kill "$node"
@@ -18,6 +18,6 @@ for ((round = 0; round < ROUNDS; round++)); do
     sleep 2
 done
 end_load
-echo "kill-leader: kills=$ROUNDS"
+echo "kill-leader: kills=$KILLS"
 verify consume --ledger ledger
 audit_nodes killed ledger

@@ -20,6 +20,7 @@ for keyed in 0 1; do
     in_order "got-$keyed" $((2 + keyed))
     values_of "got-$keyed" >values
     same_lines "sent-$keyed" values
+    echo "text-from-java: records=$first"
 done
 
 "$kafka" topic same-partitions 6

@@ -20,4 +20,5 @@ for keyed in 0 1; do
     in_order "got-$keyed" $((2 + keyed))
     values_of "got-$keyed" >values
     same_lines "sent-$keyed" values
+    echo "text-to-java: records=$first"
 done

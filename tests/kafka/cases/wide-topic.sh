@@ -2,11 +2,12 @@
 # them: many small batches a request, and a hundred leaders to find again at once.
 . "$(dirname "$0")/common.sh"
 
+kills=$((KILLS / 4))
 "$kafka" topic wide 300
 start_load wide 300 --rate "$RATE" --codec lz4 --keys --seed 23
 
 sleep 5
-for ((round = 0; round < WIDE_ROUNDS; round++)); do
+for ((round = 0; round < kills; round++)); do
     node=$("$kafka" leader wide $((round * 7 % 300)))
     echo "round $round: killing node $node"
     "$kafka" kill "$node"
@@ -16,6 +17,6 @@ for ((round = 0; round < WIDE_ROUNDS; round++)); do
     check_load
 done
 end_load
-echo "wide-topic: partitions=300 kills=$WIDE_ROUNDS"
+echo "wide-topic: partitions=300 kills=$kills"
 verify consume --ledger ledger
 audit_nodes wide ledger
