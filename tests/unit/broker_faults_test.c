@@ -26,6 +26,21 @@ static int produce_code(struct client *c, struct client_link *l, int32_t partiti
     build_record();
     return client_produce(c, l, 9, "t", partition, &batch)->error_code;
 }
+/* Puts a request with one record into the connection, and does not wait for its answer. */
+static void put_record(struct client *c, struct client_link *l, int16_t acks) {
+    build_record();
+    client_put_produce(c, l, 9, acks, "t", 0, &batch);
+}
+/* A session of the first two partitions of "t"; the next request in it is its first. */
+static struct client_fetch start_session(struct client *c, struct client_link *l, int16_t version) {
+    struct client_fetch fetch = client_fetch_one(version, "t", 0, 0);
+    fetch.session_epoch = 0;
+    fetch.count = 2;
+    fetch.parts[1] = (struct client_part){.topic = "t", .partition = 1};
+    fetch.session_id = client_fetch(c, l, &fetch)->session_id;
+    fetch.session_epoch = 1;
+    return fetch;
+}
 
 static int metadata_code(struct client *c, struct client_link *l, const char *topic) {
     return client_described(client_metadata(c, l, 12, topic, false), 0)->error_code;
@@ -241,18 +256,13 @@ static void test_narrow_to_what_a_session_remembers(void **state) {
     for (int i = 0; i < 2; i++) {
         struct client *c = client_start(1, 3);
         struct client_link *l = client_connect(c, 1);
-        struct client_fetch fetch = client_fetch_one(versions[i], "t", 0, 0);
-        fetch.session_epoch = 0;
-        fetch.count = 2;
-        fetch.parts[1] = (struct client_part){.topic = "t", .partition = 1};
-        fetch.session_id = client_fetch(c, l, &fetch)->session_id;
+        struct client_fetch fetch = start_session(c, l, versions[i]);
         struct sl_fault f = client_fault_of(SL_FAULT_ERROR, SL_API_FETCH);
         f.code = 7;
         snprintf(f.topic, sizeof f.topic, "t");
         f.partition = 2;
         client_fault(c, &f);
         fetch.count = 0;
-        fetch.session_epoch = 1;
         assert_int_equal(client_fetch(c, l, &fetch)->topics.count, 0);
         f.partition = 1;
         client_fault(c, &f);
@@ -270,16 +280,11 @@ static void test_forgotten_partitions_are_not_meant(void **state) {
     (void)state;
     struct client *c = client_start(1, 2);
     struct client_link *l = client_connect(c, 1);
-    struct client_fetch fetch = client_fetch_one(13, "t", 0, 0);
-    fetch.session_epoch = 0;
-    fetch.count = 2;
-    fetch.parts[1] = (struct client_part){.topic = "t", .partition = 1};
-    fetch.session_id = client_fetch(c, l, &fetch)->session_id;
+    struct client_fetch fetch = start_session(c, l, 13);
     struct sl_fault f = client_fault_of(SL_FAULT_ERROR, SL_API_FETCH);
     f.code = 7;
     f.partition = 1;
     client_fault(c, &f);
-    fetch.session_epoch = 1;
     fetch.count = 1;
     fetch.parts[0] = (struct client_part){.topic = "t", .partition = 1, .forget = true};
     assert_int_equal(client_fetch(c, l, &fetch)->topics.count, 0);
@@ -298,8 +303,7 @@ static void test_delay_holds_what_follows(void **state) {
     struct sl_fault f = client_fault_of(SL_FAULT_DELAY, SL_API_PRODUCE);
     f.delay_ms = 250;
     client_fault(c, &f);
-    build_record();
-    client_put_produce(c, l, 9, -1, "t", 0, &batch);
+    put_record(c, l, -1);
     client_put(c, l, SL_API_API_VERSIONS, 3, hello());
     client_turn(c);
     assert_int_equal(client_log(c, "t", 0).log_end, 1); /* done at once, told later */
@@ -321,8 +325,7 @@ static void test_throttle_mutes_the_connection(void **state) {
     struct sl_fault f = client_fault_of(SL_FAULT_THROTTLE, SL_API_PRODUCE);
     f.delay_ms = 250;
     client_fault(c, &f);
-    build_record();
-    client_put_produce(c, l, 9, -1, "t", 0, &batch);
+    put_record(c, l, -1);
     client_put(c, l, SL_API_API_VERSIONS, 3, hello());
     client_turn(c);
     const struct sl_produce_response *m = client_take(c, l);
@@ -342,8 +345,7 @@ static void test_cut_before(void **state) {
     struct client_link *l = client_connect(c, 1);
     struct sl_fault f = client_fault_of(SL_FAULT_CUT_BEFORE, SL_API_PRODUCE);
     client_fault(c, &f);
-    build_record();
-    client_put_produce(c, l, 9, -1, "t", 0, &batch);
+    put_record(c, l, -1);
     client_turn(c);
     assert_false(l->open);
     assert_int_equal(l->size, 0);
@@ -358,8 +360,7 @@ static void test_cut_after(void **state) {
         struct client_link *l = client_connect(c, 1);
         struct sl_fault f = client_fault_of(SL_FAULT_CUT_AFTER, SL_API_PRODUCE);
         client_fault(c, &f);
-        build_record();
-        client_put_produce(c, l, 9, acks, "t", 0, &batch);
+        put_record(c, l, acks);
         client_turn(c);
         assert_false(l->open);
         assert_int_equal(l->size, 0);
@@ -391,10 +392,9 @@ static void test_silent(void **state) {
     struct client_link *l = client_connect(c, 1);
     struct sl_fault f = client_fault_of(SL_FAULT_SILENT, SL_API_PRODUCE);
     client_fault(c, &f);
-    build_record();
     client_put(c, l, SL_API_API_VERSIONS, 3, hello());
-    client_put_produce(c, l, 9, -1, "t", 0, &batch);
-    client_put_produce(c, l, 9, -1, "t", 0, &batch);
+    put_record(c, l, -1);
+    put_record(c, l, -1);
     client_advance(c, 600000);
     (void)client_take(c, l);
     assert_int_equal(l->size, 0);
@@ -467,8 +467,7 @@ static void test_no_answer_to_spoil_is_spared(void **state) {
         f.delay_ms = 100;
         f.code = kinds[i] == SL_FAULT_LIE ? SL_FAULT_LIE_OMIT : 0;
         client_fault(c, &f);
-        build_record();
-        client_put_produce(c, l, 9, 0, "t", 0, &batch);
+        put_record(c, l, 0);
         client_turn(c);
         client_put_produce(c, l, 9, -1, "t", 0, &batch);
         client_turn(c);

@@ -33,6 +33,14 @@ static void lend_value(struct prod *p, uint64_t tag) {
                                            SL_STAGED_BORROWED};
     assert_int_equal(prod_put_input(p, &in), 0);
 }
+/* A borrowed value's batch expires while a request with it is under way. */
+static void expire_in_flight(struct prod *p) {
+    lend_value(p, 1);
+    prod_turn(p);
+    prod_next(p, &req);
+    prod_advance(p, 1001);
+    assert_int_equal(p->maybe_written, 1);
+}
 static const struct sl_batch *batch_in_flight(const struct prod *p) {
     const struct sl_list *list = &p->h->core->metadata.topics[0]->partitions[0]->produce.in_flight;
     assert_false(sl_list_is_empty(list));
@@ -64,11 +72,7 @@ static void test_sent_from_where_it_lies(void **state) {
 static void test_expired_in_flight_is_reported_after_the_answer(void **state) {
     (void)state;
     struct prod *p = start();
-    lend_value(p, 1);
-    prod_turn(p);
-    prod_next(p, &req);
-    prod_advance(p, 1001);
-    assert_int_equal(p->maybe_written, 1);
+    expire_in_flight(p);
     prod_expect_none(p, 1, 1);
     prod_advance(p, 5000);
     prod_expect_none(p, 1, 1);
@@ -81,12 +85,9 @@ static void test_expired_in_flight_is_reported_after_the_answer(void **state) {
 static void test_expired_in_flight_is_reported_after_the_cut(void **state) {
     (void)state;
     struct prod *p = start();
-    lend_value(p, 1);
-    prod_turn(p);
-    prod_next(p, &req);
-    prod_advance(p, 1001);
+    expire_in_flight(p);
     prod_expect_none(p, 1, 1);
-    host_cut(p->h, host_conn_of(p->h, host_link(p->h, 1, SL_PURPOSE_PRODUCE)->id), "reset");
+    prod_cut(p, 1);
     prod_turn(p);
     prod_expect(p, 1, 1, SL_OUTCOME_MAYBE_WRITTEN);
     prod_end(p);
@@ -99,10 +100,7 @@ static void test_expired_without_a_reference_is_reported_at_once(void **state) {
     p->h->settings.codec = SL_CODEC_LZ4;
     p->h->settings.level = SL_COMPRESS_LEVEL_DEFAULT;
     start_with(p);
-    lend_value(p, 1);
-    prod_turn(p);
-    prod_next(p, &req);
-    prod_advance(p, 1001);
+    expire_in_flight(p);
     prod_expect(p, 1, 1, SL_OUTCOME_MAYBE_WRITTEN);
     prod_reply(p, &req);
     assert_int_equal(p->reports[1], 1);

@@ -653,15 +653,21 @@ static void a_draining_connection_without_answers_closes(void **state) {
 
 /* ---- addresses ---- */
 
+/* Asks until somebody is reached by a name that has so many addresses. */
+static struct sl_op *ask_with_addresses(struct host *h, int count) {
+    h->hold_resolve = true;
+    struct sl_op *op = host_ask(h, SL_COMMAND_READY, NULL, 100000);
+    host_turn(h);
+    host_resolve(h, count);
+    host_turn(h);
+    return op;
+}
+
 static void every_address_is_tried_then_the_name_again(void **state) {
     (void)state;
     struct host *h = host_start(SL_ROLE_ADMIN);
-    h->hold_resolve = true;
     h->deaf = true;
-    host_ask(h, SL_COMMAND_READY, NULL, 60000);
-    host_turn(h);
-    host_resolve(h, 3);
-    host_turn(h);
+    (void)ask_with_addresses(h, 3);
     assert_int_equal(h->opens, 3); /* at once, one after the other */
     for (int i = 0; i < 3; i++) assert_int_equal(h->conns[i].address.ip[3], i + 1);
     assert_int_equal(h->resolves, 1);
@@ -683,11 +689,8 @@ static void every_address_is_tried_then_the_name_again(void **state) {
 static void an_address_that_hangs_is_closed_for_the_next(void **state) {
     (void)state;
     struct host *h = host_start(SL_ROLE_ADMIN);
-    h->hold_resolve = h->hold_open = true;
-    struct sl_op *op = host_ask(h, SL_COMMAND_READY, NULL, 100000);
-    host_turn(h);
-    host_resolve(h, 2);
-    host_turn(h);
+    h->hold_open = true;
+    struct sl_op *op = ask_with_addresses(h, 2);
     assert_int_equal(h->opens, 1);
     h->hold_open = false;
     host_advance(h, 13000);
@@ -702,11 +705,8 @@ static void an_address_that_hangs_is_closed_for_the_next(void **state) {
 static void an_address_that_fails_later_is_left_for_the_next(void **state) {
     (void)state;
     struct host *h = host_start(SL_ROLE_ADMIN);
-    h->hold_resolve = h->hold_versions = true;
-    struct sl_op *op = host_ask(h, SL_COMMAND_READY, NULL, 100000);
-    host_turn(h);
-    host_resolve(h, 2);
-    host_turn(h);
+    h->hold_versions = true;
+    struct sl_op *op = ask_with_addresses(h, 2);
     assert_int_equal(host_last(h)->address.ip[3], 1);
     host_next_request(h, SL_API_API_VERSIONS);
     h->hold_versions = false;

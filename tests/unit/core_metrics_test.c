@@ -32,6 +32,14 @@ static struct prod *start_producer(int32_t linger_ms) {
     return prod_open(p);
 }
 
+/* The same, that has written a record to partition 0: everything is known. */
+static struct prod *start_written(int32_t linger_ms) {
+    struct prod *p = start_producer(linger_ms);
+    prod_put(p, "t", 0, 1);
+    prod_serve_for(p, 100);
+    return p;
+}
+
 /* Two records linger 5 ms, one goes to another partition; the request takes 40 ms. */
 static void test_one_request(void **state) {
     (void)state;
@@ -102,9 +110,7 @@ static void test_one_request(void **state) {
 /* What lingered, and what waited for its answer, is told in time; later it is forgotten. */
 static void test_times(void **state) {
     (void)state;
-    struct prod *p = start_producer(5);
-    prod_put(p, "t", 0, 1);
-    prod_serve_for(p, 100); /* everything is known */
+    struct prod *p = start_written(5);
     p->h->now += 120 * SL_MS * 1000;
     prod_turn(p);
     expect_null(snapshot(p->h), "producer-metrics", "record-queue-time-avg");
@@ -129,10 +135,8 @@ static void test_times(void **state) {
 
 static void test_retry_refusal_and_expiry(void **state) {
     (void)state;
-    struct prod *p = start_producer(0);
+    struct prod *p = start_written(0);
     p->h->settings.delivery_timeout_ms = 5000;
-    prod_put(p, "t", 0, 1);
-    prod_serve_for(p, 100);
     prod_put(p, "t", 0, 2);
     prod_turn(p);
     prod_answer(p, &req, SLUICE_KAFKA_NOT_ENOUGH_REPLICAS, -1);
@@ -183,9 +187,7 @@ static void test_expiry_without_a_batch(void **state) {
 
 static void test_connections(void **state) {
     (void)state;
-    struct prod *p = start_producer(0);
-    prod_put(p, "t", 0, 1);
-    prod_serve_for(p, 100);
+    struct prod *p = start_written(0);
     const struct sl_table *t = snapshot(p->h);
     uint64_t opened = p->h->core->stats.connects;
     assert_true(opened >= 1);
@@ -193,7 +195,7 @@ static void test_connections(void **state) {
     expect_metric_of(t, "producer-node-metrics", "connection-creation-total", "link", "produce", 1);
     uint64_t closed = p->h->core->stats.closes;
     expect_metric(t, "producer-metrics", "connection-count", (int64_t)(opened - closed));
-    host_cut(p->h, host_conn_of(p->h, host_link(p->h, 1, SL_PURPOSE_PRODUCE)->id), "gone");
+    prod_cut(p, 1);
     prod_turn(p);
     t = snapshot(p->h);
     expect_metric(t, "producer-metrics", "connection-close-total", (int64_t)closed + 1);
@@ -218,10 +220,8 @@ static void test_connections(void **state) {
 
 static void test_request_timeout(void **state) {
     (void)state;
-    struct prod *p = start_producer(0);
+    struct prod *p = start_written(0);
     p->h->settings.request_timeout_ms = 1000;
-    prod_put(p, "t", 0, 1);
-    prod_serve_for(p, 100);
     prod_put(p, "t", 0, 2);
     prod_turn(p);
     prod_next(p, &req);
@@ -315,9 +315,7 @@ static void test_rows_are_grouped(void **state) {
 
 static void test_no_memory(void **state) {
     (void)state;
-    struct prod *p = start_producer(0);
-    prod_put(p, "t", 0, 1);
-    prod_serve_for(p, 100);
+    struct prod *p = start_written(0);
     int failures = 0;
     for (int n = 1; n < 100; n++) {
         struct sl_op *op = host_op(p->h, 1000);

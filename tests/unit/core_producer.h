@@ -139,6 +139,12 @@ static inline void prod_advance(struct prod *p, int64_t ms) {
     host_advance(p->h, ms);
     prod_collect(p);
 }
+/* The broker's produce connection is lost, with the requests that lie there. */
+static inline void prod_cut(struct prod *p, int32_t broker) {
+    host_cut(p->h, host_conn_of(p->h, host_link(p->h, broker, SL_PURPOSE_PRODUCE)->id),
+             "reset by peer");
+    for (int i = 0; i < p->h->request_count; i++) p->h->requests[i].taken = true;
+}
 
 /* Frees all; when everything is decided, the account must be even. */
 static inline void prod_end(struct prod *p) {

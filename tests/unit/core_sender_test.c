@@ -30,12 +30,18 @@ static void send_one(struct prod *p, int32_t partition, uint64_t tag) {
     prod_turn(p);
 }
 
-static struct host_conn *produce_conn(struct prod *p, int32_t broker) {
-    return host_conn_of(p->h, host_link(p->h, broker, SL_PURPOSE_PRODUCE)->id);
+/* The topic is deleted, and there is another one of its name. */
+static void recreate_topic(struct prod *p) {
+    p->h->topics[0].id = 99;
+    p->h->topics[0].leader_epoch = 0;
 }
-static void cut_conn(struct prod *p, int32_t broker) {
-    host_cut(p->h, produce_conn(p, broker), "reset by peer");
-    for (int i = 0; i < p->h->request_count; i++) p->h->requests[i].taken = true;
+/* The next request is the first one to that topic, with the first record and a new epoch. */
+static void next_to_recreated(struct prod *p) {
+    prod_next(p, &req);
+    assert_int_equal(req.parts[0].info.producer_epoch, 1);
+    assert_int_equal(req.parts[0].topic_id.bytes[0], 99);
+    assert_int_equal(req.parts[0].info.base_sequence, 0);
+    assert_int_equal(req.parts[0].first_tag, 1);
 }
 
 /* ---- several requests under way ---- */
@@ -175,7 +181,7 @@ static void test_lost_answer_resends_the_same_bytes(void **state) {
     struct prod *p = start();
     send_one(p, 1, 1);
     prod_next(p, &req);
-    cut_conn(p, 1);
+    prod_cut(p, 1);
     prod_advance(p, 2000);
     assert_int_equal(prod_waiting(p), 1);
     prod_next(p, &other);
@@ -202,7 +208,7 @@ static void test_half_sent_request_is_certainly_unwritten(void **state) {
     host_send(p->h, host_conn_of(p->h, output.link)); /* 20 bytes leave */
     p->h->send_cap = 0;
     p->h->deaf = true;
-    cut_conn(p, 1);
+    prod_cut(p, 1);
     prod_advance(p, 1000);
     prod_expect(p, 1, 1, SL_OUTCOME_NOT_WRITTEN);
     assert_int_equal(p->code[1], SLUICE_ERR_TIMEOUT);
@@ -383,7 +389,7 @@ static void test_meaning_of_codes(void **state) {
             prod_expect_none(p, 1, 1);
             /* Nobody can be reached any more, so the batch expires where it is. */
             p->h->deaf = true;
-            cut_conn(p, 1);
+            prod_cut(p, 1);
             prod_advance(p, 5000);
             prod_expect(p, 1, 1, story->open ? SL_OUTCOME_MAYBE_WRITTEN : SL_OUTCOME_NOT_WRITTEN);
         }
@@ -605,13 +611,13 @@ static void test_later_ack_resolves(void **state) {
     send_one(p, 0, 2);
     prod_next(p, &req);
     prod_next(p, &other);
-    cut_conn(p, 1);
+    prod_cut(p, 1);
     prod_advance(p, 2500);
     prod_expect(p, 1, 1, SL_OUTCOME_MAYBE_WRITTEN);
     prod_expect_none(p, 2, 2);
     /* The first has come again meanwhile, without an answer; now the second. */
     while (prod_waiting(p) > 0) prod_next(p, &req);
-    cut_conn(p, 1);
+    prod_cut(p, 1);
     send_one(p, 0, 3);
     p->h->settings.delivery_timeout_ms = 120000;
     for (int i = 0; i < 20 && prod_waiting(p) == 0; i++) prod_advance(p, 20);
@@ -635,7 +641,7 @@ static void test_unresolved_bumps_the_epoch(void **state) {
     send_one(p, 0, 1);
     prod_next(p, &req);
     int64_t id = req.parts[0].info.producer_id;
-    cut_conn(p, 1);
+    prod_cut(p, 1);
     p->h->deaf = true;
     prod_advance(p, 3000);
     prod_expect(p, 1, 1, SL_OUTCOME_MAYBE_WRITTEN);
@@ -717,7 +723,7 @@ static void test_open_batches_are_not_renumbered(void **state) {
     send_one(p, 0, 2);
     prod_next(p, &req);
     int64_t id = req.parts[0].info.producer_id;
-    cut_conn(p, 1);
+    prod_cut(p, 1);
     prod_put(p, "t", 0, 3);
     prod_advance(p, 2000);
     prod_answer(p, &req, SLUICE_KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER, -1);
@@ -788,8 +794,7 @@ static void test_recreated_topic_starts_over(void **state) {
     (void)state;
     struct prod *p = start();
     for (uint64_t tag = 1; tag <= 3; tag++) send_one(p, 0, tag);
-    p->h->topics[0].id = 99;
-    p->h->topics[0].leader_epoch = 0;
+    recreate_topic(p);
     for (int i = 0; i < 3; i++) prod_answer(p, &req, SLUICE_KAFKA_UNKNOWN_TOPIC_ID, -1);
     int64_t id = req.parts[0].info.producer_id;
     prod_advance(p, 500);
@@ -803,11 +808,7 @@ static void test_recreated_topic_starts_over(void **state) {
     /* A new epoch first: a request that is still under way must not pass for one to the new log. */
     prod_answer_id(p, 0, id, 1);
     prod_advance(p, 500);
-    prod_next(p, &req);
-    assert_int_equal(req.parts[0].info.producer_epoch, 1);
-    assert_int_equal(req.parts[0].topic_id.bytes[0], 99);
-    assert_int_equal(req.parts[0].info.base_sequence, 0);
-    assert_int_equal(req.parts[0].first_tag, 1);
+    next_to_recreated(p);
     prod_reply(p, &req);
     prod_serve_for(p, 100);
     prod_expect(p, 1, 3, SL_OUTCOME_WRITTEN);
@@ -818,8 +819,7 @@ static void test_recreated_topic_starts_over(void **state) {
  * is deposed. The third answer comes only once the new topic is known. */
 static void recreate_under_open_attempts(struct prod *p) {
     for (uint64_t tag = 1; tag <= 3; tag++) send_one(p, 0, tag);
-    p->h->topics[0].id = 99;
-    p->h->topics[0].leader_epoch = 0;
+    recreate_topic(p);
     for (int i = 0; i < 2; i++) prod_answer(p, &req, SLUICE_KAFKA_NOT_LEADER_OR_FOLLOWER, -1);
     prod_advance(p, 500);
     prod_answer(p, &req, SLUICE_KAFKA_NOT_LEADER_OR_FOLLOWER, -1);
@@ -835,11 +835,7 @@ static void test_recreated_topic_gets_open_batches(void **state) {
     struct prod *p = start();
     recreate_under_open_attempts(p);
     prod_expect_none(p, 1, 3);
-    prod_next(p, &req);
-    assert_int_equal(req.parts[0].info.producer_epoch, 1);
-    assert_int_equal(req.parts[0].topic_id.bytes[0], 99);
-    assert_int_equal(req.parts[0].info.base_sequence, 0);
-    assert_int_equal(req.parts[0].first_tag, 1);
+    next_to_recreated(p);
     prod_reply(p, &req);
     prod_serve_for(p, 1000);
     prod_expect(p, 1, 3, SL_OUTCOME_WRITTEN);
@@ -955,7 +951,7 @@ static void run_chance(uint64_t seed) {
         if (dice == 0) {
             prod_next(p, &req); /* acts, then the connection is lost */
             for (int32_t i = 0; i < req.count; i++) prod_append(p, &req.parts[i], &req.r);
-            cut_conn(p, 1);
+            prod_cut(p, 1);
             for (int i = 0; i < p->h->request_count; i++) p->h->requests[i].replied = true;
         } else if (dice < 4) {
             prod_next(p, &req);
