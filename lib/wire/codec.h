@@ -39,7 +39,7 @@ int sl_codec_encode(struct sl_encoder *e, const struct sl_type *type, const void
 /* Decodes one body into message (defaults filled in first); texts and bytes point into the input,
  * arrays into the arena. Unknown tags are skipped. 0, NOMEM, or SLUICE_ERR_MALFORMED: short
  * input, a count that the bytes left cannot hold, a bad varint. Bytes left over after the last
- * field are MALFORMED too. */
+ * field are MALFORMED too, but the message is whole then, and the reader has not failed. */
 int sl_codec_decode(struct sl_reader *r, struct sl_arena *arena, const struct sl_type *type,
                     void *message, int16_t version, bool flexible);
 /* One line of text: {field=value, …}; records as their size, at most the caller's buffer. */
