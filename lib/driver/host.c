@@ -101,7 +101,7 @@ static void tell_host_callers(struct sl_host *h) {
 static void begin_host_turn(struct sl_member *m, int64_t now, int64_t wall_ms) {
     struct sl_host *h = host_of(m);
     h->again = false;
-    sl_broker_on_time(h->ports.cluster, now, wall_ms);
+    sl_host_ports_on_time(&h->ports, now, wall_ms);
     run_host_calls(h);
 }
 
@@ -128,7 +128,7 @@ static void finish_host_turn(struct sl_member *m) {
 
 static bool may_host_sleep(struct sl_member *m, int64_t now, int64_t *until) {
     struct sl_host *h = host_of(m);
-    int64_t deadline = sl_broker_deadline(h->ports.cluster);
+    int64_t deadline = sl_host_ports_deadline(&h->ports);
     if (h->again || deadline <= now) return false;
     sl_inbox_mail_lock(&h->mail);
     bool none = sl_list_is_empty(&h->calls);

@@ -9,7 +9,9 @@
  *
  * A turn takes at most 1 MiB in and out of each connection. Bytes go from the socket straight into
  * the machine's frame, and from its answers, gathered, to the socket. A socket that took less than
- * it was offered is not tried again before it is writable.
+ * it was offered is not tried again before it is writable. A listener whose connections cannot be
+ * had, because the process is out of descriptors, is left alone for a while: it stays readable, and
+ * the loop would spin on it.
  *
  * Not here: who runs the loop and who asks for what (host.c), how sockets work (net.c). */
 #include "driver/host_ports.h"
@@ -23,7 +25,8 @@
 enum {
     HOST_TURN_BYTES = 1 << 20, /* of one connection, each way */
     HOST_TURN_ACCEPTS = 64,    /* of one listener; arbitrary, so that none starves the others */
-    HOST_PIECES = 64           /* of one gathered send; more is no faster */
+    HOST_PIECES = 64,          /* of one gathered send; more is no faster */
+    HOST_PAUSE = 100000000     /* nanoseconds; a client that is kept waiting hardly notices */
 };
 #define HOST_LISTENER_BIT 0x80000000u
 
@@ -83,9 +86,30 @@ reset:
     sl_net_reset(p->net, socket);
 }
 
-static void accept_host_conns(struct sl_host_ports *p, const struct sl_host_node *node) {
+static uint64_t listener_token(const struct sl_host_ports *p, const struct sl_host_node *node) {
+    return sl_runtime_token(p->member, HOST_LISTENER_BIT | (uint32_t)(node->id - 1));
+}
+
+static void pause_listener(struct sl_host_ports *p, struct sl_host_node *node) {
+    sl_net_unwatch(p->net, node->listener);
+    node->paused = true;
+    p->resume_at = p->now + HOST_PAUSE;
+}
+
+static void resume_listeners(struct sl_host_ports *p) {
+    p->resume_at = SL_NEVER;
+    for (int32_t i = 0; i < p->node_count; i++) {
+        struct sl_host_node *node = &p->nodes[i];
+        if (!node->paused) continue;
+        node->paused = sl_net_watch(p->net, node->listener, listener_token(p, node)) != 0;
+        if (node->paused) p->resume_at = p->now + HOST_PAUSE;
+    }
+}
+
+static void accept_host_conns(struct sl_host_ports *p, struct sl_host_node *node) {
     for (int i = 0; i < HOST_TURN_ACCEPTS && node->listener >= 0; i++) {
         int socket = sl_net_accept(p->net, node->listener);
+        if (socket == SL_NET_FULL) pause_listener(p, node);
         if (socket < 0) return;
         add_host_conn(p, node, socket);
     }
@@ -148,19 +172,23 @@ static int start_host_node(struct sl_host_ports *p, struct sl_host_node *node) {
     if (node->held >= 0) sl_net_close_fd(node->held);
     node->held = -1;
     char text[160];
-    uint64_t token = sl_runtime_token(p->member, HOST_LISTENER_BIT | (uint32_t)(node->id - 1));
-    int rv = sl_net_listen(p->net, p->address, &node->port, token, p->cubic, &node->listener, text,
-                           sizeof text);
+    int rv = sl_net_listen(p->net, p->address, &node->port, listener_token(p, node), p->cubic,
+                           &node->listener, text, sizeof text);
     if (rv != 0) node->listener = -1;
     return rv;
+}
+
+static void close_listener(struct sl_host_ports *p, struct sl_host_node *node) {
+    sl_net_table.close(p->net, node->listener);
+    node->listener = -1;
+    node->paused = false;
 }
 
 /* With resets, as after a crash; they also leave nothing behind that would keep the port busy. */
 static void stop_host_node(struct sl_host_ports *p, struct sl_host_node *node) {
     drop_host_conns(p, node->id, true);
     if (node->listener < 0) return;
-    sl_net_table.close(p->net, node->listener);
-    node->listener = -1;
+    close_listener(p, node);
     node->held = sl_listen_hold(p->address, node->port);
 }
 
@@ -199,6 +227,17 @@ void sl_host_ports_serve(struct sl_host_ports *p) {
     }
 }
 
+void sl_host_ports_on_time(struct sl_host_ports *p, int64_t now, int64_t wall_ms) {
+    p->now = now;
+    sl_broker_on_time(p->cluster, now, wall_ms);
+    if (now >= p->resume_at) resume_listeners(p);
+}
+
+int64_t sl_host_ports_deadline(const struct sl_host_ports *p) {
+    int64_t deadline = sl_broker_deadline(p->cluster);
+    return deadline < p->resume_at ? deadline : p->resume_at;
+}
+
 void sl_host_ports_on_ready(struct sl_host_ports *p, uint32_t link, uint32_t what) {
     if ((link & HOST_LISTENER_BIT) != 0) {
         accept_host_conns(p, &p->nodes[link & ~HOST_LISTENER_BIT]);
@@ -224,6 +263,8 @@ int sl_host_ports_init(struct sl_host_ports *p, const struct sl_host_options *op
     p->cubic = options->cubic;
     p->cluster = NULL;
     p->listen_failed = false;
+    p->now = 0;
+    p->resume_at = SL_NEVER;
     p->node_count = options->broker.nodes;
     sl_map_init(&p->links, alloc);
     sl_list_init(&p->conns);
@@ -266,8 +307,7 @@ void sl_host_ports_close(struct sl_host_ports *p) {
     for (int32_t i = 0; i < p->node_count; i++) {
         struct sl_host_node *node = &p->nodes[i];
         drop_host_conns(p, node->id, false);
-        if (node->listener >= 0) sl_net_table.close(p->net, node->listener);
-        node->listener = -1;
+        if (node->listener >= 0) close_listener(p, node);
     }
     sl_host_ports_abandon(p);
 }

@@ -19,6 +19,7 @@ struct sl_host_node {
     int32_t id;
     uint16_t port; /* 0 until it listened for the first time, if any port will do */
     int listener;  /* a socket of the net; -1: does not listen */
+    bool paused;   /* the listener is not watched: what is there cannot be accepted now */
     int held;      /* a descriptor that keeps the port meanwhile; -1: none */
 };
 /* Between init and deinit all of it belongs to the loop. */
@@ -33,6 +34,8 @@ struct sl_host_ports {
     int32_t node_count;
     struct sl_map links;  /* of the connections by link */
     struct sl_list conns; /* the same, owned */
+    int64_t now;          /* of the turn */
+    int64_t resume_at;    /* when paused listeners are watched again; SL_NEVER: none is paused */
     bool listen_failed;   /* a node could not come up; whoever asks clears it */
 };
 
@@ -48,6 +51,10 @@ void sl_host_ports_deinit(struct sl_host_ports *p);
 
 /* All nodes listen and are advertised. 0, SYSTEM, NOMEM, USAGE. */
 int sl_host_ports_open(struct sl_host_ports *p);
+/* Begins a turn, of the machine too. */
+void sl_host_ports_on_time(struct sl_host_ports *p, int64_t now, int64_t wall_ms);
+/* When the next turn is due at the latest. */
+int64_t sl_host_ports_deadline(const struct sl_host_ports *p);
 void sl_host_ports_on_ready(struct sl_host_ports *p, uint32_t link, uint32_t what);
 /* Lets the machine answer what is due, and carries its outputs out. */
 void sl_host_ports_serve(struct sl_host_ports *p);

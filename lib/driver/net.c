@@ -345,12 +345,14 @@ static void want_socket_write(void *self, int fd, bool wanted) {
     net->table->change(net->poller, fd, place->token, wanted);
 }
 
+void sl_net_unwatch(struct sl_net *net, int fd) {
+    if ((uint32_t)fd >= net->cap || !net->places[fd].open) return;
+    net->places[fd].open = false;
+    net->table->remove(net->poller, fd);
+}
+
 static void close_socket(void *self, int fd) {
-    struct sl_net *net = self;
-    if ((uint32_t)fd < net->cap && net->places[fd].open) {
-        net->places[fd].open = false;
-        net->table->remove(net->poller, fd);
-    }
+    sl_net_unwatch(self, fd);
     sl_net_close_fd(fd);
 }
 
@@ -411,6 +413,10 @@ close_listener:
     return rv;
 }
 
+static bool is_out_of_room(int error) {
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
 int sl_net_accept(struct sl_net *net, int listener) {
     (void)net;
 #if defined(__linux__)
@@ -422,7 +428,8 @@ int sl_net_accept(struct sl_net *net, int listener) {
         fd = -1;
     }
 #endif
-    if (fd >= 0) set_stream_options(fd);
+    if (fd < 0) return is_out_of_room(errno) ? SL_NET_FULL : SL_NET_NONE;
+    set_stream_options(fd);
     return fd;
 }
 

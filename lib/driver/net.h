@@ -39,10 +39,13 @@ struct sl_resolver *sl_net_resolver(struct sl_net *net);
  * text, USAGE. */
 int sl_net_listen(struct sl_net *net, const char *address, uint16_t *port, uint64_t token,
                   bool cubic, int *socket, char *text, size_t cap);
-/* The next connection, not watched yet; below 0: none. */
+/* The next connection, not watched yet; SL_NET_NONE; or SL_NET_FULL when there is one that cannot
+ * be had for want of descriptors or memory: the listener stays readable. */
+enum { SL_NET_NONE = -1, SL_NET_FULL = -2 };
 int sl_net_accept(struct sl_net *net, int listener);
-/* Watches an accepted socket. 0 or NOMEM, SYSTEM. */
+/* Watches an accepted socket, or again one that was unwatched. 0 or NOMEM, SYSTEM. */
 int sl_net_watch(struct sl_net *net, int socket, uint64_t token);
+void sl_net_unwatch(struct sl_net *net, int socket);
 /* Closes with a reset instead of the usual end. */
 void sl_net_reset(struct sl_net *net, int socket);
 

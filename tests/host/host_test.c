@@ -9,7 +9,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -313,6 +315,34 @@ static void test_frozen_accepts_and_says_nothing(void **state) {
     sl_host_free(host);
 }
 
+/* A connection that cannot be accepted for want of descriptors stays in the listener: the loop leaves
+ * it alone for a while, and has it once there is room. */
+static void test_no_descriptor_is_left(void **state) {
+    (void)state;
+    struct sluice_runtime *runtime = start_driven();
+    struct sl_host *host = start_host(runtime);
+    int fd = connect_to(host, 1); /* the highest: descriptors are given from the bottom */
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    struct rlimit lowered = {.rlim_cur = (rlim_t)fd + 1, .rlim_max = limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &lowered), 0);
+    bool rests = false;
+    /* It may be time for the next look by when we see whether the loop would sleep. */
+    for (int i = 0; i < 100 && !rests; i++) {
+        assert_int_equal(sl_runtime_run(runtime, 0), 0);
+        struct pollfd loop = {.fd = sl_runtime_fd(runtime), .events = POLLIN};
+        rests = poll(&loop, 1, 0) == 0;
+    }
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_true(rests);
+    send_request(fd, 1);
+    assert_int_equal(sl_host_await(host, SL_API_API_VERSIONS, 1, PATIENCE_S * 1000, NULL), 0);
+    assert_true(read_response(fd, 1));
+    close(fd);
+    sl_host_free(host);
+    sl_runtime_release(runtime);
+}
+
 static int fault_next_request(struct sl_broker_cluster *cluster, void *arg) {
     struct sl_fault fault = {
         .kind = SL_FAULT_CUT_AFTER, .api = SL_API_API_VERSIONS, .partition = -1, .times = 1};
@@ -572,6 +602,7 @@ int main(void) {
         cmocka_unit_test(test_awaits_count_requests),
         cmocka_unit_test(test_answers_wait_for_a_slow_reader),
         cmocka_unit_test(test_many_connections),
+        cmocka_unit_test(test_no_descriptor_is_left),
         cmocka_unit_test(test_down_and_up_again),
         cmocka_unit_test(test_frozen_accepts_and_says_nothing),
         cmocka_unit_test(test_a_fault_ends_one_connection),
