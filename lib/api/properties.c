@@ -29,7 +29,9 @@ enum {
     .type = SL_PROPERTY_WORD, .low = (first), .high = (first)-1, .range = words
 #define PROPERTY_NUMERALS(first, last, words) \
     .type = SL_PROPERTY_WORD, .low = (first), .high = (last), .range = words
-#define PROPERTY_TEXT .type = SL_PROPERTY_TEXT, .range = "any text"
+/* As long as a text of the protocol may be. */
+#define PROPERTY_TEXT \
+    .type = SL_PROPERTY_TEXT, .high = 32767, .range = "a text of at most 32767 bytes"
 #define PROPERTY_LEVEL .type = SL_PROPERTY_LEVEL, .range = "a number, or default"
 
 /* clang-format off */
@@ -466,9 +468,15 @@ static int parse_property_scalar(const struct sl_property *p, const char *value,
 }
 
 static int parse_property_text(const struct sl_property *p, const char *value,
-                               struct sl_property_values *values, const struct sl_alloc *alloc) {
+                               struct sl_property_values *values, const struct sl_alloc *alloc,
+                               struct sl_text *why) {
+    size_t size = strlen(value);
+    if (size > (size_t)p->high) {
+        sl_text_printf(why, "%zu bytes are not %s", size, p->range);
+        return SLUICE_ERR_CONFIG;
+    }
     if (values == NULL) return 0;
-    char *text = sl_alloc_text(alloc, value, strlen(value));
+    char *text = sl_alloc_text(alloc, value, size);
     if (text == NULL) return SLUICE_ERR_NOMEM;
     memcpy((uint8_t *)values + p->at, &text, sizeof text);
     return 0;
@@ -531,7 +539,7 @@ int sl_properties_parse(const struct sl_property *p, const char *value, int64_t 
                         struct sl_text *why) {
     switch (p->type) {
     case SL_PROPERTY_TEXT:
-        return parse_property_text(p, value, values, alloc);
+        return parse_property_text(p, value, values, alloc, why);
     case SL_PROPERTY_ENDPOINTS:
         return parse_endpoints(value, values == NULL ? NULL : &values->settings, alloc, why);
     case SL_PROPERTY_BOOL:

@@ -17,7 +17,7 @@ enum sl_property_type {
     SL_PROPERTY_BOOL = 1,  /* true or false */
     SL_PROPERTY_NUMBER,    /* a whole number from `low` to `high` */
     SL_PROPERTY_WORD,      /* one of the words of `range` */
-    SL_PROPERTY_TEXT,      /* anything */
+    SL_PROPERTY_TEXT,      /* anything of up to `high` bytes */
     SL_PROPERTY_ENDPOINTS, /* host:port,host:port … */
     SL_PROPERTY_LEVEL      /* a number, or "default": SL_COMPRESS_LEVEL_DEFAULT */
 };
@@ -37,7 +37,8 @@ struct sl_property {
     const char *range;    /* for people; for words: they themselves, with | between them */
     const char *text;     /* a sentence for the manual */
     int64_t low;          /* of numbers; of words: the value of the first, the rest count up */
-    int64_t high;         /* of words with numerals: the value of the last; else low - 1 */
+    int64_t high;         /* of words with numerals: the value of the last; else low - 1; of texts:
+                             the most bytes */
     size_t at;            /* of the field in struct sl_property_values … */
     size_t size;          /* … and its size */
     enum sl_property_type type;

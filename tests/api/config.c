@@ -69,6 +69,21 @@ static void mending_a_value_mends_the_config(void **unused) {
     sluice_config_free(config);
 }
 
+/* The protocol has no longer ones: each request would fail instead. */
+static void texts_have_a_length(void **unused) {
+    sluice_config *config = make_config();
+    (void)unused;
+    static char text[32769];
+    memset(text, 'x', sizeof text - 1);
+    assert_int_equal(sluice_config_set(config, "client.id", text), SLUICE_ERR_CONFIG);
+    check_config_says(config, SLUICE_PRODUCER,
+                      "client.id: 32768 bytes are not a text of at most 32767 bytes");
+    text[32767] = '\0';
+    assert_int_equal(sluice_config_set(config, "client.id", text), 0);
+    assert_int_equal(sluice_config_check(config, SLUICE_PRODUCER), 0);
+    sluice_config_free(config);
+}
+
 static void values_have_types_and_ranges(void **unused) {
     static const struct {
         int32_t role;
@@ -416,6 +431,7 @@ int main(void) {
         cmocka_unit_test(defaults_are_good_for_every_role),
         cmocka_unit_test(all_mistakes_come_at_once),
         cmocka_unit_test(mending_a_value_mends_the_config),
+        cmocka_unit_test(texts_have_a_length),
         cmocka_unit_test(values_have_types_and_ranges),
         cmocka_unit_test(settings_have_to_agree),
         cmocka_unit_test(names_of_other_clients_are_explained),
