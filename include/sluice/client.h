@@ -129,7 +129,8 @@ SLUICE_API SLUICE_MUST int sluice_client_ready(sluice_client *client, int32_t ti
                                                sluice_op **op);
 
 /* How many partitions a topic has.
- * timeout_ms   0: from the cache; if it is not there it is asked for, and PENDING returned.
+ * timeout_ms   0: from the cache; if it is not there PENDING is returned, and it is asked for, unless
+ *          that is so already since less than default.api.timeout.ms.
  * count    filled on success.
  * Returns 0 or SLUICE_ERR_PENDING, SLUICE_ERR_TIMEOUT, SLUICE_ERR_UNREACHABLE (no broker was reached
  * by the deadline), Kafka's code of the topic (3 unknown, 17 invalid name, 29 not allowed),

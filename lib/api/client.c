@@ -198,6 +198,7 @@ int sluice_client_partitions(sluice_client *client, const char *topic, int32_t t
         *count = known;
         return 0;
     }
+    if (known == 0 && timeout_ms == 0) return SLUICE_ERR_PENDING;
     const struct sl_alloc *alloc = sl_client_alloc(client);
     rv = sl_command_create(alloc, SL_COMMAND_PARTITIONS, &command);
     if (rv != 0) return rv;
@@ -208,9 +209,12 @@ int sluice_client_partitions(sluice_client *client, const char *topic, int32_t t
     }
     if (timeout_ms == 0) {
         /* Asked for and forgotten: the answer goes to the cache. */
+        int64_t until = sl_client_deadline(client, SLUICE_TIMEOUT_DEFAULT);
         rv = sl_client_ask(client, command, SLUICE_TIMEOUT_DEFAULT, true, &op);
+        if (rv != 0) return rv;
         sl_client_free_op(op);
-        return rv != 0 ? rv : SLUICE_ERR_PENDING;
+        sl_client_remember_look_up(client, topic, until);
+        return SLUICE_ERR_PENDING;
     }
     rv = sl_client_run(client, command, timeout_ms, NULL, &op);
     if (rv == 0) *count = (int32_t)op->number;

@@ -183,8 +183,9 @@ struct sl_notice {
  * memory is short; the next PARTITIONS op asks anyway. */
 struct sl_topic_news {
     struct sl_list node;
-    int32_t partition_count;
-    char name[]; /* NUL-terminated */
+    int32_t partition_count; /* 0, in the cache: unknown */
+    int64_t looked_up_until; /* of the cache: with 0, it is being looked up until then */
+    char name[];             /* NUL-terminated */
 };
 /* Everything core has to tell, moved out once a turn. */
 struct sl_events {

@@ -37,6 +37,7 @@ static void tell_topic_news(struct sl_core *core, const struct sl_topic *topic) 
     struct sl_topic_news *news = sl_alloc_get(core->alloc, sizeof *news + size);
     if (news == NULL) return;
     news->partition_count = topic->partition_count;
+    news->looked_up_until = 0;
     memcpy(news->name, topic->name, size);
     sl_list_init(&news->node);
     sl_list_push_back(&core->events.topics, &news->node);

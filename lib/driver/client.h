@@ -167,8 +167,11 @@ int sl_client_event(struct sluice_client *c, int32_t timeout_ms, struct sl_clien
 void sl_client_remember(struct sluice_client *c, int code, const char *text);
 /* The latest story behind a code into out; false: there is none. */
 bool sl_client_explain(struct sluice_client *c, int code, struct sl_text *out);
-/* The partition count of a topic that core has told of, or -1. */
+/* The partition count of a topic that core has told of; 0: it is being looked up; or -1. */
 int32_t sl_client_cached_partitions(struct sluice_client *c, const char *topic);
+/* The partition count is being looked up until that time, though nobody waits for it. Forgotten when
+ * memory is short: then it may be looked up twice. */
+void sl_client_remember_look_up(struct sluice_client *c, const char *topic, int64_t until);
 /* The state as text; by the deadline at the latest, then what the mailboxes know. 0 or NOMEM,
  * FORKED. */
 int sl_client_dump(struct sluice_client *c, int32_t timeout_ms, struct sl_text *out);

@@ -2,6 +2,8 @@
  * outbox; here it is waited for and taken.
  *
  * What was taken is freed, and the descriptor changed, after the lock. */
+#include <string.h>
+
 #include "driver/net.h"
 #include "driver/shell.h"
 #include "sluice/error.h"
@@ -91,8 +93,28 @@ bool sl_client_explain(struct sluice_client *c, int code, struct sl_text *out) {
 }
 
 int32_t sl_client_cached_partitions(struct sluice_client *c, const char *topic) {
+    int32_t count = -1;
+    int64_t until = 0;
     sl_outbox_lock(&c->outbox);
-    int32_t count = sl_outbox_partitions(&c->outbox, topic);
+    const struct sl_topic_news *news = sl_outbox_topic(&c->outbox, topic);
+    if (news != NULL) {
+        count = news->partition_count;
+        until = news->looked_up_until;
+    }
     sl_outbox_unlock(&c->outbox);
-    return count;
+    return count == 0 && until <= c->host->now(c->host_self) ? -1 : count;
+}
+
+void sl_client_remember_look_up(struct sluice_client *c, const char *topic, int64_t until) {
+    size_t size = strlen(topic) + 1;
+    struct sl_topic_news *news = sl_alloc_get(&c->alloc, sizeof *news + size);
+    if (news == NULL) return;
+    sl_list_init(&news->node);
+    news->partition_count = 0;
+    news->looked_up_until = until;
+    memcpy(news->name, topic, size);
+    sl_outbox_lock(&c->outbox);
+    bool is_taken = sl_outbox_remember_look_up(&c->outbox, news);
+    sl_outbox_unlock(&c->outbox);
+    if (!is_taken) sl_alloc_free(&c->alloc, news, sizeof *news + size);
 }

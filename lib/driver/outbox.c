@@ -345,12 +345,22 @@ bool sl_outbox_take_event(struct sl_outbox *out, struct sl_client_event *event,
     return true;
 }
 
-int32_t sl_outbox_partitions(struct sl_outbox *out, const char *topic) {
+const struct sl_topic_news *sl_outbox_topic(struct sl_outbox *out, const char *topic) {
     struct sl_topic_news *news = find_topic_news(out, topic);
-    if (news == NULL) return -1;
+    if (news == NULL) return NULL;
     sl_list_remove(&news->node);
     sl_list_push_front(&out->topics, &news->node);
-    return news->partition_count;
+    return news;
+}
+
+bool sl_outbox_remember_look_up(struct sl_outbox *out, struct sl_topic_news *news) {
+    struct sl_topic_news *known = find_topic_news(out, news->name);
+    if (known == NULL) {
+        sl_list_push_front(&out->topics, &news->node);
+        return true;
+    }
+    known->looked_up_until = news->looked_up_until;
+    return false;
 }
 
 /* ---- the answer of a close ---- */

@@ -110,8 +110,10 @@ const struct sl_story *sl_outbox_story(const struct sl_outbox *out, int code);
  * *garbage is a notice to be freed after the lock, or NULL. */
 bool sl_outbox_take_event(struct sl_outbox *out, struct sl_client_event *event,
                           struct sl_notice **garbage);
-/* Held. The partition count of a topic, or -1. */
-int32_t sl_outbox_partitions(struct sl_outbox *out, const char *topic);
+/* Held. What is known of a topic, or NULL. */
+const struct sl_topic_news *sl_outbox_topic(struct sl_outbox *out, const char *topic);
+/* Held. The news say that a topic is being looked up. They are taken, unless more is known: false. */
+bool sl_outbox_remember_look_up(struct sl_outbox *out, struct sl_topic_news *news);
 /* Held. What a close answers by what is known now, when it was in time or late. */
 int sl_outbox_verdict(const struct sl_outbox *out, bool late);
 

@@ -391,6 +391,29 @@ static void test_driven_by_an_own_loop(void **state) {
     clear_scene(&s);
 }
 
+/* A call that is made again and again until it succeeds asks once. The loop doesn't run meanwhile. */
+static void test_a_look_up_is_not_repeated(void **state) {
+    (void)state;
+    struct test_memory memory;
+    test_memory_init(&memory);
+    sluice_allocator allocator = {memory.alloc.resize, memory.alloc.user};
+    sluice_runtime *runtime = start_driven();
+    sluice_config *config = make_config("127.0.0.1:1");
+    sluice_config_memory(config, &allocator, sizeof allocator);
+    sluice_client *client = open_with(config, SLUICE_CONSUMER, runtime);
+    int32_t count;
+    assert_int_equal(sluice_client_partitions(client, "t", 0, &count), SLUICE_ERR_PENDING);
+    size_t once = memory.live_blocks;
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(sluice_client_partitions(client, "t", 0, &count), SLUICE_ERR_PENDING);
+    assert_int_equal(memory.live_blocks, once);
+    assert_int_equal(sluice_client_partitions(client, "u", 0, &count), SLUICE_ERR_PENDING);
+    assert_true(memory.live_blocks > once);
+    sluice_client_free(client);
+    sluice_runtime_release(runtime);
+    test_memory_check(&memory);
+}
+
 /* ---- a log sink that blocks ---- */
 
 struct gate {
@@ -683,6 +706,7 @@ int main(void) {
         cmocka_unit_test(test_a_close_ticket_freed_early_is_not_told),
         cmocka_unit_test(test_a_passing_thread_does_not_keep_the_loop),
         cmocka_unit_test(test_driven_by_an_own_loop),
+        cmocka_unit_test(test_a_look_up_is_not_repeated),
         cmocka_unit_test(test_close_while_the_log_blocks),
         cmocka_unit_test(test_metrics_while_the_log_blocks),
         cmocka_unit_test(test_close_while_the_resolver_hangs),
