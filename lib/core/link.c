@@ -319,7 +319,7 @@ void sl_link_on_opened(struct sl_link *link) {
     link->setup_deadline = link->core->now + setup_timeout_ns(link);
     link->last_used = link->core->now;
     link->request_deadline = SL_NEVER;
-    link->answers = 0;
+    link->of_use = false;
     sl_link_negotiate(link);
 }
 
@@ -444,12 +444,22 @@ void sl_link_cut(struct sl_link *link, int rv) {
     end_requests(link, rv);
 }
 
+bool sl_link_has_lasted(const struct sl_link *link) {
+    enum { LASTING_MS = 1000 }; /* arbitrary */
+    return link->core->now - link->opened_at >= LASTING_MS * SL_MS;
+}
+
+void sl_link_note_use(struct sl_link *link) {
+    if (link->of_use) return;
+    link->of_use = true;
+    sl_brokers_on_success(link->broker);
+}
+
 /* The peer ended a connection of which nothing was wanted any more: no error (protocol notes 3.1).
  * One that ends before it was of any use is one, or reconnecting would spin. */
 static bool is_quiet_end(const struct sl_link *link) {
-    enum { OF_USE_MS = 1000 }; /* arbitrary; without answers (acks=0) age has to do */
     return link->state >= SL_LINK_READY && sl_list_is_empty(&link->queue) &&
-           (link->answers > 0 || link->core->now - link->opened_at >= OF_USE_MS * SL_MS);
+           (link->of_use || sl_link_has_lasted(link));
 }
 
 void sl_link_on_closed(struct sl_link *link, int rv, const char *text) {

@@ -118,7 +118,8 @@ struct sl_link {
     struct sl_version_range versions[SL_API_KEY_LIMIT];
     int16_t negotiate_version; /* of the ApiVersions request under way */
     struct sl_request negotiation;
-    uint64_t answers; /* whole answers on this connection, ApiVersions not counted */
+    bool of_use; /* a whole answer came on this connection, ApiVersions not counted; or a request
+                  * that gets none left when it had lasted */
     struct sl_link_counts counts;
     struct sl_spread latency; /* of its answers */
     bool hung_up;             /* the peer ended the connection that fails just now */
@@ -205,6 +206,10 @@ void sl_link_queue(struct sl_link *link, struct sl_request *request, int64_t dea
 void sl_link_unqueue(struct sl_link *link, struct sl_request *request);
 /* Nothing is in flight any more: a draining link closes. */
 void sl_link_on_answered(struct sl_link *link);
+/* The connection is so old that it is of use, though nobody answers (acks=0). */
+bool sl_link_has_lasted(const struct sl_link *link);
+/* The connection is of use: with the first time the back-off of its broker begins anew. */
+void sl_link_note_use(struct sl_link *link);
 /* Connected: ask for the versions. */
 void sl_link_negotiate(struct sl_link *link);
 /* The negotiation failed. When the peer hung up on it, as older brokers and some proxies do to a

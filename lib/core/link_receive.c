@@ -90,7 +90,7 @@ static void count_link_answer(struct sl_link *link, const struct sl_request *req
     sl_trace_add(&core->trace, SL_TRACE_RESPONSE, core->now, request->api->key,
                  request->correlation);
     if (request == &link->negotiation) return;
-    if (link->answers++ == 0) sl_brokers_on_success(link->broker);
+    sl_link_note_use(link);
 }
 
 /* The request that the frame answers, or NULL after failing the link. body is left at the body. */
@@ -153,7 +153,7 @@ static size_t check_prefix(struct sl_link *link, const uint8_t *data, size_t siz
                      "%s:%u does not speak Kafka: it sent %s; check the port and "
                      "security.protocol",
                      broker->host, broker->port, what);
-    } else if (link->answers == 0 && link->state == SL_LINK_NEGOTIATING) {
+    } else if (!link->of_use && link->state == SL_LINK_NEGOTIATING) {
         sl_link_fail(link, SLUICE_ERR_MALFORMED,
                      "%s:%u does not speak Kafka: it sent a frame of %" PRIu32
                      " bytes to begin with; check the port",

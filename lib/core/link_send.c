@@ -189,6 +189,7 @@ static void finish_sending(struct sl_link *link, struct sl_request *request) {
     request->sent_whole = true;
     link->unsent = request->node.next;
     if (!request->no_response) return;
+    if (sl_link_has_lasted(link)) sl_link_note_use(link);
     sl_link_unqueue(link, request);
     request->on_done(link->core, request, 0, NULL);
 }

@@ -884,6 +884,35 @@ static void test_acks_0_is_written_when_it_has_left(void **state) {
     prod_end(p);
 }
 
+/* Nobody says that requests arrive: a broker that gets nothing else answers again, as far as anybody
+ * can tell, when a connection to it has lasted. */
+static void test_acks_0_ends_the_back_off(void **state) {
+    (void)state;
+    struct prod *p = prod_prepare();
+    p->h->settings.acks = 0;
+    p->h->settings.idempotence = false;
+    p->h->settings.linger_ms = 0;
+    prod_open(p);
+    prod_put(p, "t", 0, 1);
+    prod_advance(p, 10);
+    prod_next(p, &req);
+    p->h->requests[req.r.index].replied = true;
+    struct sl_broker *broker = sl_brokers_find(p->h->core, 1);
+    sl_brokers_on_failure(broker, "refused");
+    send_one(p, 0, 2);
+    prod_next(p, &req);
+    p->h->requests[req.r.index].replied = true;
+    assert_int_equal(broker->failures, 1);
+    prod_advance(p, 1000);
+    assert_int_equal(broker->failures, 1);
+    send_one(p, 0, 3);
+    prod_next(p, &req);
+    p->h->requests[req.r.index].replied = true;
+    prod_expect(p, 1, 3, SL_OUTCOME_WRITTEN);
+    assert_int_equal(broker->failures, 0);
+    prod_end(p);
+}
+
 static void test_acks_1_without_idempotence(void **state) {
     (void)state;
     struct prod *p = prod_prepare();
@@ -1031,6 +1060,7 @@ int main(void) {
         cmocka_unit_test(test_recreated_topic_keeps_outcomes_true),
         cmocka_unit_test(test_recreated_topic_may_have_named_batches),
         cmocka_unit_test(test_acks_0_is_written_when_it_has_left),
+        cmocka_unit_test(test_acks_0_ends_the_back_off),
         cmocka_unit_test(test_acks_1_without_idempotence),
         cmocka_unit_test(test_throttle_mutes_the_link),
         cmocka_unit_test(test_outcomes_are_true_under_chance),
