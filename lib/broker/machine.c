@@ -37,13 +37,20 @@ static const struct {
     {SL_API_OFFSET_FOR_LEADER_EPOCH, sl_handle_offset_for_leader_epoch},
 };
 
-static enum sl_handled call_handler(struct sl_exchange *x) {
+static sl_handler_fn find_handler(int16_t key) {
     for (size_t i = 0; i < sizeof exchange_handlers / sizeof exchange_handlers[0]; i++)
-        if (exchange_handlers[i].key == x->api->key) return exchange_handlers[i].handle(x);
-    return SL_HANDLED_CLOSE;
+        if (exchange_handlers[i].key == key) return exchange_handlers[i].handle;
+    return NULL;
+}
+
+static enum sl_handled call_handler(struct sl_exchange *x) {
+    sl_handler_fn handle = find_handler(x->api->key);
+    return handle != NULL ? handle(x) : SL_HANDLED_CLOSE;
 }
 
 /* ---- for handlers ---- */
+
+bool sl_machine_serves(int16_t key) { return find_handler(key) != NULL; }
 
 void sl_machine_complain(struct sl_broker_cluster *c, const char *format, ...) {
     struct sl_text t;

@@ -118,6 +118,9 @@ enum sl_handled sl_handle_offset_for_leader_epoch(struct sl_exchange *x);
 
 /* ---- for handlers ---- */
 
+/* Whether there is a handler: what has none is not told of and not served. */
+bool sl_machine_serves(int16_t key);
+
 /* Remembers what strict validation found. */
 void sl_machine_complain(struct sl_broker_cluster *c, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

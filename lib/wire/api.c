@@ -5,12 +5,14 @@
  *         accepts; the ceiling is the newest version whose meaning the client implements.
  * broker  what the test broker serves: also the older versions that other clients send.
  *
- * ApiVersions 5 (Kafka 4.4) is described by its message table but in neither range yet. Every
- * range lies within what the message tables describe. */
+ * ApiVersions 5 and DeleteGroups 3 (Kafka 4.4) are described by their message tables but in
+ * neither range yet. Every range lies within what the message tables describe. */
 #include "wire/api.h"
 
 #include "base/text.h"
 #include "wire/messages.h"
+
+enum { NEVER = INT16_MAX }; /* an API without a flexible version */
 
 /* clang-format off */
 #define API(key_, name_, tag_, client_min_, client_max_, broker_min_, broker_max_, flexible_) \
@@ -25,13 +27,27 @@ static const struct sl_api api_table[] = {
     API(SL_API_FETCH,            "Fetch",           fetch,               10, 18,  4, 18, 12),
     API(SL_API_LIST_OFFSETS,     "ListOffsets",     list_offsets,         4, 11,  1, 11,  6),
     API(SL_API_METADATA,         "Metadata",        metadata,             7, 13,  0, 13,  9),
+    API(SL_API_OFFSET_COMMIT,    "OffsetCommit",    offset_commit,        6, 10,  2, 10,  8),
+    API(SL_API_OFFSET_FETCH,     "OffsetFetch",     offset_fetch,         5, 10,  1, 10,  6),
     API(SL_API_FIND_COORDINATOR, "FindCoordinator", find_coordinator,     2,  6,  0,  6,  3),
+    API(SL_API_JOIN_GROUP,       "JoinGroup",       join_group,           3,  9,  0,  9,  6),
+    API(SL_API_HEARTBEAT,        "Heartbeat",       heartbeat,            2,  4,  0,  4,  4),
+    API(SL_API_LEAVE_GROUP,      "LeaveGroup",      leave_group,          2,  5,  0,  5,  4),
+    API(SL_API_SYNC_GROUP,       "SyncGroup",       sync_group,           2,  5,  0,  5,  4),
+    API(SL_API_DESCRIBE_GROUPS,  "DescribeGroups",  describe_groups,      2,  6,  0,  6,  5),
+    API(SL_API_LIST_GROUPS,      "ListGroups",      list_groups,          2,  5,  0,  5,  3),
     API(SL_API_API_VERSIONS,     "ApiVersions",     api_versions,         0,  4,  0,  4,  3),
     API(SL_API_CREATE_TOPICS,    "CreateTopics",    create_topics,        3,  7,  2,  7,  5),
     API(SL_API_DELETE_TOPICS,    "DeleteTopics",    delete_topics,        3,  6,  1,  6,  4),
     API(SL_API_INIT_PRODUCER_ID, "InitProducerId",  init_producer_id,     1,  5,  0,  5,  2),
     API(SL_API_OFFSET_FOR_LEADER_EPOCH, "OffsetForLeaderEpoch", offset_for_leader_epoch,
                                                                           2,  4,  2,  4,  4),
+    API(SL_API_DELETE_GROUPS,    "DeleteGroups",    delete_groups,        1,  2,  0,  2,  2),
+    API(SL_API_OFFSET_DELETE,    "OffsetDelete",    offset_delete,        0,  0,  0,  0, NEVER),
+    API(SL_API_CONSUMER_GROUP_HEARTBEAT, "ConsumerGroupHeartbeat", consumer_group_heartbeat,
+                                                                          1,  1,  0,  1,  0),
+    API(SL_API_CONSUMER_GROUP_DESCRIBE, "ConsumerGroupDescribe", consumer_group_describe,
+                                                                          0,  1,  0,  1,  0),
 };
 /* clang-format on */
 

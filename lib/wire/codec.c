@@ -52,6 +52,7 @@ void sl_codec_default(const struct sl_field *f, void *member) {
         memset(member, 0, sizeof(struct sl_uuid));
         return;
     case SL_KIND_ARRAY:
+    case SL_KIND_OPTION:
         *(struct sl_array *)member = (struct sl_array){NULL, size};
         return;
     case SL_KIND_STRUCT:
@@ -187,6 +188,7 @@ static bool is_same_plain(int kind, const void *a, const void *b) {
     }
 }
 
+/* Of an option too. */
 static bool is_same_array(const struct sl_field *f, const struct sl_array *a,
                           const struct sl_array *b, int16_t version) {
     if (a->count != b->count) return false;
@@ -207,7 +209,8 @@ bool sl_codec_equal(const struct sl_type *type, const void *a, const void *b, in
         if (!sl_schema_has(f, version)) continue;
         const void *x = (const char *)a + f->offset;
         const void *y = (const char *)b + f->offset;
-        bool same = f->kind == SL_KIND_ARRAY    ? is_same_array(f, x, y, version)
+        bool is_array = f->kind == SL_KIND_ARRAY || f->kind == SL_KIND_OPTION;
+        bool same = is_array                    ? is_same_array(f, x, y, version)
                     : f->kind == SL_KIND_STRUCT ? sl_codec_equal(f->item, x, y, version)
                                                 : is_same_plain(f->kind, x, y);
         if (!same) return false;

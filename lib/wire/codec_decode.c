@@ -8,7 +8,7 @@
  * ratio below 32). Depth is that of the tables.
  *
  * Lenient where Kafka is: tags in any order, a tag twice (the later one counts), any non-zero byte
- * as true. Strict elsewhere: null only where the version allows it, texts up to 32767 bytes, a
+ * as true, any byte that is not negative before an option that is not null. Strict elsewhere: null only where the version allows it, texts up to 32767 bytes, a
  * tag's size used up to its last byte, nothing after the last field.
  *
  * Texts, bytes and records are not copied; they point into the input. */
@@ -34,6 +34,7 @@ static size_t least_plain_size(const struct decoder *d, int kind) {
     switch (kind) {
     case SL_KIND_BOOL:
     case SL_KIND_I8:
+    case SL_KIND_OPTION: /* the byte that says null */
         return 1;
     case SL_KIND_I16:
     case SL_KIND_U16:
@@ -172,9 +173,27 @@ static void decode_array(const struct decoder *d, const struct sl_field *f, stru
     }
 }
 
+static void decode_option(const struct decoder *d, const struct sl_field *f, struct sl_array *to) {
+    *to = (struct sl_array){NULL, -1};
+    if (sl_reader_i8(d->r) < 0 || d->r->failed) return;
+    if (sl_reader_left(d->r) < least_struct_size(d, f->item)) {
+        sl_reader_fail(d->r);
+        return;
+    }
+    void *item = sl_arena_get(d->arena, f->item->size);
+    if (item == NULL) {
+        sl_reader_fail(d->r);
+        return;
+    }
+    *to = (struct sl_array){item, 1};
+    decode_struct(d, f->item, item);
+}
+
 static void decode_field(const struct decoder *d, const struct sl_field *f, void *member) {
     if (f->kind == SL_KIND_ARRAY) {
         decode_array(d, f, member);
+    } else if (f->kind == SL_KIND_OPTION) {
+        decode_option(d, f, member);
     } else if (f->kind == SL_KIND_STRUCT) {
         decode_struct(d, f->item, member);
     } else {

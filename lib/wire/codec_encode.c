@@ -160,9 +160,21 @@ static void encode_array(struct encode_run *run, const struct sl_field *f,
     }
 }
 
+static void encode_option(struct encode_run *run, const struct sl_field *f,
+                          const struct sl_array *option) {
+    if (option->count != -1 && (option->count != 1 || option->items == NULL)) {
+        run->misuse = true;
+        return;
+    }
+    sl_writer_i8(run->e->out, (int8_t)option->count);
+    if (option->count == 1) encode_struct(run, f->item, option->items);
+}
+
 static void encode_field(struct encode_run *run, const struct sl_field *f, const void *member) {
     if (f->kind == SL_KIND_ARRAY) {
         encode_array(run, f, member);
+    } else if (f->kind == SL_KIND_OPTION) {
+        encode_option(run, f, member);
     } else if (f->kind == SL_KIND_STRUCT) {
         encode_struct(run, f->item, member);
     } else {
@@ -197,6 +209,7 @@ static bool is_default_field(const struct sl_field *f, const void *member, int16
     case SL_KIND_UUID:
         return sl_bytes_uuid_is_zero(member);
     case SL_KIND_ARRAY:
+    case SL_KIND_OPTION:
         return ((const struct sl_array *)member)->count == size;
     case SL_KIND_STRUCT:
         for (int i = 0; i < f->item->field_count; i++) {

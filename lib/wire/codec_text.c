@@ -103,6 +103,15 @@ static void dump_array(const struct sl_field *f, const struct sl_array *array, i
     sl_text_put(out, "]");
 }
 
+static void dump_option(const struct sl_field *f, const struct sl_array *option, int16_t version,
+                        struct sl_text *out) {
+    if (option->count < 0) {
+        sl_text_put(out, "null");
+    } else {
+        sl_codec_dump(f->item, option->items, version, out);
+    }
+}
+
 void sl_codec_dump(const struct sl_type *type, const void *message, int16_t version,
                    struct sl_text *out) {
     const char *separator = "{";
@@ -116,6 +125,8 @@ void sl_codec_dump(const struct sl_type *type, const void *message, int16_t vers
         separator = ", ";
         if (f->kind == SL_KIND_ARRAY) {
             dump_array(f, member, version, out);
+        } else if (f->kind == SL_KIND_OPTION) {
+            dump_option(f, member, version, out);
         } else if (f->kind == SL_KIND_STRUCT) {
             sl_codec_dump(f->item, member, version, out);
         } else {

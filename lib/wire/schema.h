@@ -4,8 +4,9 @@
  *
  * Wire kinds by C type: bool, int8_t, int16_t, uint16_t, int32_t, int64_t, double, struct sl_str
  * (string), struct sl_bytes (bytes), struct sl_records (record batches, not copied), struct
- * sl_uuid, struct sl_array (arrays of structs or of plain kinds), and a nested struct by STRUCT.
- * A message's version picks old or compact encoding: flexible from `flexible_since` on. */
+ * sl_uuid, struct sl_array (arrays of structs or of plain kinds), a nested struct by STRUCT, and
+ * one that may be null by NULLABLE_STRUCT. A message's version picks old or compact encoding:
+ * flexible from `flexible_since` on. */
 #ifndef SL_WIRE_SCHEMA_H
 #define SL_WIRE_SCHEMA_H
 
@@ -43,7 +44,8 @@ enum sl_kind {
     SL_KIND_RECORDS,
     SL_KIND_UUID,
     SL_KIND_ARRAY, /* of structs (item set) or plain kinds (item_kind set) */
-    SL_KIND_STRUCT
+    SL_KIND_STRUCT,
+    SL_KIND_OPTION /* a struct or null; in memory a struct sl_array of one item, or null */
 };
 
 struct sl_type;
@@ -59,7 +61,7 @@ struct sl_field {
     int8_t until;               /* last version, inclusive; INT8_MAX: still there */
     int8_t nullable_since;      /* first version in which null is allowed; -1: never */
     int8_t tag;                 /* -1: not tagged */
-    const struct sl_type *item; /* of an array of structs, or of a nested struct */
+    const struct sl_type *item; /* of an array of structs, of a nested struct or an option */
     int64_t otherwise; /* when absent: an integer's value; -1 makes a text, bytes, records or array
                         * null and 0 empty; nested structs have their own fields' values */
 };
@@ -132,13 +134,19 @@ static inline bool sl_schema_nullable(const struct sl_field *f, int16_t version)
     {PLACE_OF(tag_, member), STRUCT_KIND(tag_, member, sl_array, SL_KIND_ARRAY),    \
      .item = &item_tag##_type, .nullable_since = (null_since), __VA_ARGS__}
 /* An array of plain values or texts of the C type item_ctype. */
-#define LIST(tag_, member, item_ctype, ...)                                         \
+#define LIST(tag_, member, item_ctype, ...) NULLABLE_LIST(tag_, member, item_ctype, -1, __VA_ARGS__)
+#define NULLABLE_LIST(tag_, member, item_ctype, null_since, ...)                    \
     {PLACE_OF(tag_, member), STRUCT_KIND(tag_, member, sl_array, SL_KIND_ARRAY),    \
-     .item_kind = KIND_OF(*(item_ctype *)0), .nullable_since = -1, __VA_ARGS__}
+     .item_kind = KIND_OF(*(item_ctype *)0), .nullable_since = (null_since), __VA_ARGS__}
 /* A struct item_tag inside this one. */
 #define STRUCT(tag_, member, item_tag, ...)                                         \
     {PLACE_OF(tag_, member), STRUCT_KIND(tag_, member, item_tag, SL_KIND_STRUCT),   \
      .item = &item_tag##_type, .nullable_since = -1, __VA_ARGS__}
+/* A struct item_tag or null, on the wire behind a byte that tells which. The member is a struct
+ * sl_array with the one item, or null; absent it is null. */
+#define NULLABLE_STRUCT(tag_, member, item_tag, ...)                                \
+    {PLACE_OF(tag_, member), STRUCT_KIND(tag_, member, sl_array, SL_KIND_OPTION),   \
+     .item = &item_tag##_type, .nullable_since = 0, .otherwise = -1, __VA_ARGS__}
 
 /* The type object of struct tag_, whose lines are in the given array. */
 #define TYPE(tag_, lines)                                                                   \

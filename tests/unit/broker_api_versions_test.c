@@ -29,7 +29,7 @@ static void test_every_version_lists_all(void **state) {
     struct client *c = client_start(1, 0);
     struct client_link *l = client_connect(c, 1);
     int count = 0;
-    while (sl_api_at(count) != NULL) count++;
+    for (int i = 0; sl_api_at(i) != NULL; i++) count += sl_machine_serves(sl_api_at(i)->key);
     for (int16_t version = 0; version <= 4; version++) {
         const struct sl_api_versions_response *m = ask(c, l, version);
         assert_int_equal(m->error_code, 0);

@@ -344,6 +344,88 @@ static void test_zoo(void **state) {
     test_hex_equal(buf, out.size, "010101010101010101 01 06 08 0000000000000000");
 }
 
+/* ---- structs and lists that may be null ---- */
+
+struct letter {
+    struct sl_array sender;  /* one kid, or null */
+    struct sl_array stamps;  /* of int16_t; null from version 1 on */
+    struct sl_array copyist; /* one kid, or null; tag 0 */
+};
+static const struct sl_field letter_lines[] = {
+    NULLABLE_STRUCT(letter, sender, kid, ALWAYS),
+    NULLABLE_LIST(letter, stamps, int16_t, 1, ALWAYS, OTHERWISE(-1)),
+    NULLABLE_STRUCT(letter, copyist, kid, TAGGED(0, 2)),
+};
+static const struct sl_type letter_type = TYPE(letter, letter_lines);
+
+static int encode_letter(struct sl_writer *out, const struct letter *l, int16_t version) {
+    struct sl_encoder e = {.out = out};
+    return sl_codec_encode(&e, &letter_type, l, version, version >= FLEXIBLE_SINCE);
+}
+
+static void check_letter(const struct letter *l, int16_t version, const char *hex,
+                         const char *shown) {
+    struct sl_writer out;
+    struct sl_arena arena;
+    struct sl_reader r;
+    struct letter back;
+    struct sl_text text;
+    char line[200];
+    sl_writer_init(&out, sl_alloc_default());
+    sl_arena_init(&arena, sl_alloc_default(), 0);
+    assert_int_equal(encode_letter(&out, l, version), 0);
+    test_hex_equal(out.data, out.size, hex);
+    sl_reader_init(&r, out.data, out.size);
+    bool flexible = version >= FLEXIBLE_SINCE;
+    assert_int_equal(sl_codec_decode(&r, &arena, &letter_type, &back, version, flexible), 0);
+    assert_true(sl_codec_equal(&letter_type, l, &back, version));
+    sl_text_init(&text, line, sizeof line);
+    sl_codec_dump(&letter_type, &back, version, &text);
+    assert_string_equal(line, shown);
+    sl_arena_deinit(&arena);
+    sl_writer_deinit(&out);
+}
+
+static void test_options(void **state) {
+    (void)state;
+    int16_t stamps[] = {3};
+    struct kid other = {8, {"Ann", 3}};
+    struct letter l;
+    sl_codec_defaults(&letter_type, &l);
+    assert_true(l.sender.count == -1 && l.stamps.count == -1 && l.copyist.count == -1);
+    check_letter(&l, 1, "ff ffffffff", "{sender=null, stamps=null}");
+    check_letter(&l, 2, "ff 00 00", "{sender=null, stamps=null, copyist=null}");
+    l.sender = (struct sl_array){&parcel_kids[0], 1};
+    l.stamps = (struct sl_array){stamps, 1};
+    check_letter(&l, 0, "01 0007 0003 416e6e 00000001 0003",
+                 "{sender={age=7, name=\"Ann\"}, stamps=[3]}");
+    struct letter m = l;
+    l.copyist = (struct sl_array){&parcel_kids[1], 1};
+    check_letter(&l, 2, "01 0007 04 416e6e 00 02 0003 01 00 05 01 ffff 01 00",
+                 "{sender={age=7, name=\"Ann\"}, stamps=[3], copyist={age=-1, name=\"\"}}");
+    assert_false(sl_codec_equal(&letter_type, &l, &m, 2));
+    m.copyist = l.copyist;
+    assert_true(sl_codec_equal(&letter_type, &l, &m, 2));
+    m.sender.items = &other;
+    assert_false(sl_codec_equal(&letter_type, &l, &m, 2));
+}
+
+/* Two of what may be there once, none that is said to be there, null before its time. */
+static void test_option_misuse(void **state) {
+    (void)state;
+    static const struct letter wrong[] = {
+        {{parcel_kids, 2}, {NULL, 0}, {NULL, -1}}, {{NULL, 0}, {NULL, 0}, {NULL, -1}},
+        {{NULL, 1}, {NULL, 0}, {NULL, -1}},        {{NULL, -2}, {NULL, 0}, {NULL, -1}},
+        {{NULL, -1}, {NULL, -1}, {NULL, -1}},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct sl_writer out;
+        sl_writer_init(&out, sl_alloc_default());
+        assert_int_equal(encode_letter(&out, &wrong[i], 0), SLUICE_ERR_USAGE);
+        sl_writer_deinit(&out);
+    }
+}
+
 /* ---- what cannot be encoded ---- */
 
 static void expect_misuse(const struct parcel *p, int16_t version) {
@@ -474,6 +556,15 @@ static const struct {
     {&one_bytes_type, 0, false, SLUICE_ERR_MALFORMED, "fffffffe", "length -2"},
     {&one_bytes_type, 0, false, SLUICE_ERR_MALFORMED, "7fffffff 61", "bytes of 2 GiB"},
     {&one_bytes_type, 0, true, SLUICE_ERR_MALFORMED, "ffffffff0f 61", "bytes of 4 GiB"},
+    {&letter_type, 0, false, 0, "ff 00000000", "no option"},
+    {&letter_type, 0, false, 0, "80 00000000", "no option, as any negative byte says"},
+    {&letter_type, 0, false, 0, "00 0007 0000 00000000", "an option by another byte"},
+    {&letter_type, 0, false, SLUICE_ERR_MALFORMED, "ff ffffffff", "a null list before its time"},
+    {&letter_type, 0, false, SLUICE_ERR_MALFORMED, "01 0007 00", "an option cut short"},
+    {&letter_type, 0, false, SLUICE_ERR_MALFORMED, "01", "an option of nothing"},
+    {&letter_type, 0, false, SLUICE_ERR_MALFORMED, "", "no byte for the option"},
+    {&letter_type, 2, true, 0, "ff 00 01 00 01 ff", "a tagged null that need not be there"},
+    {&letter_type, 2, true, SLUICE_ERR_MALFORMED, "ff 00 01 00 00", "a tagged option of nothing"},
     {&many_nothings_type, 0, false, 0, "00000000", "no items"},
     {&many_nothings_type, 0, false, SLUICE_ERR_MALFORMED, "7fffffff", "items of no bytes"},
     {&many_nothings_type, 0, true, 0, "03 00 00 00", "items of tags alone"},
@@ -762,6 +853,8 @@ int main(void) {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_absent_fields_have_defaults),
         cmocka_unit_test(test_zoo),
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_option_misuse),
         cmocka_unit_test(test_misuse),
         cmocka_unit_test(test_inputs),
         cmocka_unit_test(test_tag_order_and_repetition),

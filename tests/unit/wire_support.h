@@ -226,6 +226,11 @@ static inline void fill_struct(struct sl_rng *rng, struct sl_arena *arena,
             sl_codec_default(&null, member);
         } else if (f->kind == SL_KIND_ARRAY) {
             fill_array(rng, arena, f, member, version);
+        } else if (f->kind == SL_KIND_OPTION) {
+            struct sl_array *option = member;
+            *option = (struct sl_array){sl_arena_get(arena, f->item->size), 1};
+            assert_non_null(option->items);
+            fill_struct(rng, arena, f->item, option->items, version);
         } else if (f->kind == SL_KIND_STRUCT) {
             fill_struct(rng, arena, f->item, member, version);
         } else {
@@ -289,6 +294,10 @@ static inline void inject_plain(struct tag_injector *in, int kind) {
 static inline void inject_field(struct tag_injector *in, const struct sl_field *f) {
     if (f->kind == SL_KIND_STRUCT) {
         inject_struct(in, f->item);
+    } else if (f->kind == SL_KIND_OPTION) {
+        int8_t mark = sl_reader_i8(in->r);
+        sl_writer_i8(in->w, mark);
+        if (mark >= 0) inject_struct(in, f->item);
     } else if (f->kind == SL_KIND_ARRAY) {
         for (uint32_t left = inject_length(in); left > 0; left--) {
             if (f->item != NULL) {

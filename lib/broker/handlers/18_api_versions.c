@@ -33,7 +33,7 @@ enum sl_handled sl_handle_api_versions(struct sl_exchange *x) {
     int32_t count = 0;
     const struct sl_api *api;
     for (int i = 0; (api = sl_api_at(i)) != NULL; i++)
-        if (x->self->caps[api->key] >= api->broker_min)
+        if (x->self->caps[api->key] >= api->broker_min && sl_machine_serves(api->key))
             ranges[count++] =
                 (struct sl_api_versions_range){api->key, api->broker_min, x->self->caps[api->key]};
     m->api_keys.count = count;
