@@ -42,6 +42,9 @@ int sl_codec_encode(struct sl_encoder *e, const struct sl_type *type, const void
  * field are MALFORMED too, but the message is whole then, and the reader has not failed. */
 int sl_codec_decode(struct sl_reader *r, struct sl_arena *arena, const struct sl_type *type,
                     void *message, int16_t version, bool flexible);
+/* The same for what may have more behind it, which is left in the reader. */
+int sl_codec_decode_front(struct sl_reader *r, struct sl_arena *arena, const struct sl_type *type,
+                          void *message, int16_t version, bool flexible);
 /* One line of text: {field=value, …}; records as their size, at most the caller's buffer. */
 void sl_codec_dump(const struct sl_type *type, const void *message, int16_t version,
                    struct sl_text *out);

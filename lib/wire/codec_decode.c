@@ -241,12 +241,18 @@ static void decode_struct(const struct decoder *d, const struct sl_type *type, v
     if (d->flexible) decode_tags(d, type, message);
 }
 
-int sl_codec_decode(struct sl_reader *r, struct sl_arena *arena, const struct sl_type *type,
-                    void *message, int16_t version, bool flexible) {
+int sl_codec_decode_front(struct sl_reader *r, struct sl_arena *arena, const struct sl_type *type,
+                          void *message, int16_t version, bool flexible) {
     struct decoder d = {r, arena, version, flexible};
     memset(message, 0, type->size);
     decode_struct(&d, type, message);
     if (arena->failed) return SLUICE_ERR_NOMEM;
-    if (r->failed || sl_reader_left(r) > 0) return SLUICE_ERR_MALFORMED;
-    return 0;
+    return r->failed ? SLUICE_ERR_MALFORMED : 0;
+}
+
+int sl_codec_decode(struct sl_reader *r, struct sl_arena *arena, const struct sl_type *type,
+                    void *message, int16_t version, bool flexible) {
+    int rv = sl_codec_decode_front(r, arena, type, message, version, flexible);
+    if (rv != 0) return rv;
+    return sl_reader_left(r) > 0 ? SLUICE_ERR_MALFORMED : 0;
 }
