@@ -50,6 +50,7 @@ int sl_broker_create(const struct sl_broker_options *options, const struct sl_al
     sl_list_init(&c->waiting);
     int rv = sl_cluster_init(&c->cluster, &c->options, alloc, &c->rng);
     if (rv != 0) goto free_machine;
+    sl_groups_init(&c->groups, &c->cluster, alloc, &c->rng);
     rv = sl_compress_create(alloc, &c->codecs);
     if (rv == 0 && options->bench) rv = sl_bench_create(&c->options, alloc, c->codecs, &c->bench);
     if (rv != 0) {
@@ -71,6 +72,7 @@ void sl_broker_destroy(struct sl_broker_cluster *c) {
         sl_links_destroy(SL_LIST_OF(node, struct sl_machine_link, node));
     sl_map_deinit(&c->by_id);
     sl_faults_deinit(&c->faults);
+    sl_groups_deinit(&c->groups);
     sl_cluster_deinit(&c->cluster);
     sl_compress_destroy(c->codecs);
     sl_bench_destroy(c->bench);
@@ -94,11 +96,12 @@ void sl_broker_on_time(struct sl_broker_cluster *c, int64_t now, int64_t wall_ms
     SL_ASSERT(now >= c->now);
     c->now = now;
     c->wall_ms = wall_ms;
+    sl_groups_on_time(&c->groups, now);
 }
 
-/* A link that was answered goes on with what came behind its Fetch. That may add a Fetch of its own
+/* A link that was answered goes on with what came behind its request. That may add one of its own
  * to the end of the list, close that link, or change what others wait for, which is then due at
- * once; it never takes the Fetch of another link out of the list, where the walk would stumble. */
+ * once; it never takes the request of another link out of the list, where the walk would stumble. */
 static void resume_waiting(struct sl_broker_cluster *c) {
     bool changed = c->seen_changes != c->cluster.changes;
     c->seen_changes = c->cluster.changes;
@@ -106,7 +109,7 @@ static void resume_waiting(struct sl_broker_cluster *c) {
         struct sl_exchange *x = SL_LIST_OF(node, struct sl_exchange, node);
         struct sl_machine_link *link = x->link;
         if (x->self->state != SL_BROKER_UP) continue;
-        if (!changed && x->until > c->now) continue;
+        if (!changed && !x->wait.done && x->until > c->now) continue;
         sl_machine_resume(x);
         if (link->waiting == NULL) sl_links_process(link);
     }
@@ -125,6 +128,7 @@ static int64_t next_answer_due(const struct sl_broker_cluster *c) {
 }
 
 void sl_broker_run(struct sl_broker_cluster *c) {
+    sl_groups_run(&c->groups);
     resume_waiting(c);
     SL_LIST_EACH(node, next, &c->links) {
         struct sl_machine_link *link = SL_LIST_OF(node, struct sl_machine_link, node);
@@ -141,10 +145,12 @@ void sl_broker_run(struct sl_broker_cluster *c) {
 
 int64_t sl_broker_deadline(const struct sl_broker_cluster *c) {
     int64_t at = next_answer_due(c);
+    int64_t groups_at = sl_groups_deadline(&c->groups);
+    if (groups_at < at) at = groups_at;
     SL_LIST_EACH(node, next, (struct sl_list *)&c->waiting) {
         const struct sl_exchange *x = SL_LIST_OF(node, struct sl_exchange, node);
         if (x->self->state != SL_BROKER_UP) continue;
-        if (c->seen_changes != c->cluster.changes) return c->now;
+        if (x->wait.done || c->seen_changes != c->cluster.changes) return c->now;
         if (x->until < at) at = x->until;
     }
     return at;
@@ -191,7 +197,7 @@ int sl_broker_create_topic(struct sl_broker_cluster *c, const char *name, int32_
 int sl_broker_delete_topic(struct sl_broker_cluster *c, const char *name) {
     struct sl_cluster_topic *topic = sl_cluster_find(&c->cluster, sl_bytes_str(name));
     if (topic == NULL) return SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
-    sl_cluster_delete_topic(&c->cluster, topic);
+    sl_machine_delete_topic(c, topic);
     return 0;
 }
 
@@ -199,6 +205,7 @@ void sl_broker_set_state(struct sl_broker_cluster *c, int32_t id, enum sl_broker
     struct sl_cluster_node *node = sl_cluster_node(&c->cluster, id);
     if (node == NULL || node->state == state) return;
     sl_cluster_set_state(&c->cluster, node, state);
+    sl_groups_on_coordinators(&c->groups, state == SL_BROKER_DOWN ? id : -1);
     node->news = true;
     SL_LIST_EACH(at, next, &c->links) {
         struct sl_machine_link *link = SL_LIST_OF(at, struct sl_machine_link, node);
@@ -216,6 +223,16 @@ int sl_broker_move_leader(struct sl_broker_cluster *c, const char *topic, int32_
     struct sl_cluster_partition *p = sl_cluster_find_partition(&c->cluster, topic, partition);
     if (p == NULL) return SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
     return sl_cluster_move(&c->cluster, p, node, tell);
+}
+
+int sl_broker_move_coordinator(struct sl_broker_cluster *c, const char *key, int32_t node) {
+    int rv = sl_cluster_move_coordinator(&c->cluster, sl_bytes_str(key), node);
+    if (rv == 0) sl_groups_on_coordinators(&c->groups, -1);
+    return rv;
+}
+
+int sl_broker_rebalance(struct sl_broker_cluster *c, const char *group) {
+    return sl_groups_rebalance(&c->groups, sl_bytes_str(group));
 }
 
 int sl_broker_fault(struct sl_broker_cluster *c, const struct sl_fault *fault, int32_t *id) {
@@ -315,9 +332,10 @@ void sl_broker_dump(const struct sl_broker_cluster *c, struct sl_text *out) {
     SL_LIST_EACH(node, next, (struct sl_list *)&c->links) {
         struct sl_machine_link *link = SL_LIST_OF(node, struct sl_machine_link, node);
         sl_text_printf(out, "link %u to node %d: %zu bytes in%s%s\n", link->id, (int)link->node_id,
-                       link->in_size, link->waiting != NULL ? ", a fetch waits" : "",
+                       link->in_size, link->waiting != NULL ? ", a request waits" : "",
                        sl_list_is_empty(&link->answers) ? "" : ", answers to send");
     }
+    sl_groups_dump(&c->groups, out);
     if (c->complaint[0] != 0) sl_text_printf(out, "last complaint: %s\n", c->complaint);
     sl_trace_dump(&c->trace, out);
 }
@@ -340,6 +358,7 @@ static void check_link_answers(struct sl_machine_link *link) {
 void sl_broker_check(const struct sl_broker_cluster *c) {
     uint32_t count = 0;
     sl_cluster_check(&c->cluster);
+    sl_groups_check(&c->groups);
     SL_LIST_EACH(node, next, (struct sl_list *)&c->links) {
         struct sl_machine_link *link = SL_LIST_OF(node, struct sl_machine_link, node);
         count++;

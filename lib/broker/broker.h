@@ -91,7 +91,10 @@ int sl_broker_cap_version(struct sl_broker_cluster *c, int32_t node, int16_t api
 int sl_broker_cap_release(struct sl_broker_cluster *c, const char *release); /* "2.1" … "4.2" */
 int sl_broker_cap_node_release(struct sl_broker_cluster *c, int32_t node, const char *release);
 /* Changes a setting while the cluster runs: "auto.create.topics.enable", "num.partitions",
- * "message.max.bytes" or "fetch.session.slots". 0 or SLUICE_ERR_CONFIG. */
+ * "message.max.bytes", "fetch.session.slots"; of groups "group.initial.rebalance.delay.ms" (100),
+ * "group.min.session.timeout.ms", "group.max.session.timeout.ms", "group.max.size",
+ * "offset.metadata.max.bytes", and "group.coordinator.load.ms" (how long a node that became a
+ * coordinator answers 14). 0 or SLUICE_ERR_CONFIG. */
 int sl_broker_set(struct sl_broker_cluster *c, const char *name, const char *value);
 /* Changes a setting of a topic, until it is deleted: "cleanup.policy" is "delete" or "compact", which
  * here means that records without a key are refused, each by name (KIP-467); nothing is compacted.
@@ -103,6 +106,10 @@ void sl_broker_set_state(struct sl_broker_cluster *c, int32_t node, enum sl_brok
  * the old leader goes on believing until it is asked, or down. */
 int sl_broker_move_leader(struct sl_broker_cluster *c, const char *topic, int32_t partition,
                           int32_t node, bool tell);
+/* Makes a node the coordinator of a group or transactional id, until it goes down. */
+int sl_broker_move_coordinator(struct sl_broker_cluster *c, const char *key, int32_t node);
+/* The members of a group have to rejoin: 0, or Kafka's 69 without the group, 25 without members. */
+int sl_broker_rebalance(struct sl_broker_cluster *c, const char *group);
 
 /* What goes wrong with matching requests. */
 enum sl_fault_kind {

@@ -18,6 +18,29 @@ static void set_session_slots(struct sl_sessions *sessions, int32_t slots) {
     sessions->slots = has_more ? (int32_t)sessions->by_id.count : slots;
 }
 
+/* Settings of groups that are numbers, by Kafka's names but the last, which is ours. */
+static bool set_group_number(struct sl_groups_settings *s, const char *name, const char *value,
+                             bool *is_good) {
+    const struct {
+        const char *name;
+        int32_t *value;
+        int32_t low;
+    } numbers[] = {
+        {"group.initial.rebalance.delay.ms", &s->initial_delay_ms, 0},
+        {"group.min.session.timeout.ms", &s->session_min_ms, 0},
+        {"group.max.session.timeout.ms", &s->session_max_ms, 0},
+        {"group.max.size", &s->size_max, 1},
+        {"offset.metadata.max.bytes", &s->metadata_max, 0},
+        {"group.coordinator.load.ms", &s->load_ms, 0},
+    };
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        if (strcmp(name, numbers[i].name) != 0) continue;
+        *is_good = parse_cluster_number(value, numbers[i].low, INT32_MAX, numbers[i].value);
+        return true;
+    }
+    return false;
+}
+
 int sl_broker_set(struct sl_broker_cluster *c, const char *name, const char *value) {
     enum { PARTITIONS_MOST = 10000 }; /* arbitrary: enough for any test */
     bool is_good = false;
@@ -31,6 +54,8 @@ int sl_broker_set(struct sl_broker_cluster *c, const char *name, const char *val
         is_good = parse_cluster_number(value, 0, INT32_MAX, &c->options.session_slots);
         for (int32_t i = 0; i < c->cluster.node_count; i++)
             set_session_slots(&c->cluster.nodes[i].sessions, c->options.session_slots);
+    } else {
+        (void)set_group_number(&c->groups.settings, name, value, &is_good);
     }
     return is_good ? 0 : SLUICE_ERR_CONFIG;
 }

@@ -29,6 +29,30 @@ enum {
     CLUSTER_FIRST_PORT = 9092        /* when nothing is advertised */
 };
 
+/* ---- coordinators ---- */
+
+/* The hash that Java has for texts, so that the shard is the one of a real cluster. */
+static uint32_t shard_of(struct sl_str key) {
+    uint32_t hash = 0;
+    for (int32_t i = 0; i < key.size; i++) hash = hash * 31 + (uint8_t)key.data[i];
+    return (hash & INT32_MAX) % SL_CLUSTER_SHARDS;
+}
+
+/* Every shard whose node is down, and every shard that has its first node back, gets the first node
+ * alive in its order. */
+static void elect_coordinators(struct sl_cluster *c, int32_t changed) {
+    for (int32_t shard = 0; shard < SL_CLUSTER_SHARDS; shard++) {
+        int32_t preferred = shard % c->node_count + 1;
+        bool is_back = preferred == changed && sl_cluster_is_alive(c, preferred);
+        if (!is_back && sl_cluster_is_alive(c, c->coordinators[shard])) continue;
+        c->coordinators[shard] = -1;
+        for (int32_t i = 0; i < c->node_count && c->coordinators[shard] == -1; i++) {
+            int32_t id = (shard + i) % c->node_count + 1;
+            if (sl_cluster_is_alive(c, id)) c->coordinators[shard] = id;
+        }
+    }
+}
+
 /* ---- nodes ---- */
 
 static void init_cluster_node(struct sl_cluster *c, int32_t index,
@@ -59,6 +83,7 @@ int sl_cluster_init(struct sl_cluster *c, const struct sl_broker_options *option
     if (c->nodes == NULL) return SLUICE_ERR_NOMEM;
     c->node_count = options->nodes;
     for (int32_t i = 0; i < c->node_count; i++) init_cluster_node(c, i, options);
+    elect_coordinators(c, 0);
     return 0;
 }
 
@@ -79,15 +104,14 @@ int32_t sl_cluster_controller(const struct sl_cluster *c) {
 }
 
 struct sl_cluster_node *sl_cluster_coordinator(const struct sl_cluster *c, struct sl_str key) {
-    uint32_t alive = 0;
-    for (int32_t id = 1; id <= c->node_count; id++) alive += sl_cluster_is_alive(c, id);
-    if (alive == 0) return NULL;
-    uint32_t hash = 0;
-    for (int32_t i = 0; i < key.size; i++) hash = hash * 31 + (uint8_t)key.data[i];
-    uint32_t nth = hash % alive;
-    int32_t id = 1;
-    while (!sl_cluster_is_alive(c, id) || nth-- > 0) id++;
-    return sl_cluster_node(c, id);
+    return sl_cluster_node(c, c->coordinators[shard_of(key)]);
+}
+
+int sl_cluster_move_coordinator(struct sl_cluster *c, struct sl_str key, int32_t node) {
+    if (sl_cluster_node(c, node) == NULL) return SLUICE_ERR_USAGE;
+    if (!sl_cluster_is_alive(c, node)) return SLUICE_KAFKA_REPLICA_NOT_AVAILABLE;
+    c->coordinators[shard_of(key)] = node;
+    return 0;
 }
 
 /* ---- leaders ---- */
@@ -123,9 +147,11 @@ static void elect_partition_leader(struct sl_cluster *c, struct sl_cluster_parti
 
 void sl_cluster_set_state(struct sl_cluster *c, struct sl_cluster_node *node,
                           enum sl_broker_state state) {
+    bool was_down = node->state == SL_BROKER_DOWN;
     node->state = state;
     c->changes++;
     if (state == SL_BROKER_DOWN) sl_sessions_deinit(&node->sessions);
+    elect_coordinators(c, was_down ? node->id : 0);
     struct sl_cluster_topic *topic;
     for (uint32_t at = 0; (topic = sl_map_next(&c->by_name, &at, NULL)) != NULL;) {
         for (int32_t i = 0; i < topic->partition_count; i++) {
@@ -273,6 +299,7 @@ int sl_cluster_create_topic(struct sl_cluster *c, struct sl_str name, int32_t pa
     rv = sl_map_put(&c->by_id, topic->id.bytes, sizeof topic->id.bytes, topic);
     if (rv != 0) goto remove_name;
     c->changes++;
+    c->topic_changes++;
     if (out != NULL) *out = topic;
     return 0;
 
@@ -288,6 +315,7 @@ void sl_cluster_delete_topic(struct sl_cluster *c, struct sl_cluster_topic *topi
     sl_map_remove(&c->by_id, topic->id.bytes, sizeof topic->id.bytes);
     free_topic(c, topic);
     c->changes++;
+    c->topic_changes++;
 }
 
 struct sl_cluster_topic *sl_cluster_find(const struct sl_cluster *c, struct sl_str name) {
@@ -348,5 +376,8 @@ void sl_cluster_check(const struct sl_cluster *c) {
         }
     }
     SL_ASSERT(bytes == c->store.bytes);
+    for (int32_t i = 0; i < SL_CLUSTER_SHARDS; i++)
+        SL_ASSERT(c->coordinators[i] == -1 ? sl_cluster_controller(c) == -1
+                                           : sl_cluster_is_alive(c, c->coordinators[i]));
     for (int32_t i = 0; i < c->node_count; i++) sl_sessions_check(&c->nodes[i].sessions);
 }

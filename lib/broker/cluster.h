@@ -16,7 +16,12 @@
 #include "broker/sessions.h"
 #include "wire/api.h"
 
-enum { SL_CLUSTER_NODES_MAX = 100, SL_CLUSTER_HOST_CAP = 256, SL_CLUSTER_NAME_MAX = 249 };
+enum {
+    SL_CLUSTER_NODES_MAX = 100,
+    SL_CLUSTER_HOST_CAP = 256,
+    SL_CLUSTER_NAME_MAX = 249,
+    SL_CLUSTER_SHARDS = 50 /* partitions of Kafka's topic of committed offsets */
+};
 
 struct sl_cluster_node {
     int32_t id;
@@ -58,9 +63,12 @@ struct sl_cluster {
     struct sl_cluster_node *nodes; /* owned; [id - 1] */
     int32_t node_count;
     int32_t default_partitions;
-    struct sl_map by_name; /* of sl_cluster_topic, owned */
-    struct sl_map by_id;   /* the same */
-    uint64_t changes;      /* moves whenever a waiting Fetch may have to be looked at */
+    struct sl_map by_name;  /* of sl_cluster_topic, owned */
+    struct sl_map by_id;    /* the same */
+    uint64_t changes;       /* moves whenever a waiting Fetch may have to be looked at */
+    uint64_t topic_changes; /* moves whenever a topic comes or goes */
+    /* The coordinating node of each shard of groups and transactional ids; -1: none. */
+    int32_t coordinators[SL_CLUSTER_SHARDS];
 };
 int sl_cluster_init(struct sl_cluster *c, const struct sl_broker_options *options,
                     const struct sl_alloc *alloc, struct sl_rng *rng);
@@ -70,8 +78,13 @@ void sl_cluster_deinit(struct sl_cluster *c);
 struct sl_cluster_node *sl_cluster_node(const struct sl_cluster *c, int32_t id);
 /* A node that clients may be sent to: up or frozen. */
 bool sl_cluster_is_alive(const struct sl_cluster *c, int32_t id);
-/* The node for a group or transaction, by a hash of its name; NULL: no node is alive. */
+/* The node for a group or transaction; NULL: no node is alive. A hash of the name picks a shard, as
+ * Kafka picks a partition of its topic of offsets, and the shard's leader is the coordinator: it
+ * moves when its node goes down, and back when the node comes again. */
 struct sl_cluster_node *sl_cluster_coordinator(const struct sl_cluster *c, struct sl_str key);
+/* Makes a node the coordinator of the key's shard, until it goes down. 0, or USAGE / 9 when there is
+ * no such node or it is not alive. */
+int sl_cluster_move_coordinator(struct sl_cluster *c, struct sl_str key, int32_t node);
 /* The least id alive, -1 without any. */
 int32_t sl_cluster_controller(const struct sl_cluster *c);
 /* Sets the state, and elects leaders where the change needs it. */

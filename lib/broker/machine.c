@@ -1,8 +1,9 @@
 /* One request and its answer: decoded, hit by a fault perhaps, handled, encoded.
  *
  * A handler fills a response and knows nothing of frames, faults of the connection or waiting; it
- * asks sl_machine_forced what a scripted error wants for each topic and partition. A Fetch that
- * waits for data keeps its exchange: it is asked again when something changed, and at its time. */
+ * asks sl_machine_forced what a scripted error wants for each topic and partition. A request that
+ * waits keeps its exchange: a Fetch is asked again when something changed, and at its time; a
+ * JoinGroup or SyncGroup when its group has answered. */
 #include <stdarg.h>
 #include <string.h>
 
@@ -29,12 +30,22 @@ static const struct {
     {SL_API_FETCH, sl_handle_fetch},
     {SL_API_LIST_OFFSETS, sl_handle_list_offsets},
     {SL_API_METADATA, sl_handle_metadata},
+    {SL_API_OFFSET_COMMIT, sl_handle_offset_commit},
+    {SL_API_OFFSET_FETCH, sl_handle_offset_fetch},
     {SL_API_FIND_COORDINATOR, sl_handle_find_coordinator},
+    {SL_API_JOIN_GROUP, sl_handle_join_group},
+    {SL_API_HEARTBEAT, sl_handle_heartbeat},
+    {SL_API_LEAVE_GROUP, sl_handle_leave_group},
+    {SL_API_SYNC_GROUP, sl_handle_sync_group},
+    {SL_API_DESCRIBE_GROUPS, sl_handle_describe_groups},
+    {SL_API_LIST_GROUPS, sl_handle_list_groups},
     {SL_API_API_VERSIONS, sl_handle_api_versions},
     {SL_API_CREATE_TOPICS, sl_handle_create_topics},
     {SL_API_DELETE_TOPICS, sl_handle_delete_topics},
     {SL_API_INIT_PRODUCER_ID, sl_handle_init_producer_id},
     {SL_API_OFFSET_FOR_LEADER_EPOCH, sl_handle_offset_for_leader_epoch},
+    {SL_API_DELETE_GROUPS, sl_handle_delete_groups},
+    {SL_API_OFFSET_DELETE, sl_handle_offset_delete},
 };
 
 static sl_handler_fn find_handler(int16_t key) {
@@ -80,6 +91,24 @@ struct sl_cluster_topic *sl_machine_topic(const struct sl_exchange *x, bool by_i
     return topic;
 }
 
+int sl_machine_judge_group(const struct sl_exchange *x, struct sl_str id, bool may_be_empty) {
+    if (id.size < 0 || (id.size == 0 && !may_be_empty)) return SLUICE_KAFKA_INVALID_GROUP_ID;
+    return sl_groups_judge(&x->c->groups, x->self, id);
+}
+
+void sl_machine_begin_wait(struct sl_exchange *x) {
+    x->begun = true;
+    x->until = INT64_MAX;
+    x->wait.arena = &x->arena;
+    x->wait.response = x->response;
+    x->wait.version = x->header.version;
+}
+
+void sl_machine_delete_topic(struct sl_broker_cluster *c, struct sl_cluster_topic *topic) {
+    sl_groups_on_topic_gone(&c->groups, sl_bytes_str(topic->name));
+    sl_cluster_delete_topic(&c->cluster, topic);
+}
+
 bool sl_machine_array(struct sl_exchange *x, struct sl_array *out, int32_t count, size_t size) {
     out->count = count > 0 ? count : 0;
     out->items = sl_arena_array(&x->arena, (size_t)out->count, size);
@@ -120,6 +149,7 @@ bool sl_machine_hold(struct sl_exchange *x, struct sl_log_batch *batch) {
 
 void sl_machine_drop(struct sl_exchange *x) {
     if (x->link->waiting == x) x->link->waiting = NULL;
+    sl_group_wait_forget(&x->wait);
     sl_list_remove(&x->node);
     sl_links_answer_destroy(x->c->alloc, x->answer);
     sl_arena_deinit(&x->arena);
@@ -287,6 +317,11 @@ static struct sl_exchange *open_exchange(struct sl_machine_link *link,
     return NULL;
 }
 
+/* Whether a request may wait: what it names lies in the frame. */
+static bool may_wait(int16_t key) {
+    return key == SL_API_FETCH || key == SL_API_JOIN_GROUP || key == SL_API_SYNC_GROUP;
+}
+
 /* Kafka reads the fields and lets be what lies behind them, and a client relies on it: librdkafka
  * (2.16, say) reserves four bytes for the count of topics in Metadata. Where it asks for all of them
  * from version 9 on, the count is one byte, a null, and it does not take back the other three. So the
@@ -342,7 +377,7 @@ void sl_machine_request(struct sl_machine_link *link, const uint8_t *frame, size
         close_exchange(x, false);
     } else {
         uint8_t *copy = NULL;
-        if (x->api->key == SL_API_FETCH) { /* it may wait, and what it names lies in the frame */
+        if (may_wait(x->api->key)) {
             size_t at = (size_t)(r.at - frame);
             copy = sl_arena_get(&x->arena, size);
             if (copy == NULL) {

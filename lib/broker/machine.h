@@ -15,6 +15,8 @@
 #include "broker/broker.h"
 #include "broker/cluster.h"
 #include "broker/faults.h"
+#include "broker/group_wait.h"
+#include "broker/groups.h"
 #include "record/compress.h"
 #include "wire/frame.h"
 
@@ -40,7 +42,7 @@ struct sl_machine_link {
     struct sl_list node;    /* in the machine's links */
     struct sl_list output;  /* in the machine's outputs while the host has to be told */
     struct sl_list answers; /* of struct sl_answer, owned, in order; only the last is delayed */
-    struct sl_exchange *waiting; /* owned: the Fetch that waits; NULL: none */
+    struct sl_exchange *waiting; /* owned: the request that waits; NULL: none */
     uint8_t *in;                 /* owned: bytes not handled yet */
     size_t in_size, in_cap;
     uint32_t id;
@@ -59,12 +61,13 @@ struct sl_broker_cluster {
     struct sl_trace trace;
     struct sl_cluster cluster;
     struct sl_faults faults;
+    struct sl_groups groups;
     struct sl_compress *codecs; /* owned */
     int64_t now, wall_ms;       /* nanoseconds and Unix milliseconds, of the last on_time */
     struct sl_list links;       /* of struct sl_machine_link, owned */
     struct sl_map by_id;        /* the same, by id */
     struct sl_list outputs;     /* links that the host has to be told of */
-    struct sl_list waiting;     /* of struct sl_exchange: Fetches that wait for data */
+    struct sl_list waiting;     /* of struct sl_exchange: requests that wait */
     uint64_t seen_changes;      /* cluster.changes when those were last looked at */
     uint32_t last_link;
     int64_t last_producer_id;
@@ -90,17 +93,18 @@ struct sl_exchange {
     struct sl_answer *answer; /* owned until it is sent */
     struct sl_fault fault;    /* kind 0: none hit it */
     int32_t fault_id;
-    int64_t until;      /* of a Fetch: how long it may wait */
-    int32_t session_id; /* of a Fetch; 0: no session */
-    bool begun;         /* a Fetch whose session has been told of the request */
-    bool full;          /* its answer lists every partition of the session */
+    int64_t until;             /* how long it may wait */
+    int32_t session_id;        /* of a Fetch; 0: no session */
+    bool begun;                /* it has been carried out and may wait for its answer */
+    bool full;                 /* a Fetch whose answer lists every partition of the session */
+    struct sl_group_wait wait; /* of a JoinGroup or SyncGroup */
 };
 
 /* What a handler decided. */
 enum sl_handled {
     SL_HANDLED,         /* the response is filled */
     SL_HANDLED_NOTHING, /* there is no answer: acks 0 */
-    SL_HANDLED_LATER,   /* it waits for data, or until x->until */
+    SL_HANDLED_LATER,   /* it waits for data or its group, or until x->until */
     SL_HANDLED_CLOSE    /* the connection ends */
 };
 typedef enum sl_handled (*sl_handler_fn)(struct sl_exchange *x);
@@ -109,12 +113,22 @@ enum sl_handled sl_handle_produce(struct sl_exchange *x);
 enum sl_handled sl_handle_fetch(struct sl_exchange *x);
 enum sl_handled sl_handle_list_offsets(struct sl_exchange *x);
 enum sl_handled sl_handle_metadata(struct sl_exchange *x);
+enum sl_handled sl_handle_offset_commit(struct sl_exchange *x);
+enum sl_handled sl_handle_offset_fetch(struct sl_exchange *x);
 enum sl_handled sl_handle_find_coordinator(struct sl_exchange *x);
+enum sl_handled sl_handle_join_group(struct sl_exchange *x);
+enum sl_handled sl_handle_heartbeat(struct sl_exchange *x);
+enum sl_handled sl_handle_leave_group(struct sl_exchange *x);
+enum sl_handled sl_handle_sync_group(struct sl_exchange *x);
+enum sl_handled sl_handle_describe_groups(struct sl_exchange *x);
+enum sl_handled sl_handle_list_groups(struct sl_exchange *x);
 enum sl_handled sl_handle_api_versions(struct sl_exchange *x);
 enum sl_handled sl_handle_create_topics(struct sl_exchange *x);
 enum sl_handled sl_handle_delete_topics(struct sl_exchange *x);
 enum sl_handled sl_handle_init_producer_id(struct sl_exchange *x);
 enum sl_handled sl_handle_offset_for_leader_epoch(struct sl_exchange *x);
+enum sl_handled sl_handle_delete_groups(struct sl_exchange *x);
+enum sl_handled sl_handle_offset_delete(struct sl_exchange *x);
 
 /* ---- for handlers ---- */
 
@@ -130,6 +144,12 @@ int sl_machine_forced(const struct sl_exchange *x, struct sl_str topic, int32_t 
 /* The topic of a name, or of an id; NULL with *code when there is none. */
 struct sl_cluster_topic *sl_machine_topic(const struct sl_exchange *x, bool by_id,
                                           struct sl_str name, const struct sl_uuid *id, int *code);
+/* Whether this node may answer for a group: 0, 24 INVALID_GROUP_ID, 16, 14. */
+int sl_machine_judge_group(const struct sl_exchange *x, struct sl_str id, bool may_be_empty);
+/* The exchange is begun; its group may answer it later, and nothing else ends its waiting. */
+void sl_machine_begin_wait(struct sl_exchange *x);
+/* Deletes a topic, and what groups have committed for it. */
+void sl_machine_delete_topic(struct sl_broker_cluster *c, struct sl_cluster_topic *topic);
 /* An array of count zeroed items in the arena. False: out of memory. */
 bool sl_machine_array(struct sl_exchange *x, struct sl_array *out, int32_t count, size_t size);
 /* Where the living nodes listen, for leader hints. False: out of memory. */

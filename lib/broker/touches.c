@@ -1,7 +1,7 @@
 /* Which requests a narrow fault is about. Nearly every request with topics has the same shape: an
  * array `topics` of structs with `name`, `topic_id` or both, and perhaps an array `partitions` of
- * structs with `partition`. So one walk over the field tables serves all APIs, those to come
- * included. Two are looked at beyond that: a Fetch with a session means the partitions that the
+ * numbers or of structs with `partition`; it may stand in an array `groups`. So one walk over the
+ * field tables serves all APIs, those to come included. Two are looked at beyond that: a Fetch with a session means the partitions that the
  * session goes on with too, and Metadata of all topics means every topic.
  *
  * A fault for a partition is not about requests that name no partitions; a fault for a topic is
@@ -39,13 +39,44 @@ static bool touches_topic(const struct sl_exchange *x, const struct sl_fault *fa
     if (name_field == NULL) return false;
     struct sl_str name = *(const struct sl_str *)member_at(topic, name_field);
     name = resolve_topic_name(x, name, id_field == NULL ? NULL : member_at(topic, id_field));
-    if (list == NULL || list->item == NULL) return sl_faults_covers(fault, name, -1);
-    const struct sl_field *number = find_named_field(list->item, "partition", SL_KIND_I32);
+    if (list == NULL) return sl_faults_covers(fault, name, -1);
+    bool is_plain = list->item == NULL;
+    const struct sl_field *number =
+        is_plain ? NULL : find_named_field(list->item, "partition", SL_KIND_I32);
+    if (number == NULL && list->item_kind != SL_KIND_I32) return false;
+    size_t size = is_plain ? sizeof(int32_t) : list->item->size;
+    size_t offset = is_plain ? 0 : number->offset;
     const struct sl_array *partitions = member_at(topic, list);
-    for (int32_t i = 0; number != NULL && i < partitions->count; i++) {
-        const char *item = (const char *)partitions->items + (size_t)i * list->item->size;
-        if (sl_faults_covers(fault, name, *(const int32_t *)member_at(item, number))) return true;
+    for (int32_t i = 0; i < partitions->count; i++) {
+        const char *item = (const char *)partitions->items + (size_t)i * size;
+        int32_t partition;
+        memcpy(&partition, item + offset, sizeof partition);
+        if (sl_faults_covers(fault, name, partition)) return true;
     }
+    return false;
+}
+
+/* Of the array `topics` of a message or of one of its groups. */
+static bool touches_topics(const struct sl_exchange *x, const struct sl_fault *fault,
+                           const struct sl_type *type, const void *message) {
+    const struct sl_field *list = find_named_field(type, "topics", SL_KIND_ARRAY);
+    if (list == NULL || list->item == NULL) return false;
+    const struct sl_array *topics = member_at(message, list);
+    for (int32_t i = 0; i < topics->count; i++)
+        if (touches_topic(x, fault, list->item,
+                          (const char *)topics->items + (size_t)i * list->item->size))
+            return true;
+    return false;
+}
+
+static bool touches_groups(const struct sl_exchange *x, const struct sl_fault *fault) {
+    const struct sl_field *list = find_named_field(x->api->request, "groups", SL_KIND_ARRAY);
+    if (list == NULL || list->item == NULL) return false;
+    const struct sl_array *groups = member_at(x->request, list);
+    for (int32_t i = 0; i < groups->count; i++)
+        if (touches_topics(x, fault, list->item,
+                           (const char *)groups->items + (size_t)i * list->item->size))
+            return true;
     return false;
 }
 
@@ -83,15 +114,12 @@ bool sl_touches_fault(const void *exchange, const struct sl_fault *fault) {
     const struct sl_type *type = x->api->request;
     const struct sl_field *list = find_named_field(type, "topics", SL_KIND_ARRAY);
     const struct sl_field *names = find_named_field(type, "topic_names", SL_KIND_ARRAY);
-    if (list == NULL || list->item == NULL) return false;
-    const struct sl_array *topics = member_at(x->request, list);
-    bool is_all = x->api->key == SL_API_METADATA &&
-                  (topics->count < 0 || (x->header.version == 0 && topics->count == 0));
-    if (is_all) return fault->partition == -1;
-    for (int32_t i = 0; i < topics->count; i++)
-        if (touches_topic(x, fault, list->item,
-                          (const char *)topics->items + (size_t)i * list->item->size))
-            return true;
+    if (list != NULL && x->api->key == SL_API_METADATA) {
+        int32_t count = ((const struct sl_array *)member_at(x->request, list))->count;
+        bool is_all = count < 0 || (x->header.version == 0 && count == 0);
+        if (is_all) return fault->partition == -1;
+    }
+    if (touches_topics(x, fault, type, x->request) || touches_groups(x, fault)) return true;
     const struct sl_array *texts = names == NULL ? NULL : member_at(x->request, names);
     for (int32_t i = 0; texts != NULL && i < texts->count; i++)
         if (sl_faults_covers(fault, ((const struct sl_str *)texts->items)[i], -1)) return true;

@@ -23,7 +23,7 @@ static void delete_asked_topic(struct sl_exchange *x, struct sl_str name, const 
         size_t len = strlen(topic->name);
         out->name = (struct sl_str){sl_arena_text(&x->arena, topic->name, len), (int32_t)len};
     }
-    sl_cluster_delete_topic(&x->c->cluster, topic);
+    sl_machine_delete_topic(x->c, topic);
 }
 
 enum sl_handled sl_handle_delete_topics(struct sl_exchange *x) {
