@@ -136,9 +136,10 @@ static void test_releases(void **state) {
     (void)state;
     static const struct {
         const char *release;
-        int16_t produce, fetch, metadata, versions;
-    } cases[] = {{"2.1", 7, 10, 7, 2},   {"2.4", 8, 11, 9, 3},   {"2.8", 9, 12, 11, 3},
-                 {"3.7", 10, 16, 12, 3}, {"4.0", 12, 17, 13, 4}, {"4.2", 13, 18, 13, 4}};
+        int16_t produce, fetch, metadata, versions, offset_commit, member_heartbeat;
+    } cases[] = {{"2.1", 7, 10, 7, 2, 6, -1},  {"2.4", 8, 11, 9, 3, 8, -1},
+                 {"2.8", 9, 12, 11, 3, 8, -1}, {"3.7", 10, 16, 12, 3, 9, 0},
+                 {"4.0", 12, 17, 13, 4, 9, 1}, {"4.2", 13, 18, 13, 4, 10, 1}};
     struct client *c = client_start(2, 0);
     struct client_link *l = client_connect(c, 1);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -148,6 +149,9 @@ static void test_releases(void **state) {
         assert_int_equal(listed_max(m, SL_API_FETCH), cases[i].fetch);
         assert_int_equal(listed_max(m, SL_API_METADATA), cases[i].metadata);
         assert_int_equal(listed_max(m, SL_API_API_VERSIONS), cases[i].versions);
+        const int16_t *caps = c->broker->cluster.nodes[0].caps;
+        assert_int_equal(caps[SL_API_OFFSET_COMMIT], cases[i].offset_commit);
+        assert_int_equal(caps[SL_API_CONSUMER_GROUP_HEARTBEAT], cases[i].member_heartbeat);
     }
     /* In the middle of an upgrade. */
     assert_int_equal(sl_broker_cap_node_release(c->broker, 1, "2.1"), 0);

@@ -542,6 +542,42 @@ static void test_large_uneven_groups(void **state) {
     }
 }
 
+/* The first member that wants a topic says that it owns all of it, so a few own nearly everything
+ * and nearly everything has to move. */
+static void test_large_greed(void **state) {
+    (void)state;
+    enum { MEMBERS = 1000, TOPICS = 1000, EACH = 10 };
+    static int32_t partitions[EACH];
+    static bool is_taken[TOPICS];
+    for (int32_t p = 0; p < EACH; p++) partitions[p] = p;
+    for (uint32_t chance = 1; chance <= 4; chance += 3) {
+        struct large l;
+        int32_t most = 0;
+        large_start(&l, MEMBERS, TOPICS, EACH);
+        large_thin_out(&l, chance);
+        memset(is_taken, 0, sizeof is_taken);
+        for (int32_t i = 0; i < MEMBERS; i++) {
+            const struct sl_str *names = l.members[i].topics.items;
+            int32_t wanted = l.members[i].topics.count;
+            struct sl_consumer_partitions *owned =
+                sl_arena_array(&l.arena, (size_t)wanted, sizeof *owned);
+            int32_t count = 0;
+            for (int32_t k = 0; k < wanted; k++) {
+                bool *taken = &is_taken[strtol(names[k].data + 1, NULL, 10)];
+                if (!*taken)
+                    owned[count++] = (struct sl_consumer_partitions){names[k], {partitions, EACH}};
+                *taken = true;
+            }
+            l.members[i].owned = (struct sl_array){owned, count};
+        }
+        assert_int_equal(large_assign(&l, STICKY), TOPICS * EACH);
+        for (int32_t i = 0; i < MEMBERS; i++)
+            if (large_count(&l, i) > most) most = large_count(&l, i);
+        assert_in_range(most, TOPICS * EACH / MEMBERS, TOPICS * EACH / MEMBERS + 1);
+        sl_arena_deinit(&l.arena);
+    }
+}
+
 static void test_large_groups_with_racks(void **state) {
     (void)state;
     static const int32_t shapes[][3] = {{1000, 10, 1000}, {1000, 1, 10000}, {1000, 1000, 10}};
@@ -602,6 +638,7 @@ int main(void) {
         cmocka_unit_test(test_racks_bring_nearer),
         cmocka_unit_test(test_large_groups),
         cmocka_unit_test(test_large_uneven_groups),
+        cmocka_unit_test(test_large_greed),
         cmocka_unit_test(test_large_groups_with_racks),
         cmocka_unit_test(test_long_chain),
     };
