@@ -42,8 +42,10 @@
 enum {
     STAGING_KEPT_CHUNKS = SL_STAGING_BOUND / SL_STAGING_CHUNK + 4, /* more than can be staged */
     STAGING_ALIGN = 8,
-    STAGING_TOPIC_MAX = 249,     /* Kafka's own limit of topic names */
-    STAGING_WIRE_SHARE = 32,     /* a wire chunk takes 1/32 of the budget at most; arbitrary */
+    STAGING_TOPIC_MAX = 249, /* Kafka's own limit of topic names */
+    STAGING_KEPT_SHARE = 8,  /* up to 1/8 of the budget stays as free wire chunks: else they would
+                              * come and go with page faults */
+    STAGING_WIRE_SHARE = 32, /* a wire chunk takes 1/32 of the budget at most; arbitrary */
     STAGING_WIRE_SUM = 8 * 1024, /* bytes summed at a time: they are in the first cache */
     STAGING_WIRE_WAKE = 2,       /* full wire chunks that the I/O thread is woken for */
     STAGING_REPORT_BYTES = (int)(sizeof(struct sl_delivery) + sizeof(uint64_t))
@@ -518,7 +520,8 @@ static bool announce_room(struct sl_staging *s) {
 /* An empty chunk comes back. */
 static void keep_chunk(struct sl_staging *s, struct sl_chunk *chunk) {
     chunk->size = chunk->count = chunk->walked = chunk->run_at = 0;
-    if (chunk->is_wire && s->free_wire_count * (size_t)s->wire_cap < SL_STAGING_BOUND) {
+    int64_t kept = (int64_t)s->free_wire_count * s->wire_cap;
+    if (chunk->is_wire && kept < s->settings->buffer_memory / STAGING_KEPT_SHARE) {
         sl_list_push_front(&s->free_wire, &chunk->node);
         s->free_wire_count++;
     } else if (!chunk->is_wire && chunk->cap == SL_STAGING_CHUNK &&
