@@ -22,10 +22,10 @@ for codec in $codecs; do
 done
 
 "$kafka" dump 1 bytes-none >dump
-awk '!(/^\| / && !done++)' dump >spoilt && refuses none.ledger "a lost record"
-awk '{ print } /^\| / && !done++ { print }' dump >spoilt && refuses none.ledger "a duplicate"
+awk '!(/^\| / && !done++)' dump >spoilt && refuses none.ledger "a lost record" " missing=1 "
+awk '{ print } /^\| / && !done++ { print }' dump >spoilt && refuses none.ledger "a duplicate" " duplicates=1 "
 awk '/^\| / && n < 2 { row[n++] = $0; if (n == 2) print row[1] "\n" row[0]; next } { print }' \
-    dump >spoilt && refuses none.ledger "two records swapped"
+    dump >spoilt && refuses none.ledger "two records swapped" " misordered=1 "
 sed '0,/isvalid: true/s//isvalid: false/' dump >spoilt && refuses none.ledger "a bad checksum"
 sed '0,/headerKeys: \[t[0-9]*/s//headerKeys: [t999999999/' dump >spoilt &&
     refuses none.ledger "a foreign record"

@@ -109,8 +109,10 @@ audit_nodes() {
     done
 }
 
-# refuses LEDGER WHAT: the audit does not pass "spoilt", which is "dump" with something wrong.
+# refuses LEDGER WHAT [FIGURE]: the audit does not pass "spoilt", which is "dump" with something wrong,
+# and counts it as that figure.
 refuses() {
     if cmp -s dump spoilt; then fail "the dump was not spoilt: $2"; fi
     if verify audit --ledger "$1" spoilt >refused 2>&1; then fail "the audit passed $2"; fi
+    grep -q "${3-^audit:}" refused || fail "the audit did not count $2: $(tail -n 1 refused)"
 }
