@@ -93,7 +93,8 @@ int sl_broker_cap_node_release(struct sl_broker_cluster *c, int32_t node, const 
 /* Changes a setting while the cluster runs: "auto.create.topics.enable", "num.partitions",
  * "message.max.bytes", "fetch.session.slots"; of groups "group.initial.rebalance.delay.ms" (100),
  * "group.min.session.timeout.ms", "group.max.session.timeout.ms", "group.max.size",
- * "offset.metadata.max.bytes", and "group.coordinator.load.ms" (how long a node that became a
+ * "group.consumer.session.timeout.ms", "group.consumer.heartbeat.interval.ms",
+ * "group.coordinator.rebalance.protocols" ("classic,consumer" or "classic"), "offset.metadata.max.bytes", and "group.coordinator.load.ms" (how long a node that became a
  * coordinator answers 14). 0 or SLUICE_ERR_CONFIG. */
 int sl_broker_set(struct sl_broker_cluster *c, const char *name, const char *value);
 /* Changes a setting of a topic, until it is deleted: "cleanup.policy" is "delete" or "compact", which

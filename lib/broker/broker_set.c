@@ -18,6 +18,24 @@ static void set_session_slots(struct sl_sessions *sessions, int32_t slots) {
     sessions->slots = has_more ? (int32_t)sessions->by_id.count : slots;
 }
 
+/* A list with or without "consumer"; "classic" is always there. */
+static bool set_group_protocols(struct sl_groups_settings *s, const char *value) {
+    bool has_classic = false, has_consumer = false;
+    for (const char *at = value;; at++) {
+        size_t size = 0;
+        while (at[size] != '\0' && at[size] != ',') size++;
+        struct sl_str name = {at, (int32_t)size};
+        bool is_consumer = sl_bytes_str_equal(name, SL_STR("consumer"));
+        if (!is_consumer && !sl_bytes_str_equal(name, SL_STR("classic"))) return false;
+        has_consumer |= is_consumer;
+        has_classic |= !is_consumer;
+        at += size;
+        if (*at == '\0') break;
+    }
+    if (has_classic) s->has_consumer = has_consumer;
+    return has_classic;
+}
+
 /* Settings of groups that are numbers, by Kafka's names but the last, which is ours. */
 static bool set_group_number(struct sl_groups_settings *s, const char *name, const char *value,
                              bool *is_good) {
@@ -30,6 +48,8 @@ static bool set_group_number(struct sl_groups_settings *s, const char *name, con
         {"group.min.session.timeout.ms", &s->session_min_ms, 0},
         {"group.max.session.timeout.ms", &s->session_max_ms, 0},
         {"group.max.size", &s->size_max, 1},
+        {"group.consumer.session.timeout.ms", &s->consumer_session_ms, 1},
+        {"group.consumer.heartbeat.interval.ms", &s->consumer_heartbeat_ms, 1},
         {"offset.metadata.max.bytes", &s->metadata_max, 0},
         {"group.coordinator.load.ms", &s->load_ms, 0},
     };
@@ -54,6 +74,8 @@ int sl_broker_set(struct sl_broker_cluster *c, const char *name, const char *val
         is_good = parse_cluster_number(value, 0, INT32_MAX, &c->options.session_slots);
         for (int32_t i = 0; i < c->cluster.node_count; i++)
             set_session_slots(&c->cluster.nodes[i].sessions, c->options.session_slots);
+    } else if (strcmp(name, "group.coordinator.rebalance.protocols") == 0) {
+        is_good = set_group_protocols(&c->groups.settings, value);
     } else {
         (void)set_group_number(&c->groups.settings, name, value, &is_good);
     }

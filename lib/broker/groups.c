@@ -19,9 +19,11 @@
 
 enum {
     GROUPS_INITIAL_DELAY_MS = 100, /* Kafka's is 3000; tests have no time */
-    GROUPS_SESSION_MIN_MS = 6000,  /* Kafka's, as the other two */
+    GROUPS_SESSION_MIN_MS = 6000,  /* Kafka's, as all that follow */
     GROUPS_SESSION_MAX_MS = 1800000,
-    GROUPS_METADATA_MAX = 4096
+    GROUPS_METADATA_MAX = 4096,
+    GROUPS_CONSUMER_SESSION_MS = 45000,
+    GROUPS_CONSUMER_HEARTBEAT_MS = 5000
 };
 
 void sl_groups_init(struct sl_groups *s, struct sl_cluster *cluster, const struct sl_alloc *alloc,
@@ -36,11 +38,15 @@ void sl_groups_init(struct sl_groups *s, struct sl_cluster *cluster, const struc
     s->settings.session_max_ms = GROUPS_SESSION_MAX_MS;
     s->settings.size_max = INT32_MAX;
     s->settings.metadata_max = GROUPS_METADATA_MAX;
+    s->settings.consumer_session_ms = GROUPS_CONSUMER_SESSION_MS;
+    s->settings.consumer_heartbeat_ms = GROUPS_CONSUMER_HEARTBEAT_MS;
+    s->settings.has_consumer = true;
 }
 
 static void free_broker_group(struct sl_group *g) {
     const struct sl_alloc *alloc = g->groups->alloc;
     sl_group_classic_deinit(g);
+    sl_group_consumer_deinit(g);
     sl_group_offsets_deinit(&g->offsets);
     sl_owned_free_text(alloc, &g->id);
     sl_alloc_free(alloc, g, sizeof *g);
@@ -86,6 +92,7 @@ struct sl_group *sl_groups_get(struct sl_groups *s, struct sl_str id) {
     g->due = INT64_MAX;
     sl_group_offsets_init(&g->offsets, s->alloc);
     sl_group_classic_init(g);
+    sl_group_consumer_init(g);
     bool has_id = sl_owned_text(s->alloc, id, &g->id);
     if (has_id && sl_map_put(&s->by_id, g->id.data, (size_t)g->id.size, g) == 0) return g;
     free_broker_group(g);
@@ -97,35 +104,54 @@ void sl_groups_remove(struct sl_group *g) {
     free_broker_group(g);
 }
 
+bool sl_groups_become(struct sl_group *g, enum sl_group_type type) {
+    if (g->type == type) return true;
+    if (!sl_groups_is_empty(g)) return false;
+    sl_group_classic_deinit(g);
+    sl_group_classic_init(g);
+    sl_group_consumer_deinit(g);
+    sl_group_consumer_init(g);
+    g->type = type;
+    sl_groups_schedule(g);
+    return true;
+}
+
 void sl_groups_tidy(struct sl_group *g) {
     const struct sl_classic *c = &g->classic;
     bool is_used = c->generation > 0 || c->members.count > 0 || c->pending.count > 0 ||
-                   g->offsets.topics.count > 0;
+                   g->consumer.epoch > 0 || g->offsets.topics.count > 0;
     if (!is_used) sl_groups_remove(g);
 }
 
+/* ---- what is common to both protocols ---- */
+
+static bool is_consumer_group(const struct sl_group *g) { return g->type == SL_GROUP_CONSUMER; }
+
 const char *sl_groups_type_text(const struct sl_group *g) {
-    (void)g;
-    return "classic";
+    return is_consumer_group(g) ? "consumer" : "classic";
 }
 
-const char *sl_groups_state_text(const struct sl_group *g) { return sl_group_view_state(g); }
+const char *sl_groups_state_text(const struct sl_group *g) {
+    return is_consumer_group(g) ? sl_group_consumer_view_state(g) : sl_group_view_state(g);
+}
 
-bool sl_groups_is_empty(const struct sl_group *g) { return g->classic.state == SL_CLASSIC_EMPTY; }
+bool sl_groups_is_empty(const struct sl_group *g) {
+    return is_consumer_group(g) ? g->consumer.members.count == 0
+                                : g->classic.state == SL_CLASSIC_EMPTY;
+}
 
 struct sl_str sl_groups_protocol_type(const struct sl_group *g) {
+    if (is_consumer_group(g)) return SL_STR("consumer");
     return g->classic.protocol_type.size >= 0 ? g->classic.protocol_type : SL_STR("");
 }
 
 bool sl_groups_subscribes(const struct sl_group *g, struct sl_str topic) {
-    return sl_group_view_subscribes(g, topic);
+    return is_consumer_group(g) ? sl_group_consumer_subscribes(g, topic)
+                                : sl_group_view_subscribes(g, topic);
 }
 
 int sl_groups_admit_fetch(const struct sl_group *g, struct sl_str member_id, int32_t epoch) {
-    (void)g;
-    (void)member_id;
-    (void)epoch;
-    return 0;
+    return is_consumer_group(g) ? sl_group_consumer_fetch(g, member_id, epoch) : 0;
 }
 
 int sl_groups_admit_commit(struct sl_groups *s, struct sl_str id, struct sl_str member_id,
@@ -138,6 +164,8 @@ int sl_groups_admit_commit(struct sl_groups *s, struct sl_str id, struct sl_str 
         *out = sl_groups_get(s, id);
         if (*out == NULL) return SLUICE_ERR_NOMEM;
     }
+    if (is_consumer_group(*out))
+        return sl_group_consumer_commit(*out, member_id, generation, version);
     return sl_group_classic_commit(*out, member_id, instance, generation);
 }
 
@@ -147,7 +175,10 @@ int sl_groups_admit_commit(struct sl_groups *s, struct sl_str id, struct sl_str 
 static void move_group_to(struct sl_group *g, int32_t node) {
     struct sl_groups *s = g->groups;
     g->node = node;
-    sl_group_classic_reload(g, SLUICE_KAFKA_NOT_COORDINATOR);
+    if (is_consumer_group(g))
+        sl_group_consumer_reload(g);
+    else
+        sl_group_classic_reload(g, SLUICE_KAFKA_NOT_COORDINATOR);
     if (node > 0 && s->settings.load_ms > 0)
         s->load_until[node - 1] = s->now + s->settings.load_ms * SL_GROUPS_MS;
 }
@@ -169,12 +200,16 @@ void sl_groups_on_topic_gone(struct sl_groups *s, struct sl_str name) {
 int sl_groups_rebalance(struct sl_groups *s, struct sl_str id) {
     struct sl_group *g = sl_groups_find(s, id);
     if (g == NULL) return SLUICE_KAFKA_GROUP_ID_NOT_FOUND;
-    return sl_group_classic_rebalance(g) ? 0 : SLUICE_KAFKA_UNKNOWN_MEMBER_ID;
+    bool has_members =
+        is_consumer_group(g) ? sl_group_consumer_rebalance(g) : sl_group_classic_rebalance(g);
+    return has_members ? 0 : SLUICE_KAFKA_UNKNOWN_MEMBER_ID;
 }
 
 /* ---- time ---- */
 
-void sl_groups_schedule(struct sl_group *g) { g->due = sl_group_classic_due(g); }
+void sl_groups_schedule(struct sl_group *g) {
+    g->due = is_consumer_group(g) ? sl_group_consumer_due(g) : sl_group_classic_due(g);
+}
 
 static bool is_group_at_work(const struct sl_group *g) {
     const struct sl_cluster_node *node = sl_cluster_node(g->groups->cluster, g->node);
@@ -187,7 +222,10 @@ void sl_groups_run(struct sl_groups *s) {
     struct sl_group *g;
     for (uint32_t at = 0; (g = sl_groups_next(s, &at)) != NULL;) {
         if (g->due > s->now || !is_group_at_work(g)) continue;
-        sl_group_classic_on_time(g);
+        if (is_consumer_group(g))
+            sl_group_consumer_on_time(g);
+        else
+            sl_group_classic_on_time(g);
         sl_groups_tidy(g);
     }
 }
@@ -207,7 +245,10 @@ void sl_groups_dump(const struct sl_groups *s, struct sl_text *out) {
     for (uint32_t at = 0; (g = sl_groups_next(s, &at)) != NULL;) {
         sl_text_printf(out, "group %.*s at node %d, %s, %s,", (int)g->id.size, g->id.data,
                        (int)g->node, sl_groups_type_text(g), sl_groups_state_text(g));
-        sl_group_view_dump(g, out);
+        if (is_consumer_group(g))
+            sl_group_consumer_view_dump(g, out);
+        else
+            sl_group_view_dump(g, out);
         const struct sl_group_offset_topic *t;
         for (uint32_t i = 0; (t = sl_map_next(&g->offsets.topics, &i, NULL)) != NULL;)
             for (int32_t k = 0; k < t->count; k++)
@@ -222,6 +263,12 @@ void sl_groups_check(const struct sl_groups *s) {
         SL_ASSERT(sl_groups_find(s, g->id) == g);
         SL_ASSERT(g->node == coordinator_id_of(s, g->id));
         sl_group_offsets_check(&g->offsets);
-        sl_group_classic_check(g);
+        SL_ASSERT(is_consumer_group(g)
+                      ? g->classic.members.count == 0 && g->classic.pending.count == 0
+                      : g->consumer.members.count == 0);
+        if (is_consumer_group(g))
+            sl_group_consumer_view_check(g);
+        else
+            sl_group_classic_check(g);
     }
 }

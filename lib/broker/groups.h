@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "broker/cluster.h"
 #include "broker/group_classic.h"
+#include "broker/group_consumer.h"
 #include "broker/group_offsets.h"
 
 #define SL_GROUPS_MS INT64_C(1000000) /* in nanoseconds */
@@ -25,10 +26,13 @@ struct sl_groups_settings {
     int32_t session_max_ms;
     int32_t size_max; /* members of a group */
     int32_t metadata_max;
-    int32_t load_ms; /* a node that became coordinator of anything answers 14 that long */
+    int32_t consumer_session_ms;
+    int32_t consumer_heartbeat_ms;
+    bool has_consumer; /* KIP-848 is offered */
+    int32_t load_ms;   /* a node that became coordinator of anything answers 14 that long */
 };
 
-enum sl_group_type { SL_GROUP_CLASSIC = 1 };
+enum sl_group_type { SL_GROUP_CLASSIC = 1, SL_GROUP_CONSUMER };
 
 struct sl_groups;
 struct sl_group {
@@ -37,7 +41,8 @@ struct sl_group {
     enum sl_group_type type;
     int32_t node; /* the coordinator; -1: none */
     struct sl_group_offsets offsets;
-    struct sl_classic classic;
+    struct sl_classic classic; /* without members in the other type, and the other way round */
+    struct sl_consumer consumer;
     int64_t due; /* nanoseconds: when something happens by itself; INT64_MAX: never */
 };
 struct sl_groups {
@@ -61,6 +66,9 @@ int sl_groups_judge(const struct sl_groups *s, const struct sl_cluster_node *nod
 struct sl_group *sl_groups_find(const struct sl_groups *s, struct sl_str id);
 /* Finds it, or makes an empty one; NULL: out of memory. */
 struct sl_group *sl_groups_get(struct sl_groups *s, struct sl_str id);
+/* Makes it one of the other type, which only an empty group can become; its offsets stay. False: it
+ * has members. */
+bool sl_groups_become(struct sl_group *g, enum sl_group_type type);
 void sl_groups_remove(struct sl_group *g);
 /* Removes a group that nothing came of. */
 void sl_groups_tidy(struct sl_group *g);

@@ -46,6 +46,8 @@ static const struct {
     {SL_API_OFFSET_FOR_LEADER_EPOCH, sl_handle_offset_for_leader_epoch},
     {SL_API_DELETE_GROUPS, sl_handle_delete_groups},
     {SL_API_OFFSET_DELETE, sl_handle_offset_delete},
+    {SL_API_CONSUMER_GROUP_HEARTBEAT, sl_handle_consumer_group_heartbeat},
+    {SL_API_CONSUMER_GROUP_DESCRIBE, sl_handle_consumer_group_describe},
 };
 
 static sl_handler_fn find_handler(int16_t key) {

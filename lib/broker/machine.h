@@ -129,6 +129,8 @@ enum sl_handled sl_handle_init_producer_id(struct sl_exchange *x);
 enum sl_handled sl_handle_offset_for_leader_epoch(struct sl_exchange *x);
 enum sl_handled sl_handle_delete_groups(struct sl_exchange *x);
 enum sl_handled sl_handle_offset_delete(struct sl_exchange *x);
+enum sl_handled sl_handle_consumer_group_heartbeat(struct sl_exchange *x);
+enum sl_handled sl_handle_consumer_group_describe(struct sl_exchange *x);
 
 /* ---- for handlers ---- */
 
