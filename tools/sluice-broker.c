@@ -19,14 +19,16 @@
 #include "sluice/error.h"
 #include "wire/api.h"
 
-enum { NODES_MAX = 100, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+enum { NODES_MAX = 100, SETTINGS_MAX = 32, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 /* Everything the command line says. */
 struct broker_command {
     struct sl_broker_options broker;
     const char *host;
-    int64_t port;        /* of node 1; 0: free ports */
-    const char *release; /* NULL: the newest */
+    int64_t port;                       /* of node 1; 0: free ports */
+    const char *release;                /* NULL: the newest */
+    const char *settings[SETTINGS_MAX]; /* "NAME=VALUE" each */
+    int setting_count;
     bool help;
 };
 
@@ -39,6 +41,7 @@ enum option_id {
     OPTION_NO_AUTO_CREATE,
     OPTION_MEMORY,
     OPTION_RELEASE,
+    OPTION_SET,
     OPTION_BENCH,
     OPTION_BENCH_RECORD_SIZE,
     OPTION_BENCH_JSON,
@@ -69,6 +72,8 @@ static const struct option options[] = {
      "bytes of all logs, beyond which the oldest batches go; 0: no limit"},
     {OPTION_RELEASE, OPTION_TEXT, "--release", "X.Y", 0, 0,
      "speak the protocol versions of that Kafka release, 2.1 to 4.2"},
+    {OPTION_SET, OPTION_TEXT, "--set", "NAME=VALUE", 0, 0,
+     "a setting of the cluster, such as group.initial.rebalance.delay.ms=3000; may be repeated"},
     {OPTION_BENCH, OPTION_FLAG, "--bench", NULL, 0, 0,
      "answer Produce from batch headers alone, Fetch from one prebuilt log"},
     {OPTION_BENCH_RECORD_SIZE, OPTION_NUMBER, "--bench-record-size", "BYTES", 0, 1000000,
@@ -127,6 +132,13 @@ static void apply_number(struct broker_command *command, enum option_id id, int6
 static bool apply_text(struct broker_command *command, enum option_id id, const char *text) {
     if (id == OPTION_HOST) command->host = text;
     if (id == OPTION_RELEASE) command->release = text;
+    if (id == OPTION_SET) {
+        if (command->setting_count == SETTINGS_MAX) {
+            fprintf(stderr, "sluice-broker: --set: more than %d settings\n", SETTINGS_MAX);
+            return false;
+        }
+        command->settings[command->setting_count++] = text;
+    }
     if (id == OPTION_BENCH_CODEC) {
         command->broker.bench_codec = sl_compress_find(text);
         if (command->broker.bench_codec < 0) {
@@ -200,6 +212,34 @@ static int set_release(struct sl_broker_cluster *cluster, void *arg) {
     return sl_broker_cap_release(cluster, arg);
 }
 
+/* arg: "NAME=VALUE". */
+static int apply_setting(struct sl_broker_cluster *cluster, void *arg) {
+    const char *setting = arg;
+    char name[64];
+    struct sl_text text;
+    size_t length = strcspn(setting, "=");
+    if (setting[length] == '\0' || length >= sizeof name) return SLUICE_ERR_CONFIG;
+    sl_text_init(&text, name, sizeof name);
+    sl_text_put_len(&text, setting, length);
+    return sl_broker_set(cluster, name, setting + length + 1);
+}
+
+/* False: a message was printed. */
+static bool configure_broker(const struct broker_command *command, struct sl_host *host) {
+    if (command->release != NULL &&
+        sl_host_call(host, set_release, (void *)(uintptr_t)command->release) != 0) {
+        fprintf(stderr, "sluice-broker: --release: there is no release '%s'\n", command->release);
+        return false;
+    }
+    for (int i = 0; i < command->setting_count; i++) {
+        void *setting = (void *)(uintptr_t)command->settings[i];
+        if (sl_host_call(host, apply_setting, setting) == 0) continue;
+        fprintf(stderr, "sluice-broker: --set: there is no setting '%s'\n", command->settings[i]);
+        return false;
+    }
+    return true;
+}
+
 /* Sets *status when it fails. */
 static struct sl_host *start_broker(const struct broker_command *command, int *status) {
     uint16_t ports[NODES_MAX];
@@ -226,13 +266,7 @@ static struct sl_host *start_broker(const struct broker_command *command, int *s
         }
         return NULL;
     }
-    char release[16];
-    if (command->release == NULL) return host;
-    struct sl_text text;
-    sl_text_init(&text, release, sizeof release);
-    sl_text_put(&text, command->release);
-    if (sl_host_call(host, set_release, release) == 0) return host;
-    fprintf(stderr, "sluice-broker: --release: there is no release '%s'\n", command->release);
+    if (configure_broker(command, host)) return host;
     sl_host_free(host);
     *status = EXIT_USAGE;
     return NULL;

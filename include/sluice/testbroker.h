@@ -32,7 +32,13 @@ SLUICE_API void sluice_testbroker_free(sluice_testbroker *testbroker);
 SLUICE_API const char *sluice_testbroker_bootstrap(const sluice_testbroker *testbroker);
 
 /* Changes a setting of the cluster: "release" ("2.1" … "4.2": pretend to be that Kafka),
- * "auto.create.topics.enable", "num.partitions", "message.max.bytes", "fetch.session.slots".
+ * "auto.create.topics.enable", "num.partitions", "message.max.bytes", "fetch.session.slots". Of
+ * groups: "group.initial.rebalance.delay.ms" (100 here, for short tests),
+ * "group.min.session.timeout.ms", "group.max.session.timeout.ms", "group.max.size",
+ * "group.consumer.session.timeout.ms", "group.consumer.heartbeat.interval.ms",
+ * "offset.metadata.max.bytes", "group.coordinator.rebalance.protocols" ("classic,consumer", or
+ * "classic": no KIP-848), "group.coordinator.load.ms" (how long a node that became coordinator of a
+ * group answers COORDINATOR_LOAD_IN_PROGRESS; 0 here).
  * Returns 0 or SLUICE_ERR_CONFIG (no such setting or value), SLUICE_ERR_USAGE.
  * Thread: any.  Blocks: briefly.  Owns: nothing.  Since: 0.1 */
 SLUICE_API SLUICE_MUST int sluice_testbroker_set(sluice_testbroker *testbroker, const char *name,
@@ -83,13 +89,20 @@ SLUICE_API SLUICE_MUST int sluice_testbroker_heal(sluice_testbroker *testbroker,
  * Thread: any.  Blocks: briefly.  Owns: nothing.  Since: 0.1 */
 SLUICE_API int sluice_testbroker_broker(sluice_testbroker *testbroker, int32_t id, int32_t state);
 
-/* Moves a leader to another node.
- * what     SLUICE_MOVE_LEADER.
- * name     the topic.
+/* Moves a leader or a coordinator to another node.
+ * what     SLUICE_MOVE_LEADER; SLUICE_MOVE_COORDINATOR: until that node goes down.
+ * name     the topic; the group.
+ * partition  0 for a coordinator.
  * Returns 0 or Kafka's code, SLUICE_ERR_USAGE.
  * Thread: any.  Blocks: briefly.  Owns: nothing.  Since: 0.1 */
 SLUICE_API int sluice_testbroker_move(sluice_testbroker *testbroker, int32_t what, const char *name,
                                       int32_t partition, int32_t broker);
+
+/* Makes the members of a group rejoin: those of the classic protocol hear REBALANCE_IN_PROGRESS,
+ * those of KIP-848 FENCED_MEMBER_EPOCH.
+ * Returns 0 or Kafka's code (69 there is no such group, 25 it has no members), SLUICE_ERR_USAGE.
+ * Thread: any.  Blocks: briefly.  Owns: nothing.  Since: 0.1 */
+SLUICE_API int sluice_testbroker_rebalance(sluice_testbroker *testbroker, const char *group);
 
 /* Waits until so many requests of an API have come since the start.
  * api      "Produce", "Fetch", …; NULL: all.

@@ -79,7 +79,7 @@ enum {
     SLUICE_FAULT_CORRUPT     /* damage the record batches or the body of the answer */
 };
 /* What sluice_testbroker_move moves. */
-enum { SLUICE_MOVE_LEADER = 71 };
+enum { SLUICE_MOVE_LEADER = 71, SLUICE_MOVE_COORDINATOR };
 /* States of a test broker's node. */
 enum { SLUICE_BROKER_UP = 81, SLUICE_BROKER_DOWN, SLUICE_BROKER_FROZEN };
 /* Forms of sluice_table_text. */

@@ -332,23 +332,41 @@ int sluice_testbroker_broker(sluice_testbroker *testbroker, int32_t id, int32_t 
 }
 
 struct move_request {
-    const char *topic;
+    const char *name;
     int32_t partition;
     int32_t node;
 };
 
-static int move_on_cluster(struct sl_broker_cluster *c, void *arg) {
+static int move_leader_on_cluster(struct sl_broker_cluster *c, void *arg) {
     const struct move_request *r = arg;
-    return sl_broker_move_leader(c, r->topic, r->partition, r->node, true);
+    return sl_broker_move_leader(c, r->name, r->partition, r->node, true);
+}
+
+static int move_coordinator_on_cluster(struct sl_broker_cluster *c, void *arg) {
+    const struct move_request *r = arg;
+    return sl_broker_move_coordinator(c, r->name, r->node);
 }
 
 int sluice_testbroker_move(sluice_testbroker *testbroker, int32_t what, const char *name,
                            int32_t partition, int32_t broker) {
-    if (!is_testbroker(testbroker) || what != SLUICE_MOVE_LEADER || !is_topic(name) ||
-        partition < 0 || broker < 1 || broker > testbroker->node_count)
+    bool is_leader = what == SLUICE_MOVE_LEADER, is_coordinator = what == SLUICE_MOVE_COORDINATOR;
+    if (!is_testbroker(testbroker) || !(is_leader || is_coordinator) || !is_topic(name) ||
+        partition < 0 || (is_coordinator && partition != 0) || broker < 1 ||
+        broker > testbroker->node_count)
         return SLUICE_ERR_USAGE;
-    struct move_request r = {.topic = name, .partition = partition, .node = broker};
-    return sl_host_call(testbroker->host, move_on_cluster, &r);
+    struct move_request r = {.name = name, .partition = partition, .node = broker};
+    return sl_host_call(testbroker->host,
+                        is_leader ? move_leader_on_cluster : move_coordinator_on_cluster, &r);
+}
+
+static int rebalance_on_cluster(struct sl_broker_cluster *c, void *arg) {
+    const char *const *group = arg;
+    return sl_broker_rebalance(c, *group);
+}
+
+int sluice_testbroker_rebalance(sluice_testbroker *testbroker, const char *group) {
+    if (!is_testbroker(testbroker) || group == NULL) return SLUICE_ERR_USAGE;
+    return sl_host_call(testbroker->host, rebalance_on_cluster, &group);
 }
 
 int sluice_testbroker_await(sluice_testbroker *testbroker, const char *api, int64_t count,

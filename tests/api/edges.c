@@ -488,6 +488,37 @@ static void the_test_broker_can_be_set(void **unused) {
     sluice_testbroker_free(tb);
 }
 
+static void the_test_brokers_groups_can_be_set(void **unused) {
+    sluice_testbroker *tb = NULL;
+    static const char *const good[][2] = {
+        {"group.initial.rebalance.delay.ms", "0"},
+        {"group.min.session.timeout.ms", "10"},
+        {"group.max.session.timeout.ms", "3600000"},
+        {"group.max.size", "2"},
+        {"group.consumer.session.timeout.ms", "1000"},
+        {"group.consumer.heartbeat.interval.ms", "100"},
+        {"group.coordinator.rebalance.protocols", "classic"},
+        {"group.coordinator.rebalance.protocols", "consumer,classic"},
+        {"group.coordinator.load.ms", "10"},
+        {"offset.metadata.max.bytes", "0"},
+    };
+    (void)unused;
+    assert_int_equal(sluice_testbroker_create(2, NULL, &tb), 0);
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_int_equal(sluice_testbroker_set(tb, good[i][0], good[i][1]), 0);
+        assert_int_equal(sluice_testbroker_set(tb, good[i][0], "-1"), SLUICE_ERR_CONFIG);
+    }
+    assert_int_equal(sluice_testbroker_rebalance(tb, "none"), 69);
+    assert_int_equal(sluice_testbroker_rebalance(tb, NULL), SLUICE_ERR_USAGE);
+    assert_int_equal(sluice_testbroker_rebalance(NULL, "none"), SLUICE_ERR_USAGE);
+    assert_int_equal(sluice_testbroker_move(tb, SLUICE_MOVE_COORDINATOR, "g", 0, 2), 0);
+    assert_int_equal(sluice_testbroker_move(tb, SLUICE_MOVE_COORDINATOR, "g", 1, 2),
+                     SLUICE_ERR_USAGE);
+    assert_int_equal(sluice_testbroker_move(tb, SLUICE_MOVE_COORDINATOR, "g", 0, 3),
+                     SLUICE_ERR_USAGE);
+    sluice_testbroker_free(tb);
+}
+
 static void a_fallen_leader_is_replaced(void **unused) {
     sluice_testbroker *tb = NULL;
     (void)unused;
@@ -528,6 +559,7 @@ int main(void) {
         cmocka_unit_test(the_descriptor_is_readable_while_there_is_something),
         cmocka_unit_test(an_op_ends_with_an_event),
         cmocka_unit_test(the_test_broker_can_be_set),
+        cmocka_unit_test(the_test_brokers_groups_can_be_set),
         cmocka_unit_test(a_fallen_leader_is_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
