@@ -1,7 +1,8 @@
 #!/bin/sh
 # Goal: another client finds a Kafka broker in build/sluice-broker. Method: kcat produces, consumes,
 # lists and seeks by time against it, reads what our example producer wrote, and the other way
-# round. Every comparison is of whole files.
+# round; and it forms consumer groups of one and two members, eager and cooperative. Every
+# comparison is of whole files.
 . tests/check.sh
 set -e
 
@@ -10,7 +11,7 @@ set -e
 start_broker() {
     for try in 1 2 3 4 5; do
         port=$((20000 + ($$ * 7 + try * 131) % 20000))
-        "$BUILD/sluice-broker" --port "$port" --nodes 3 >"$scratch/broker.out" 2>"$scratch/broker.err" &
+        "$BUILD/sluice-broker" --port "$port" --nodes 3 --partitions 4 >"$scratch/broker.out" 2>"$scratch/broker.err" &
         pid=$!
         for _ in $(seq 1 200); do
             if kcat -b "127.0.0.1:$port" -L -m 2 >"$scratch/list" 2>/dev/null; then return 0; fi
@@ -72,5 +73,68 @@ check 'kcat reads from an offset on' cmp -s "$scratch/want" "$scratch/back"
 kcat -b $b -C -t kcat-none -p 0 -o -3 -e -q >"$scratch/back"
 tail -n 3 "$scratch/lines" >"$scratch/want"
 check 'kcat reads the last three' cmp -s "$scratch/want" "$scratch/back"
+
+# ---- consumer groups ----
+
+# Waits until a command succeeds, up to about 20 s.
+await() {
+    for _ in $(seq 1 200); do
+        if "$@" 2>/dev/null; then return 0; fi
+        sleep 0.1
+    done
+    return 1
+}
+# Lines from to, a quarter to each partition.
+write_lines() { # topic from to
+    for p in 0 1 2 3; do
+        seq -f 'line %.0f' "$(($2 + p))" 4 "$3" | kcat -b $b -P -t "$1" -p $p
+    done
+}
+want_lines() { seq -f 'line %.0f' "$1" "$2" | sort >"$scratch/want"; } # from to
+
+kcat -b $b -L -t alone >/dev/null
+write_lines alone 1 400
+kcat -b $b -G alone -X auto.offset.reset=earliest -c 400 -q alone >"$scratch/back" 2>"$scratch/err"
+want_lines 1 400
+sort "$scratch/back" >"$scratch/sorted"
+check 'a group of one reads all' cmp -s "$scratch/want" "$scratch/sorted"
+write_lines alone 401 440
+kcat -b $b -G alone -X auto.offset.reset=earliest -c 40 -q alone >"$scratch/back" 2>"$scratch/err"
+want_lines 401 440
+sort "$scratch/back" >"$scratch/sorted"
+check 'it goes on where it had committed' cmp -s "$scratch/want" "$scratch/sorted"
+
+start_member() { # name topic strategy
+    timeout 60 kcat -b $b -G "two-$3" -u -X auto.offset.reset=earliest -X session.timeout.ms=6000 \
+        -X heartbeat.interval.ms=300 -X "partition.assignment.strategy=$3" "$2" \
+        >"$scratch/$1" 2>"$scratch/$1.err" &
+}
+is_assigned() { grep -Eq 'assign(ed|ment).*: .*\[' "$scratch/$1.err"; }
+have_read() { [ "$(cat "$scratch/one" "$scratch/two" | sort -u | wc -l)" -ge "$1" ]; }
+have_both_read() { [ -s "$scratch/two" ] && have_read "$1"; }
+for strategy in range cooperative-sticky; do
+    topic="shared-$strategy"
+    : >"$scratch/two"
+    kcat -b $b -L -t "$topic" >/dev/null
+    write_lines "$topic" 1 400
+    start_member one "$topic" $strategy
+    one=$!
+    check "$strategy: the first member gets partitions" await is_assigned one
+    check "$strategy: it reads everything" await have_read 400
+    start_member two "$topic" $strategy
+    two=$!
+    check "$strategy: the second member gets some of them" await is_assigned two
+    write_lines "$topic" 401 800
+    check "$strategy: both read what comes" await have_both_read 800
+    kill -INT "$two"
+    wait "$two" || true
+    write_lines "$topic" 801 1200
+    check "$strategy: one leaves, the other reads everything" await have_read 1200
+    kill -INT "$one"
+    wait "$one" || true
+    want_lines 1 1200
+    cat "$scratch/one" "$scratch/two" | sort -u >"$scratch/sorted"
+    check "$strategy: nothing was left out" cmp -s "$scratch/want" "$scratch/sorted"
+done
 
 end_checks

@@ -1,6 +1,6 @@
 /* The bundled broker as a whole: several clients send it any bytes in any pieces while time goes
- * by, answers are read slowly, nodes go up and down, leaders move, faults happen and memory runs
- * out. After every step all its invariants are checked.
+ * by, answers are read slowly, nodes go up and down, leaders and coordinators move, faults happen and
+ * memory runs out. After every step all its invariants are checked.
  *
  * Beside memory errors it looks for a broker that spins (something stays due at once), for answers
  * that are no whole frames, and for memory that is not given back.
@@ -40,6 +40,7 @@ enum fuzz_step {
     FUZZ_TRIM,
     FUZZ_CAP,
     FUZZ_SHORTAGE,
+    FUZZ_GROUP,
     FUZZ_STEP_KINDS
 };
 
@@ -185,7 +186,7 @@ static void add_fault(struct fuzz_world *w) {
     struct sl_fault f;
     memset(&f, 0, sizeof f);
     f.kind = (enum sl_fault_kind)(1 + take_byte(w) % SL_FAULT_LIE);
-    f.api = (int16_t)(take_byte(w) % 25 - 1);
+    f.api = (int16_t)(take_byte(w) % 71 - 1);
     f.times = 1 + take_byte(w) % 3;
     f.partition = take_byte(w) % 3 - 1;
     f.code = f.kind == SL_FAULT_LIE ? take_byte(w) % 5 : take_byte(w);
@@ -245,7 +246,13 @@ static void do_step(struct fuzz_world *w) {
         trim_log(w);
         break;
     case FUZZ_CAP:
-        (void)sl_broker_cap_version(w->broker, node, take_byte(w) % 25, take_byte(w) % 16 - 1);
+        (void)sl_broker_cap_version(w->broker, node, take_byte(w) % 70, take_byte(w) % 16 - 1);
+        break;
+    case FUZZ_GROUP:
+        if (choice >= 128)
+            (void)sl_broker_rebalance(w->broker, "g");
+        else
+            (void)sl_broker_move_coordinator(w->broker, "g", node);
         break;
     default:
         w->shortage = choice;
