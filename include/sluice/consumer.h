@@ -15,8 +15,9 @@ extern "C" {
 
 /* Assigns partitions by hand, in place of what was assigned. A partition that stays keeps its
  * buffer and, unless an offset is given for it, its position. Offsets may be symbols:
- * SLUICE_OFFSET_COMMITTED keeps the position of a partition that stays, and starts a new one by
- * auto.offset.reset. Topics need not exist yet.
+ * SLUICE_OFFSET_COMMITTED keeps the position of a partition that stays, and starts a new one where its
+ * group has committed it, or by auto.offset.reset without such an offset or without group.id. What
+ * is finished of partitions that are given up is committed, with enable.auto.commit. Topics need not exist yet.
  * offsets  copied; NULL or empty: nothing is assigned.
  * Returns 0 or SLUICE_ERR_NOMEM (nothing changed), SLUICE_ERR_CLOSED, SLUICE_ERR_FORKED,
  * SLUICE_ERR_USAGE (a list that ran out of memory, no consumer).
@@ -66,6 +67,23 @@ SLUICE_API int sluice_consumer_pause(sluice_client *consumer, const sluice_offse
  * Returns as sluice_consumer_pause.
  * Thread: any.  Blocks: no.  Owns: nothing after return.  Since: 0.1 */
 SLUICE_API int sluice_consumer_resume(sluice_client *consumer, const sluice_offsets *offsets);
+
+/* Commits offsets for the group: where whoever reads a partition next begins. Commits happen in the
+ * order of the calls, those of enable.auto.commit among them.
+ * offsets  of each partition the next to read (sluice_offsets_after), copied; they may be of
+ *          partitions that are not assigned. NULL: all that is finished and not known to be
+ *          committed, up to the first record of each partition that is not finished.
+ * timeout_ms   for the operation; meanwhile what can pass is tried again.
+ * Returns 0, SLUICE_ERR_NO_OFFSET (offsets NULL: records were handed out and none is finished),
+ * SLUICE_ERR_CONFIG (group.id is not set), or the code of the first offset that was refused: Kafka's
+ * (12 metadata too long, 22, 25 and 27 the group is being rebalanced, 28, 29 and 30 not allowed …);
+ * the list of the op has the code of each. SLUICE_ERR_TIMEOUT (it may have been committed),
+ * SLUICE_ERR_INTERRUPTED, SLUICE_ERR_CLOSED, SLUICE_ERR_FORKED, SLUICE_ERR_NOMEM, SLUICE_ERR_USAGE
+ * (a failed list, a symbol in it).
+ * Thread: any.  Blocks: up to timeout_ms without op.  Owns: the op is yours.  Since: 0.1 */
+SLUICE_API SLUICE_MUST int sluice_consumer_commit(sluice_client *consumer,
+                                                  const sluice_offsets *offsets, int32_t timeout_ms,
+                                                  sluice_op **op);
 
 /* ---- batch: a walk goes slice by slice, in offset order ---- */
 

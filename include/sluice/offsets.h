@@ -49,8 +49,9 @@ SLUICE_API int sluice_offsets_after(sluice_offsets *offsets, const sluice_view *
 SLUICE_API int sluice_offsets_at(const sluice_offsets *offsets, int32_t index, sluice_offset *out,
                                  size_t size);
 
-/* Turns symbols and times into offsets by asking the leaders (ListOffsets). Entries that failed
- * carry their code.
+/* Turns symbols and times into offsets by asking the leaders, and SLUICE_OFFSET_COMMITTED by asking
+ * the coordinator of the consumer's group. Entries that failed carry their code, among them
+ * SLUICE_ERR_NO_OFFSET (nothing is committed) and SLUICE_ERR_CONFIG (no group.id).
  * offsets  without op filled in place; with op copied, and the result is the op's list.
  * Returns 0, SLUICE_ERR_PARTIAL (some entries have a code), or SLUICE_ERR_TIMEOUT,
  * SLUICE_ERR_CLOSED, SLUICE_ERR_INTERRUPTED, SLUICE_ERR_FORKED, SLUICE_ERR_NOMEM,

@@ -221,7 +221,7 @@ int sluice_batch_mark(sluice_batch *batch, int32_t slice, int32_t count) {
     if (count < -1 || count > part->count) return SLUICE_ERR_USAGE;
     if (count == -1) count = part->count;
     int64_t offset = sl_batch_build_offset(batch, part, count, &epoch);
-    return batch->client == NULL ? 0 : sl_client_mark(batch->client, part->slice, offset);
+    return batch->client == NULL ? 0 : sl_client_mark(batch->client, part->slice, offset, epoch);
 }
 
 /* ---- giving back ---- */
@@ -283,15 +283,16 @@ static void give_handed_batch(sluice_batch *batch) {
 }
 
 /* The offset after the records of a part that were handed out. */
-static int64_t handed_end(const sluice_batch *batch, const struct sl_batch_part *part) {
-    int32_t epoch;
-    return sl_batch_build_offset(batch, part, part->handed, &epoch);
+static int64_t handed_end(const sluice_batch *batch, const struct sl_batch_part *part,
+                          int32_t *epoch) {
+    return sl_batch_build_offset(batch, part, part->handed, epoch);
 }
 
 /* The partition ends where the walk did; unless it is stale, then it goes on elsewhere. */
 static void stop_damaged_part(sluice_batch *batch) {
+    int32_t epoch;
     struct sl_batch_part *part = &batch->parts[batch->part];
-    int64_t end = handed_end(batch, part);
+    int64_t end = handed_end(batch, part, &epoch);
     if (sl_client_stop(batch->client, part->slice, end) == 0) part->next_offset = end;
 }
 
@@ -307,7 +308,9 @@ int sluice_batch_finish(sluice_batch *batch) {
     }
     for (int32_t i = 0; i < batch->part_count; i++) {
         const struct sl_batch_part *part = &batch->parts[i];
-        int code = sl_client_mark(batch->client, part->slice, handed_end(batch, part));
+        int32_t epoch;
+        int64_t end = handed_end(batch, part, &epoch);
+        int code = sl_client_mark(batch->client, part->slice, end, epoch);
         if (code != 0) rv = code;
     }
     if (batch->walk_error != 0) rv = batch->walk_error;
@@ -326,7 +329,7 @@ int sluice_batch_retry(sluice_batch *batch) {
     if (batch->client != NULL) {
         for (int32_t i = 0; i < batch->part_count; i++) {
             struct sl_slice *slice = batch->parts[i].slice;
-            int code = sl_client_mark(batch->client, slice, slice->marked);
+            int code = sl_client_mark(batch->client, slice, slice->marked, -1);
             if (code != 0) rv = code;
         }
         put_back_unmarked(batch);

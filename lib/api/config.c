@@ -309,7 +309,14 @@ static int64_t number_of(const sluice_config *config, const char *name) {
     return number;
 }
 
-/* Two defaults give way to what was set beside them, as the Java client's do: set on purpose, the
+static bool is_text_set(const sluice_config *config, const char *name) {
+    int64_t unit;
+    const struct config_entry *entry =
+        find_config_entry(config, sl_properties_find(name, &unit), name);
+    return entry != NULL && entry->value[0] != '\0';
+}
+
+/* Defaults that give way to what was set beside them, as the Java client's do: set on purpose, the
  * same values are a mistake. */
 static void find_default(const sluice_config *config, const struct sl_property *p,
                          struct config_default *out) {
@@ -319,6 +326,10 @@ static void find_default(const sluice_config *config, const struct sl_property *
         (number_of(config, "acks") != -1 || number_of(config, "retries") == 0)) {
         out->value = "false";
         out->why = "because of acks or retries";
+    }
+    if (strcmp(p->name, "enable.auto.commit") == 0 && !is_text_set(config, "group.id")) {
+        out->value = "false";
+        out->why = "because there is no group.id";
     }
     if (strcmp(p->name, "delivery.timeout.ms") == 0) {
         int64_t least = number_of(config, "linger.ms") + number_of(config, "request.timeout.ms");
@@ -431,6 +442,8 @@ static void check_consumer(struct sl_writer *message, const struct sl_settings *
     enum { FETCH_OVERHEAD = 64 * 1024 }; /* of an answer beside its records, generously */
     if (s->read_committed)
         put_line(message, "isolation.level: read_committed is not supported by this version");
+    if (s->auto_commit && s->group_id[0] == '\0')
+        put_line(message, "enable.auto.commit: needs group.id, the group to commit for");
     if ((int64_t)s->fetch_max_bytes + FETCH_OVERHEAD > s->receive_frame_max)
         put_line(message, "fetch.max.bytes: an answer of that size is longer than "
                           "receive.message.max.bytes allows");

@@ -69,6 +69,34 @@ int sluice_consumer_positions(sluice_client *consumer, sluice_offsets **out) {
     return rv;
 }
 
+/* ---- commits ---- */
+
+/* A copy of what the application wants committed: numbers, of which an empty list has none. */
+static int copy_commit_list(const sluice_offsets *offsets, const struct sl_alloc *alloc,
+                            struct sl_offsets **out) {
+    const struct sl_offsets *list = sl_offsets_list(offsets);
+    for (int32_t i = 0; i < list->count; i++)
+        if (list->entries[i].offset < 0) return SLUICE_ERR_USAGE;
+    return sl_offset_list_copy(list, alloc, out);
+}
+
+int sluice_consumer_commit(sluice_client *consumer, const sluice_offsets *offsets,
+                           int32_t timeout_ms, sluice_op **op) {
+    struct sl_command *command;
+    if (op != NULL) *op = NULL;
+    int rv = check_consumer_list(consumer, offsets);
+    if (rv != 0) return rv;
+    const struct sl_alloc *alloc = sl_client_alloc(consumer);
+    rv = sl_command_create(alloc, SL_COMMAND_COMMIT, &command);
+    if (rv != 0) return rv;
+    if (offsets != NULL) rv = copy_commit_list(offsets, alloc, &command->offsets);
+    if (rv != 0) {
+        sl_command_destroy(alloc, command);
+        return rv;
+    }
+    return sl_client_run(consumer, command, timeout_ms, op, NULL);
+}
+
 /* ---- polling ---- */
 
 /* Back into the queues, the last one first, as the gate wants it; a stale one is just given. */
@@ -148,7 +176,9 @@ static int32_t left_of_timeout(const sluice_client *c, int64_t deadline) {
 static void skip_empty(sluice_batch *batch) {
     for (int32_t i = 0; i < batch->part_count; i++) {
         const struct sl_batch_part *part = &batch->parts[i];
-        (void)sl_client_mark(batch->client, part->slice, part->next_offset); /* stale: the same */
+        /* Stale: the same. */
+        (void)sl_client_mark(batch->client, part->slice, part->next_offset,
+                             part->slice->last_epoch);
     }
     sluice_batch_free(batch);
 }

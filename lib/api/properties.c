@@ -226,6 +226,17 @@ static const struct sl_property property_table[] = {
     {.name = "client.rack", .fallback = "", .roles = FOR_CONSUMER,
      PROPERTY_TEXT, PROPERTY_FIELD(settings.client_rack),
      .text = "Where this client stands, so that it can be sent to a replica nearby."},
+    {.name = "group.id", .fallback = "", .roles = FOR_CONSUMER,
+     PROPERTY_TEXT, PROPERTY_FIELD(settings.group_id),
+     .text = "The group that offsets are committed for. Empty: there is none."},
+    {.name = "enable.auto.commit", .fallback = "true", .roles = FOR_CONSUMER, PROPERTY_BOOL,
+     PROPERTY_FIELD(settings.auto_commit),
+     .text = "What is finished is committed every auto.commit.interval.ms, when partitions are given "
+             "up, and on close. Without group.id it is off."},
+    {.name = "auto.commit.interval.ms", .fallback = "5000", .roles = FOR_CONSUMER,
+     PROPERTY_NUMBER(1, 2147483647), PROPERTY_FIELD(settings.auto_commit_ms),
+     .text = "How often enable.auto.commit looks for what is newly finished, while records are "
+             "handed out."},
 };
 
 static const struct sl_property_alias property_aliases[] = {
@@ -272,8 +283,9 @@ static const struct sl_property_hint property_hints[] = {
     {"heartbeat.interval.ms", "this version has no consumer groups"},
     {"max.poll.interval.ms", "this version has no consumer groups"},
     {"partition.assignment.strategy", "this version has no consumer groups"},
-    {"enable.auto.commit", "this version has no consumer groups, and so no commits"},
-    {"auto.commit.interval.ms", "this version has no consumer groups, and so no commits"},
+    {"enable.auto.offset.store", "what sluice_batch_finish or sluice_batch_mark says is finished is "
+                                 "committed, and nothing else"},
+    {"offset.store.", "offsets are committed to the group's coordinator"},
     {"transaction", "this version has no transactions"},
     {"key.", "keys and values are bytes: serialise them before they are sent"},
     {"value.", "keys and values are bytes: serialise them before they are sent"},
@@ -562,7 +574,8 @@ void sl_properties_free_texts(struct sl_settings *settings, const struct sl_allo
                   (size_t)settings->bootstrap_count * sizeof *settings->bootstrap);
     free_settings_text(alloc, settings->client_id);
     free_settings_text(alloc, settings->client_rack);
+    free_settings_text(alloc, settings->group_id);
     settings->bootstrap = NULL;
     settings->bootstrap_count = 0;
-    settings->client_id = settings->client_rack = NULL;
+    settings->client_id = settings->client_rack = settings->group_id = NULL;
 }

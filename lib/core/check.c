@@ -120,5 +120,8 @@ void sl_core_check(const struct sl_core *core) {
     check_calls(core);
     check_ops(core);
     if (core->settings->role == SL_ROLE_PRODUCER) sl_check_producer(core);
-    if (core->settings->role == SL_ROLE_CONSUMER) sl_fetcher_check(core);
+    if (core->settings->role == SL_ROLE_CONSUMER) {
+        sl_fetcher_check(core);
+        sl_committer_check(core);
+    }
 }

@@ -26,11 +26,20 @@ enum sl_command_kind {
     SL_COMMAND_ASSIGN,     /* slots: the whole assignment by hand */
     SL_COMMAND_SEEK,       /* slots: these partitions have a new epoch and start */
     SL_COMMAND_PAUSE,      /* slots: fetching state changed (paused or not) */
+    SL_COMMAND_COMMIT,     /* source, offsets: to be committed; op: of the application */
+    SL_COMMAND_UNFINISHED, /* slots: from that offset on nothing of it is ever committed */
     SL_COMMAND_OFFSETS,    /* op, offsets: symbols become numbers */
     SL_COMMAND_CREATE_TOPIC, /* op, topic, partitions, replicas, settings */
     SL_COMMAND_DELETE_TOPIC, /* op, topic */
     SL_COMMAND_DUMP,         /* op, buffer */
     SL_COMMAND_METRICS       /* op, mail; of a consumer, offsets: its positions */
+};
+
+/* Where a COMMIT comes from. */
+enum sl_commit_source {
+    SL_COMMIT_ASKED = 1, /* the application: an op waits for it */
+    SL_COMMIT_COLLECTED, /* core wanted to know what is finished (sl_core_wants_finished) */
+    SL_COMMIT_LEFT       /* the partitions are not assigned any more */
 };
 
 /* One assigned partition, as the gate knows it and tells core. */
@@ -61,7 +70,10 @@ struct sl_command {
     int32_t setting_count;
     char *buf; /* DUMP: borrowed from the caller that waits */
     size_t cap;
-    struct sl_mail_counts mail; /* METRICS */
+    enum sl_commit_source source; /* COMMIT */
+    bool is_nothing_finished;     /* ASKED: records were handed out, and none is finished */
+    bool may_finish_more;         /* COLLECTED: more may be finished without a word to core */
+    struct sl_mail_counts mail;   /* METRICS */
 };
 /* Makes one with nothing in it. */
 int sl_command_create(const struct sl_alloc *alloc, enum sl_command_kind kind,
@@ -140,9 +152,10 @@ struct sl_slice {
     int64_t last_stable;    /* -1: unknown */
     int32_t last_epoch;     /* leader epoch of the last batch */
     int32_t leader_epoch;
-    int32_t count;  /* records by the batch headers */
-    int64_t marked; /* gate: records below are processed */
-    bool given;     /* gate: came back, and waits for what lies before it */
+    int32_t count;        /* records by the batch headers */
+    int64_t marked;       /* gate: records below are processed … */
+    int32_t marked_epoch; /* … the last of which has this leader epoch; -1: unknown */
+    bool given;           /* gate: came back, and waits for what lies before it */
     int code; /* not 0: nothing but this error, at offset `from`; partition waits for a seek */
     const char *text; /* with code: prose, in the memory of its owner */
 };
@@ -166,6 +179,7 @@ struct sl_slot_news {
     int64_t position;       /* resolved start, or -1: unchanged */
     int64_t high_watermark; /* or -1 */
     int64_t last_stable;    /* or -1 */
+    int64_t committed;      /* or -1; counts if the slot has had its partition since that epoch */
 };
 /* An event for the ring that may drop its oldest: the public sluice_event in small. */
 struct sl_notice {

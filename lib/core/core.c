@@ -2,13 +2,13 @@
  *
  * A turn: inputs change state and mark what has become possible; sl_core_run first looks at what
  * time has brought (connections, ops), then lets every unit act once in an order in which each
- * one's results are the next one's input (metadata, producer id, batcher, sender, offsets, fetcher,
- * calls), then tidies up.
+ * one's results are the next one's input (metadata, producer id, batcher, sender, offsets,
+ * committer, committed, fetcher, calls), then tidies up.
  *
- *   OPEN ── CLOSE ──▶ CLOSING ── all records decided, or the deadline ──▶ CLOSED
+ *   OPEN ── CLOSE ──▶ CLOSING ── all is decided, or the deadline ──▶ CLOSED
  *
- * While CLOSING a producer sends what it has, without linger; other roles have nothing to wait
- * for. The step to CLOSED happens within one turn and needs no memory: connections end and their
+ * While CLOSING a producer sends what it has, without linger, and a consumer commits what is
+ * finished, fetching no more; other roles have nothing to wait for. The step to CLOSED happens within one turn and needs no memory: connections end and their
  * requests with them, records that are left get their outcome, calls and ops end. From then on
  * nothing starts: a late command ends with CLOSED, late records with NOT_WRITTEN. */
 #include "core/core.h"
@@ -26,6 +26,10 @@ static bool is_producer(const struct sl_core *core) {
 static bool is_consumer(const struct sl_core *core) {
     return core->settings->role == SL_ROLE_CONSUMER;
 }
+/* A close stops it: nobody can poll any more. */
+static bool fetches_now(const struct sl_core *core) {
+    return is_consumer(core) && core->state == SL_CORE_OPEN;
+}
 
 /* ---- life ---- */
 
@@ -39,6 +43,8 @@ static size_t pool_size(const struct sl_settings *settings) {
 static void deinit_units(struct sl_core *core) {
     if (is_consumer(core)) {
         sl_fetcher_deinit(&core->fetcher);
+        sl_committed_deinit(&core->committed);
+        sl_committer_deinit(&core->committer);
     }
     sl_offsets_deinit(&core->offsets);
     if (is_producer(core)) {
@@ -77,6 +83,8 @@ static int init_units(struct sl_core *core) {
         sl_sender_init(&core->sender, core);
     }
     if (is_consumer(core)) {
+        sl_committer_init(&core->committer, core);
+        sl_committed_init(&core->committed, core);
         int fetcher_rv = sl_fetcher_init(&core->fetcher, core);
         if (rv == 0) rv = fetcher_rv;
     }
@@ -117,13 +125,16 @@ void sl_core_destroy(struct sl_core *core) {
 
 /* Of the op of a CLOSE command: its deadline, or the end of the closing. */
 static void end_closer(struct sl_core *core, struct sl_op *op, int code) {
-    if (core->state == SL_CORE_CLOSED) {
-        sl_ops_end(&core->ops, op, core->close_is_late ? SLUICE_ERR_TIMEOUT : 0, NULL);
-        return;
-    }
-    core->close_is_late = true;
-    sl_ops_end(&core->ops, op, code, "%" PRIu64 " records had no outcome at the deadline",
-               is_producer(core) ? sl_batcher_pending(core) : 0);
+    char buf[SL_OP_TEXT] = "";
+    struct sl_text text;
+    sl_text_init(&text, buf, sizeof buf);
+    if (core->state != SL_CORE_CLOSED) core->close_is_late = true;
+    if (is_consumer(core)) sl_committer_tell_close(core, &text);
+    if (core->state != SL_CORE_CLOSED && is_producer(core))
+        sl_text_printf(&text, "%" PRIu64 " records had no outcome at the deadline",
+                       sl_batcher_pending(core));
+    (void)code;
+    sl_ops_end(&core->ops, op, sl_core_close_code(core), "%s", buf);
 }
 
 static void start_closing(struct sl_core *core, struct sl_op *op) {
@@ -133,6 +144,7 @@ static void start_closing(struct sl_core *core, struct sl_op *op) {
     }
     if (core->state == SL_CORE_OPEN) {
         core->state = SL_CORE_CLOSING;
+        if (is_consumer(core)) sl_committer_close(core);
         sl_trace_add(&core->trace, SL_TRACE_CLOSING, core->now, SL_CORE_CLOSING, 0);
     }
     if (core->state == SL_CORE_CLOSED && op != NULL) end_closer(core, op, 0);
@@ -155,7 +167,9 @@ static void finish_closing(struct sl_core *core) {
 /* True: the client is closed now. */
 static bool run_closing(struct sl_core *core) {
     if (core->state != SL_CORE_CLOSING) return false;
-    bool is_done = !is_producer(core) || sl_batcher_pending(core) == 0;
+    bool is_done = true;
+    if (is_producer(core)) is_done = sl_batcher_pending(core) == 0;
+    if (is_consumer(core)) is_done = sl_committer_is_done(core);
     core->close_is_late |= !is_done && core->close_by <= core->now;
     if (!is_done && !core->close_is_late) return false;
     finish_closing(core);
@@ -164,6 +178,11 @@ static bool run_closing(struct sl_core *core) {
 
 void sl_core_abandon(struct sl_core *core) {
     if (core->state != SL_CORE_CLOSED) finish_closing(core);
+}
+
+int sl_core_close_code(const struct sl_core *core) {
+    if (core->close_is_late) return SLUICE_ERR_TIMEOUT;
+    return is_consumer(core) ? core->committer.close_code : 0;
 }
 
 bool sl_core_is_closed(const struct sl_core *core) { return core->state == SL_CORE_CLOSED; }
@@ -206,6 +225,10 @@ static bool route_command(struct sl_core *core, struct sl_command *command) {
     case SL_COMMAND_PAUSE:
         if (is_consumer(core)) sl_fetcher_on_command(core, command);
         return is_consumer(core);
+    case SL_COMMAND_COMMIT:
+    case SL_COMMAND_UNFINISHED:
+        if (is_consumer(core)) sl_committer_on_command(core, command);
+        return is_consumer(core);
     case SL_COMMAND_OFFSETS:
         sl_offsets_on_command(core, command);
         return true;
@@ -229,12 +252,19 @@ static bool route_command(struct sl_core *core, struct sl_command *command) {
     return false;
 }
 
-/* While closing, only what serves the records that are left. */
+/* While closing, only what serves the records and commits that are left. */
 static bool is_allowed_now(const struct sl_core *core, enum sl_command_kind kind) {
     if (core->state == SL_CORE_OPEN || kind == SL_COMMAND_DUMP || kind == SL_COMMAND_METRICS)
         return true;
     return core->state == SL_CORE_CLOSING &&
-           (kind == SL_COMMAND_FLUSH || kind == SL_COMMAND_DISCARD || kind == SL_COMMAND_HURRY);
+           (kind == SL_COMMAND_FLUSH || kind == SL_COMMAND_DISCARD || kind == SL_COMMAND_HURRY ||
+            kind == SL_COMMAND_COMMIT);
+}
+
+bool sl_core_wants_finished(const struct sl_core *core, bool *everything) {
+    *everything = false;
+    return is_consumer(core) && core->state != SL_CORE_CLOSED &&
+           sl_committer_wants_finished(core, everything);
 }
 
 void sl_core_on_command(struct sl_core *core, struct sl_command *command) {
@@ -247,6 +277,8 @@ void sl_core_on_command(struct sl_core *core, struct sl_command *command) {
     if (command->kind == SL_COMMAND_CLOSE) {
         /* Without memory for it the op has ended already; the closing goes on. */
         start_closing(core, is_started ? op : NULL);
+    } else if (!is_started && command->kind == SL_COMMAND_COMMIT) {
+        sl_committer_on_dropped(core);
     } else if (is_started && !is_allowed_now(core, command->kind)) {
         if (op != NULL) sl_ops_end(&core->ops, op, SLUICE_ERR_CLOSED, "the client is closed");
     } else if (is_started && !route_command(core, command)) {
@@ -319,7 +351,11 @@ static void run_units(struct sl_core *core) {
         sl_sender_run(core);
     }
     sl_offsets_run(core);
-    if (is_consumer(core)) sl_fetcher_run(core);
+    if (is_consumer(core)) {
+        sl_committer_run(core);
+        sl_committed_run(core);
+    }
+    if (fetches_now(core)) sl_fetcher_run(core);
     sl_calls_run(core);
 }
 
@@ -356,7 +392,11 @@ int64_t sl_core_deadline(const struct sl_core *core) {
         lower_deadline(&at, sl_sender_deadline(core));
     }
     lower_deadline(&at, sl_offsets_deadline(core));
-    if (is_consumer(core)) lower_deadline(&at, sl_fetcher_deadline(core));
+    if (is_consumer(core)) {
+        lower_deadline(&at, sl_committer_deadline(core));
+        lower_deadline(&at, sl_committed_deadline(core));
+    }
+    if (fetches_now(core)) lower_deadline(&at, sl_fetcher_deadline(core));
     return at;
 }
 

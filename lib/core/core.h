@@ -52,6 +52,9 @@ void sl_core_on_time(struct sl_core *core, int64_t now, int64_t wall_ms);
 /* Records that applications staged; the chunks belong to core until it gives them back through
  * sl_core_take_events. */
 void sl_core_on_staged(struct sl_core *core, struct sl_staged *staged);
+/* Asked once in a turn, after the commands that came by themselves. True: core wants to be given a
+ * COMMIT of what is finished (sl_gate_collect) in this turn. */
+bool sl_core_wants_finished(const struct sl_core *core, bool *everything);
 /* Takes the command. */
 void sl_core_on_command(struct sl_core *core, struct sl_command *command);
 /* Receive buffers came back from the application, and its receiving account changed by that many
@@ -107,6 +110,9 @@ void sl_core_take_events(struct sl_core *core, struct sl_events *out);
 int64_t sl_core_deadline(const struct sl_core *core);
 /* True once a CLOSE command is done with: nothing is left to wait for. */
 bool sl_core_is_closed(const struct sl_core *core);
+/* What the closing came to: 0, TIMEOUT when something was left at the deadline, or the code that a
+ * last commit was refused with. */
+int sl_core_close_code(const struct sl_core *core);
 /* Closes at once, whatever is left: every record, call and op gets its end, as events. Needs no
  * memory. For a host that goes away. */
 void sl_core_abandon(struct sl_core *core);

@@ -83,16 +83,12 @@ static void tell_watermark(struct sl_core *core, struct sl_fetch_position *posit
     if (p->high_watermark == position->high_watermark &&
         p->last_stable_offset == position->last_stable)
         return;
-    struct sl_slot_news *news = sl_alloc_zero(core->alloc, sizeof *news);
+    struct sl_slot_news *news = sl_fetcher_tell(core, position->slot, position->epoch);
     if (news == NULL) return; /* the next answer says it again */
     position->high_watermark = p->high_watermark;
     position->last_stable = p->last_stable_offset;
-    news->slot = position->slot;
-    news->epoch = position->epoch;
-    news->position = -1;
     news->high_watermark = p->high_watermark;
     news->last_stable = p->last_stable_offset;
-    sl_list_push_back(&core->events.news, &news->node);
 }
 
 static void add_slice(struct fetch_reading *r, struct sl_fetch_position *position,
@@ -453,6 +449,7 @@ static struct sl_fetch_position *match_slice(const struct sl_core *core,
 static void pass_fetched(struct sl_core *core, struct sl_fetched *fetched) {
     if (fetched->slice_count > 0) {
         sl_list_push_back(&core->events.fetched, &fetched->node);
+        sl_committer_on_handed(core);
         return;
     }
     core->fetcher.free_bytes += fetched->charged;

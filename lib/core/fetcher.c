@@ -50,6 +50,7 @@ void sl_fetcher_free_position(const struct sl_alloc *alloc, struct sl_fetch_posi
 void sl_fetch_displace(struct sl_core *core, struct sl_fetch_position *position) {
     if (position->session != NULL) sl_fetch_session_remove(position);
     sl_offsets_forget(core, &position->lookup);
+    sl_committed_forget(core, &position->committed);
     sl_list_remove(&position->node);
 }
 
@@ -127,6 +128,21 @@ static void look_position_up(struct sl_core *core, struct sl_fetch_position *pos
     sl_offsets_look_up(core, lookup);
 }
 
+static void on_committed_found(struct sl_core *core, struct sl_committed_lookup *lookup,
+                               const struct sl_committed_offset *found);
+
+static void look_committed_up(struct sl_core *core, struct sl_fetch_position *position) {
+    struct sl_committed_lookup *lookup = &position->committed;
+    if (core->settings->group_id[0] == '\0') {
+        stop_without_offset(core, position);
+        return;
+    }
+    lookup->name = position->name;
+    lookup->partition = position->index;
+    lookup->on_found = on_committed_found;
+    sl_committed_look_up(core, lookup);
+}
+
 /* Metadata asks for unknown topics at its own pace. Of a topic that is known but lacks what we look
  * for (the partition, or its leader's address) every answer is fresh, so the pace is ours. */
 static void ask_for_leader(struct sl_core *core, struct sl_fetch_position *position) {
@@ -144,7 +160,7 @@ void sl_fetch_place(struct sl_core *core, struct sl_fetch_position *position) {
         if (position->not_before > core->now)
             await_leader(core, position);
         else if (position->offset == SL_OFFSET_COMMITTED)
-            stop_without_offset(core, position);
+            look_committed_up(core, position);
         else
             look_position_up(core, position);
         return;
@@ -186,16 +202,22 @@ static void place_homeless(struct sl_core *core) {
 
 /* ---- offsets ---- */
 
+struct sl_slot_news *sl_fetcher_tell(struct sl_core *core, uint32_t slot, uint32_t epoch) {
+    struct sl_slot_news *news = sl_alloc_zero(core->alloc, sizeof *news);
+    if (news == NULL) return NULL;
+    news->slot = slot;
+    news->epoch = epoch;
+    news->position = news->high_watermark = news->last_stable = news->committed = -1;
+    sl_list_push_back(&core->events.news, &news->node);
+    return news;
+}
+
 /* False: out of memory. Nothing else may ever say it: records may not come for long. */
 static bool tell_position(struct sl_core *core, const struct sl_fetch_position *position,
                           int64_t offset) {
-    struct sl_slot_news *news = sl_alloc_zero(core->alloc, sizeof *news);
+    struct sl_slot_news *news = sl_fetcher_tell(core, position->slot, position->epoch);
     if (news == NULL) return false;
-    news->slot = position->slot;
-    news->epoch = position->epoch;
     news->position = offset;
-    news->high_watermark = news->last_stable = -1;
-    sl_list_push_back(&core->events.news, &news->node);
     return true;
 }
 
@@ -223,6 +245,25 @@ static void on_position_found(struct sl_core *core, struct sl_offset_lookup *loo
     sl_fetch_place(core, position);
 }
 
+static void start_at_committed(struct sl_core *core, struct sl_fetch_position *position,
+                               const struct sl_committed_offset *found) {
+    struct sl_slot_news *news = sl_fetcher_tell(core, position->slot, position->epoch);
+    if (news == NULL) {
+        sl_fetch_retry(core, position, false);
+        return;
+    }
+    news->position = news->committed = found->offset;
+    sl_core_log(core, SL_LOG_INFO, "%s-%d starts at offset %lld, committed by group %s",
+                position->name, (int)position->index, (long long)found->offset,
+                core->settings->group_id);
+    sl_trace_add(&core->trace, SL_TRACE_POSITION, core->now, position->index, found->offset);
+    position->offset = position->checked = found->offset;
+    position->last_epoch = found->leader_epoch;
+    position->state = SL_FETCH_RUNNING;
+    position->attempts = 0;
+    sl_fetch_place(core, position);
+}
+
 /* Where auto.offset.reset points to, or 0: nowhere. */
 static int64_t pick_reset_symbol(const struct sl_core *core) {
     switch (core->settings->offset_reset) {
@@ -236,8 +277,8 @@ static int64_t pick_reset_symbol(const struct sl_core *core) {
     return 0;
 }
 
-/* Sets where to go on: a number, a symbol to look up, or the reset policy (a symbol COMMITTED that
- * stays ends in stop_without_offset). */
+/* Sets where to go on: a number, a symbol to look up, or without a group the reset policy in place of
+ * COMMITTED (which then, with auto.offset.reset=none, ends in stop_without_offset). */
 static void set_offset(struct sl_core *core, struct sl_fetch_position *position, int64_t offset) {
     position->offset = position->checked = offset;
     position->state = offset >= 0 ? SL_FETCH_RUNNING : SL_FETCH_LOOKING;
@@ -245,9 +286,26 @@ static void set_offset(struct sl_core *core, struct sl_fetch_position *position,
     position->attempts = 0;
     position->not_before = 0;
     position->max_bytes = core->settings->fetch_partition_bytes;
-    if (offset != SL_OFFSET_COMMITTED) return;
+    if (offset != SL_OFFSET_COMMITTED || core->settings->group_id[0] != '\0') return;
     int64_t symbol = pick_reset_symbol(core);
     if (symbol != 0) position->offset = symbol;
+}
+
+static void on_committed_found(struct sl_core *core, struct sl_committed_lookup *lookup,
+                               const struct sl_committed_offset *found) {
+    struct sl_fetch_position *position = SL_LIST_OF(lookup, struct sl_fetch_position, committed);
+    int64_t symbol = pick_reset_symbol(core);
+    if (found->code != 0) {
+        sl_fetch_stop(core, position, found->code, "its committed offset could not be had: %s",
+                      sl_errors_find(found->code)->text);
+    } else if (found->offset >= 0) {
+        start_at_committed(core, position, found);
+    } else if (symbol == 0) {
+        stop_without_offset(core, position);
+    } else {
+        position->offset = symbol;
+        sl_fetch_place(core, position);
+    }
 }
 
 void sl_fetch_reset(struct sl_core *core, struct sl_fetch_position *position, const char *why) {
@@ -473,7 +531,11 @@ static void check_position(const struct sl_core *core, const struct sl_fetch_pos
     SL_ASSERT(partition == NULL || partition->fetch == position);
     SL_ASSERT(partition == NULL || partition->topic == position->topic);
     SL_ASSERT(partition == NULL || partition->index == position->index);
-    SL_ASSERT(is_listed != sl_list_is_linked(&position->lookup.node));
+    bool is_looked_up =
+        sl_list_is_linked(&position->lookup.node) || sl_list_is_linked(&position->committed.node);
+    SL_ASSERT(is_listed != is_looked_up);
+    SL_ASSERT(!sl_list_is_linked(&position->lookup.node) ||
+              !sl_list_is_linked(&position->committed.node));
     SL_ASSERT(is_listed || is_looking);
     SL_ASSERT(is_looking || position->offset >= 0 || position->state == SL_FETCH_STOPPED);
     SL_ASSERT(position->session == NULL || position->state == SL_FETCH_RUNNING);

@@ -12,6 +12,7 @@
 #include "base/list.h"
 #include "base/text.h"
 #include "core/command.h"
+#include "core/committed.h"
 #include "core/offsets.h"
 #include "core/partition.h"
 
@@ -29,11 +30,12 @@ enum sl_fetch_state {
  * every request and answer carries. */
 struct sl_fetch_position {
     struct sl_list node; /* fetcher: the list that says where it is; none while LOOKING */
-    struct sl_offset_lookup lookup;   /* while LOOKING */
-    char *name;                       /* owned: the topic's */
-    struct sl_topic *topic;           /* NULL: metadata had no memory for it yet */
-    struct sl_partition *partition;   /* NULL while the topic is unknown */
-    struct sl_fetch_session *session; /* that it is in, or NULL */
+    struct sl_offset_lookup lookup;       /* while LOOKING, … */
+    struct sl_committed_lookup committed; /* … or this, for the group's offset */
+    char *name;                           /* owned: the topic's */
+    struct sl_topic *topic;               /* NULL: metadata had no memory for it yet */
+    struct sl_partition *partition;       /* NULL while the topic is unknown */
+    struct sl_fetch_session *session;     /* that it is in, or NULL */
     int32_t index;
     enum sl_fetch_state state;
     uint32_t slot;
@@ -87,6 +89,8 @@ void sl_fetcher_on_refused(struct sl_core *core, struct sl_topic *topic, int cod
 void sl_fetcher_on_leader(struct sl_core *core, struct sl_partition *partition, int32_t old_leader);
 void sl_fetcher_on_recreated(struct sl_core *core, struct sl_topic *topic);
 void sl_fetcher_on_broker_gone(struct sl_core *core, struct sl_broker *broker);
+/* News for the gate, to be filled in: nothing of it has changed yet. NULL: out of memory. */
+struct sl_slot_news *sl_fetcher_tell(struct sl_core *core, uint32_t slot, uint32_t epoch);
 void sl_fetcher_run(struct sl_core *core);
 int64_t sl_fetcher_deadline(const struct sl_core *core);
 /* Every invariant; asserts. */

@@ -56,7 +56,7 @@ const char *sl_gate_topic(const struct sl_gate *g, uint32_t index, int32_t *part
 
 int64_t sl_gate_finished(const struct sl_gate *g, const char *topic, int32_t partition) {
     const struct sl_gate_slot *slot = sl_gate_slots_find(g, topic, partition);
-    return slot == NULL ? -1 : slot->finished;
+    return slot == NULL ? -1 : slot->progress.finished;
 }
 
 /* The next offset to hand out, as applications are told. */
@@ -71,6 +71,7 @@ int sl_gate_positions(const struct sl_gate *g, struct sl_offsets *out) {
         struct sl_offset_entry *entry = sl_offset_list_put(out, slot->topic, slot->partition);
         if (entry == NULL) return SLUICE_ERR_NOMEM;
         entry->offset = told_position(slot);
+        entry->committed = slot->committed;
         entry->end = g->settings->read_committed ? slot->last_stable : slot->high_watermark;
         entry->paused = slot->paused;
     }
@@ -96,12 +97,10 @@ static bool is_fetching(const struct sl_gate *g) {
 /* What a paused partition has buffered goes, to be fetched again later from where it stands. */
 static void shed_slot(struct sl_gate *g, struct sl_gate_slot *slot) {
     struct sl_command *order;
-    int64_t finished = slot->finished;
-    int64_t held = slot->held;
+    struct sl_gate_progress progress = slot->progress;
     if (sl_gate_orders_prepare(g, SL_COMMAND_SEEK, &order) != 0) return;
     sl_gate_slots_restart(g, slot, slot->position);
-    slot->finished = finished;
-    slot->held = held;
+    slot->progress = progress;
     sl_gate_orders_send(g, order, slot, -1);
 }
 
@@ -139,11 +138,10 @@ static int take_error(struct sl_gate *g, struct sl_gate_slot *slot, struct sl_sl
 static void move_slot(struct sl_gate *g, struct sl_gate_slot *slot, int64_t to) {
     if (slot->position >= 0 && to < slot->position) {
         sl_gate_slots_let_go(g, slot, slot->hand.next);
-        slot->finished = to;
-        slot->held = INT64_MAX;
+        sl_gate_slots_begin(slot, to);
     }
     slot->position = to;
-    if (slot->finished < 0) slot->finished = to;
+    if (slot->progress.start < 0) sl_gate_slots_begin(slot, to);
 }
 
 static void hand_out(struct sl_gate *g, struct sl_gate_slot *slot, struct sl_slice *slice) {
@@ -151,6 +149,7 @@ static void hand_out(struct sl_gate *g, struct sl_gate_slot *slot, struct sl_sli
     sl_list_remove(&slice->node);
     sl_list_push_back(&slot->hand, &slice->node);
     slice->marked = slice->from;
+    slice->marked_epoch = -1;
     slice->given = false;
     slice->topic = slot->topic;
     slice->partition = slot->partition;
@@ -205,20 +204,28 @@ bool sl_gate_is_ready(const struct sl_gate *g) {
 
 /* Moves the finished prefix over what is processed without a hole. */
 static void advance_finished(struct sl_gate *g, struct sl_gate_slot *slot) {
+    struct sl_gate_progress *p = &slot->progress;
     SL_LIST_EACH(node, next, &slot->hand) {
         struct sl_slice *slice = SL_LIST_OF(node, struct sl_slice, node);
-        int64_t to = slice->marked < slot->held ? slice->marked : slot->held;
-        if (to > slot->finished) slot->finished = to;
+        bool is_free = slice->marked < p->held;
+        int64_t to = is_free ? slice->marked : p->held;
+        if (to > p->finished) {
+            p->finished = to;
+            p->finished_epoch = is_free ? slice->marked_epoch : p->held_epoch;
+        }
         if (slice->marked < slice->next_offset) break;
         if (slice->given) sl_gate_slots_release_node(g, slice);
     }
 }
 
-int sl_gate_mark(struct sl_gate *g, struct sl_slice *slice, int64_t offset) {
+int sl_gate_mark(struct sl_gate *g, struct sl_slice *slice, int64_t offset, int32_t epoch) {
     struct sl_gate_slot *slot = sl_gate_current(g, slice);
     if (slot == NULL) return SLUICE_ERR_STALE;
     SL_ASSERT(!slice->given && offset <= slice->next_offset);
-    if (offset > slice->marked) slice->marked = offset;
+    if (offset > slice->marked) {
+        slice->marked = offset;
+        slice->marked_epoch = epoch;
+    }
     advance_finished(g, slot);
     return 0;
 }
@@ -236,7 +243,10 @@ int sl_gate_untake(struct sl_gate *g, struct sl_slice *slice, int64_t from) {
     if (slot == NULL) return SLUICE_ERR_STALE;
     if (slot->hand.prev != &slice->node || !is_next_behind(slot, slice)) return SLUICE_ERR_BUSY;
     SL_ASSERT(!slice->given && from <= slice->next_offset);
-    if (from > slice->marked) slice->marked = from;
+    if (from > slice->marked) {
+        slice->marked = from;
+        slice->marked_epoch = -1;
+    }
     advance_finished(g, slot);
     sl_list_remove(&slice->node);
     sl_list_push_front(&slot->queue, &slice->node);
@@ -261,8 +271,13 @@ void sl_gate_give(struct sl_gate *g, struct sl_slice *slice) {
         return;
     }
     if (slice->marked < slice->next_offset) {
-        if (slice->marked < slot->held) slot->held = slice->marked;
+        struct sl_gate_progress *p = &slot->progress;
+        if (slice->marked < p->held) {
+            p->held = slice->marked;
+            p->held_epoch = slice->marked_epoch;
+        }
         slice->marked = slice->next_offset; /* held keeps the prefix from passing */
+        sl_gate_commit_warn(g, slot);
     }
     advance_finished(g, slot);
 }
@@ -313,6 +328,7 @@ void sl_gate_on_news(struct sl_gate *g, struct sl_list *news) {
     while ((node = sl_list_pop_front(news)) != NULL) {
         struct sl_slot_news *n = SL_LIST_OF(node, struct sl_slot_news, node);
         struct sl_gate_slot *slot = n->slot < g->slot_count ? g->slots[n->slot] : NULL;
+        if (slot != NULL && slot->topic != NULL) sl_gate_commit_news(slot, n);
         if (slot != NULL && slot->topic != NULL && slot->epoch == n->epoch && !slot->stopped) {
             /* With slices before it in the queue, the one that begins there says it in time; when
              * none comes, it is the position once the queue is empty. */
@@ -363,6 +379,13 @@ static void check_hand(const struct sl_gate_slot *slot) {
     }
 }
 
+static void check_progress(const struct sl_gate_slot *slot) {
+    const struct sl_gate_progress *p = &slot->progress;
+    SL_ASSERT(p->finished <= slot->position && p->finished <= p->held);
+    SL_ASSERT(p->finished >= p->start && p->told >= p->start && p->kept <= p->finished);
+    SL_ASSERT(p->since <= slot->epoch && slot->assigned_epoch <= slot->epoch);
+}
+
 void sl_gate_check(const struct sl_gate *g) {
     uint32_t assigned = 0;
     SL_ASSERT(g->used >= 0 && g->in_hand >= 0);
@@ -376,7 +399,7 @@ void sl_gate_check(const struct sl_gate *g) {
             continue;
         }
         assigned++;
-        SL_ASSERT(slot->finished <= slot->position && slot->finished <= slot->held);
+        check_progress(slot);
         check_queued_slices(slot);
         check_hand(slot);
     }

@@ -56,8 +56,9 @@ bool sl_gate_is_ready(const struct sl_gate *g);
 /* Of the partition that the slot has now, "" when none; the name lives as long as the gate. A slice
  * that was handed out carries its own, which stays right. */
 const char *sl_gate_topic(const struct sl_gate *g, uint32_t slot, int32_t *partition);
-/* The records of a slice in hand below `offset` are processed. 0 or STALE. */
-int sl_gate_mark(struct sl_gate *g, struct sl_slice *slice, int64_t offset);
+/* The records of a slice in hand below `offset` are processed. epoch: leader epoch of the last of
+ * them, or -1. 0 or STALE. */
+int sl_gate_mark(struct sl_gate *g, struct sl_slice *slice, int64_t offset, int32_t epoch);
 /* The records from `offset` on come again (retry, a finish of half a walk): the slice ends there
  * now, those behind it become stale, those before it count on. epoch: leader epoch of the record
  * before, or -1. 0, STALE or NOMEM (then a later call may succeed). */
@@ -82,6 +83,10 @@ void sl_gate_leave_code(struct sl_gate *g, int code);
  * not assigned. */
 int64_t sl_gate_finished(const struct sl_gate *g, const char *topic, int32_t partition);
 
+/* A COMMIT of the application: without offsets it gets all that is finished and not known to be
+ * committed. 0: taken, it is among the orders. NOMEM: it is still the caller's. */
+int sl_gate_commit(struct sl_gate *g, struct sl_command *command);
+
 /* ---- I/O side ---- */
 
 /* Takes fetched answers; stale slices are dropped here. News are taken before the answers of the same
@@ -89,6 +94,9 @@ int64_t sl_gate_finished(const struct sl_gate *g, const char *topic, int32_t par
  * before: what was dropped may be all the room there is. */
 bool sl_gate_on_fetched(struct sl_gate *g, struct sl_list *fetched);
 void sl_gate_on_news(struct sl_gate *g, struct sl_list *news);
+/* Adds a COMMIT of what is finished to the orders: what core was not told before, or everything that
+ * is not known to be committed. Without memory there is none; core asks again. */
+void sl_gate_collect(struct sl_gate *g, bool everything);
 /* Orders for core, struct sl_command. */
 void sl_gate_take_orders(struct sl_gate *g, struct sl_list *commands);
 /* Buffers that came back, and by how many bytes the receiving account changed since the last call

@@ -117,13 +117,16 @@ int sl_gate_assign(struct sl_gate *g, const struct sl_offsets *list) {
     int rv = create_order(g, SL_COMMAND_ASSIGN, count, &order);
     if (rv != 0) return rv;
     for (uint32_t i = 0; i < g->slot_count; i++) g->slots[i]->kept = g->slots[i]->added = false;
+    struct sl_command *left = NULL;
     rv = plan_assignment(g, list, order);
+    if (rv == 0) rv = sl_gate_commit_left(g, &left);
     if (rv != 0) {
         undo_assignment(g);
         sl_command_destroy(g->alloc, order);
         return rv;
     }
     apply_assignment(g, list, order);
+    if (left != NULL) sl_list_push_back(&g->orders, &left->node);
     sl_list_push_back(&g->orders, &order->node);
     return 0;
 }
@@ -182,8 +185,12 @@ static void end_slice_at(struct sl_gate *g, struct sl_gate_slot *slot, struct sl
     if (slice->marked > offset) slice->marked = offset;
     slot->position = offset;
     slot->moved_to = -1;
-    if (slot->finished > offset) slot->finished = offset;
-    if (slot->held >= offset) slot->held = INT64_MAX; /* what was behind it */
+    struct sl_gate_progress *p = &slot->progress;
+    if (p->finished > offset) {
+        p->finished = offset;
+        p->finished_epoch = -1;
+    }
+    if (p->held >= offset) p->held = INT64_MAX; /* what was behind it */
 }
 
 int sl_gate_rewind(struct sl_gate *g, struct sl_slice *slice, int64_t offset, int32_t epoch) {

@@ -148,6 +148,8 @@ int sl_gate_slots_fill(struct sl_gate *g, const char *topic, int32_t partition,
     slot->topic = name;
     slot->partition = partition;
     slot->paused = false;
+    slot->assigned_epoch = slot->epoch + 1; /* it has to be put somewhere first */
+    slot->committed = -1;
     slot->high_watermark = slot->last_stable = -1;
     *out = slot;
     return 0;
@@ -168,8 +170,21 @@ void sl_gate_slots_restart(struct sl_gate *g, struct sl_gate_slot *slot, int64_t
     slot->stopped = false;
     slot->position = offset >= 0 ? offset : -1;
     slot->moved_to = -1;
-    slot->finished = slot->position;
-    slot->held = INT64_MAX;
+    sl_gate_slots_begin(slot, slot->position);
+}
+
+void sl_gate_slots_begin(struct sl_gate_slot *slot, int64_t offset) {
+    slot->progress = (struct sl_gate_progress){
+        .start = offset,
+        .finished = offset,
+        .held = INT64_MAX,
+        .told = offset,
+        .asked = -1,
+        .kept = offset,
+        .finished_epoch = -1,
+        .held_epoch = -1,
+        .since = slot->epoch,
+    };
 }
 
 void sl_gate_slots_update(struct sl_gate *g, struct sl_gate_slot *slot) {

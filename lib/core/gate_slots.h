@@ -2,6 +2,7 @@
  *
  *   gate.c         handing out, marking, giving back, stopping; what core sends
  *   gate_orders.c  changes that core is told of: assign, seek, pause, rewind
+ *   gate_commit.c  what is finished, on its way to being committed
  *   gate_slots.c   slots by partition, answers as counts of what still needs them */
 #ifndef SL_CORE_GATE_SLOTS_H
 #define SL_CORE_GATE_SLOTS_H
@@ -9,6 +10,19 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "core/gate.h"
+
+/* To where processing has come since the slot was last put somewhere, and who knows of it. */
+struct sl_gate_progress {
+    int64_t start;          /* where handing out began; -1: not known yet */
+    int64_t finished;       /* processed without a hole below this; -1: not known */
+    int64_t held;           /* the prefix may not pass this; INT64_MAX: nothing is held */
+    int64_t told;           /* core was given the prefix up to here, to be committed */
+    int64_t asked;          /* the application committed this offset by itself; -1: none */
+    int64_t kept;           /* the prefix is known to be committed up to here */
+    int32_t finished_epoch; /* leader epoch of the last record below `finished`; -1: unknown */
+    int32_t held_epoch;     /* the same of `held` */
+    uint32_t since;         /* the slot's epoch when this began */
+};
 
 struct sl_gate_slot {
     struct sl_list ready; /* gate.ready, while something can be handed out */
@@ -21,8 +35,9 @@ struct sl_gate_slot {
     uint32_t epoch;
     int64_t position; /* next offset to hand out; -1: being looked up */
     int64_t moved_to; /* where core went on behind what is in the queue (reset); -1: right there */
-    int64_t finished; /* processed without a hole below this; -1: unknown */
-    int64_t held;     /* the prefix may not pass this; INT64_MAX: nothing is held */
+    struct sl_gate_progress progress;
+    uint32_t assigned_epoch; /* its first under the present partition */
+    int64_t committed;       /* of the partition, as far as this client knows; -1: unknown */
     int64_t high_watermark;
     int64_t last_stable;
     bool paused;
@@ -47,6 +62,7 @@ struct sl_gate {
     int64_t in_hand;        /* of these, in the application's hands */
     int64_t freed;          /* change since the last take_returned */
     int left_code;          /* of a finish that nobody may have looked at */
+    bool told_unfinished;   /* the log knows that batches were freed without a word */
 };
 
 /* ---- gate_slots.c ---- */
@@ -66,6 +82,8 @@ int sl_gate_slots_fill(struct sl_gate *g, const char *topic, int32_t partition,
 void sl_gate_slots_empty(struct sl_gate *g, struct sl_gate_slot *slot);
 /* A new epoch at a new place: nothing of before counts any more. offset below 0: a symbol. */
 void sl_gate_slots_restart(struct sl_gate *g, struct sl_gate_slot *slot, int64_t offset);
+/* The slot goes on at another place; what was processed before says nothing about what comes. */
+void sl_gate_slots_begin(struct sl_gate_slot *slot, int64_t offset);
 /* Puts the slot into the list of those to take from, or out of it, as its state says. */
 void sl_gate_slots_update(struct sl_gate *g, struct sl_gate_slot *slot);
 void sl_gate_slots_drop_buffered(struct sl_gate *g, struct sl_gate_slot *slot);
@@ -84,6 +102,17 @@ int sl_gate_orders_prepare(struct sl_gate *g, enum sl_command_kind kind, struct 
 /* leader_epoch: of the record before the slot's position, or -1. */
 void sl_gate_orders_send(struct sl_gate *g, struct sl_command *order,
                          const struct sl_gate_slot *slot, int32_t leader_epoch);
+
+/* ---- gate_commit.c ---- */
+
+/* What is committed of the slot's partition. */
+void sl_gate_commit_news(struct sl_gate_slot *slot, const struct sl_slot_news *news);
+
+/* What is finished and not committed of the slots that the assignment being made does not keep.
+ * 0 with *out NULL: nothing, or it is the application's business. */
+int sl_gate_commit_left(struct sl_gate *g, struct sl_command **out);
+/* A slice came back with records that are not marked: says once that no commit passes them. */
+void sl_gate_commit_warn(struct sl_gate *g, const struct sl_gate_slot *slot);
 
 /* ---- gate.c ---- */
 

@@ -162,6 +162,15 @@ static const struct sl_metric consumer_metrics[] = {
     {"fetch-throttle-time-total", SL_METRIC_TOTAL, IN_STATS(apis[SL_API_FETCH].throttle), FROM_MS,
      "The sum since the start."},
 };
+static const struct sl_metric commit_metrics[] = {
+    {"commit-total", SL_METRIC_COUNTER, IN_STATS(commits), AS_IT_IS,
+     "Commits that the group's coordinator took, several of the application's in one."},
+    {"commit-failure-total", SL_METRIC_COUNTER, IN_STATS(commit_failures), AS_IT_IS,
+     "Attempts that were refused, for some partition at least, or had no answer."},
+    {"commit-latency-avg", SL_METRIC_MEAN, IN_STATS(commit_time), FROM_NS,
+     "Time that a commit took, on average."},
+    {"commit-latency-max", SL_METRIC_MOST, IN_STATS(commit_time), FROM_NS, "The longest."},
+};
 static const struct sl_metric position_metrics[] = {
     {"records-lag", SL_METRIC_GAUGE, IN_POSITION(lag), AS_IT_IS,
      "Offsets between what poll gives next and the end: the high watermark, or with "
@@ -231,6 +240,7 @@ static const struct sl_metric_set metric_sets[] = {
     METRIC_SET("fetch-manager-metrics", SL_METRIC_OF_CLIENT, CONSUMERS, consumer_now_metrics),
     METRIC_SET("fetch-manager-metrics", SL_METRIC_OF_STATS, CONSUMERS, consumer_metrics),
     METRIC_SET("fetch-manager-metrics", SL_METRIC_OF_POSITION, CONSUMERS, position_metrics),
+    METRIC_SET("coordinator-metrics", SL_METRIC_OF_STATS, CONSUMERS, commit_metrics),
     METRIC_SET("api-metrics", SL_METRIC_OF_API, EVERY_ROLE, api_metrics),
     METRIC_SET("node-metrics", SL_METRIC_OF_LINK, EVERY_ROLE, link_metrics),
     METRIC_SET("topic-metrics", SL_METRIC_OF_TOPIC, PRODUCERS, topic_metrics),

@@ -57,14 +57,18 @@ static bool grow_offset_list(struct sl_offsets *list) {
 struct sl_offset_entry *sl_offset_list_put(struct sl_offsets *list, const char *topic,
                                            int32_t partition) {
     struct sl_offset_entry *entry = sl_offset_list_find(list, topic, partition);
-    if (entry != NULL) return entry;
+    return entry != NULL ? entry : sl_offset_list_add(list, topic, partition);
+}
+
+struct sl_offset_entry *sl_offset_list_add(struct sl_offsets *list, const char *topic,
+                                           int32_t partition) {
     char *copy = sl_alloc_text(list->alloc, topic, strlen(topic));
     if (copy == NULL || !grow_offset_list(list)) {
         free_offset_text(list->alloc, copy);
         if (list->failed == 0) list->failed = SLUICE_ERR_NOMEM;
         return NULL;
     }
-    entry = &list->entries[list->count++];
+    struct sl_offset_entry *entry = &list->entries[list->count++];
     *entry = (struct sl_offset_entry){.topic = copy,
                                       .offset = -1,
                                       .timestamp_ms = -1,
@@ -83,7 +87,7 @@ int sl_offset_list_copy(const struct sl_offsets *from, const struct sl_alloc *al
     if (rv != 0) return rv;
     for (int32_t i = 0; i < from->count; i++) {
         const struct sl_offset_entry *source = &from->entries[i];
-        struct sl_offset_entry *entry = sl_offset_list_put(list, source->topic, source->partition);
+        struct sl_offset_entry *entry = sl_offset_list_add(list, source->topic, source->partition);
         if (entry == NULL) goto destroy_list;
         char *topic = entry->topic;
         *entry = *source;

@@ -20,6 +20,8 @@ struct sl_offset_entry {
     int32_t leader_epoch; /* -1: unknown */
     int32_t code;
     int32_t paused;
+    uint32_t slot;       /* of a commit: the gate's place of the partition … */
+    uint32_t slot_epoch; /* … and the epoch it had; 0: it is not assigned */
 };
 struct sl_offsets {
     const struct sl_alloc *alloc;
@@ -34,6 +36,9 @@ void sl_offset_list_destroy(struct sl_offsets *list); /* NULL is fine */
 /* The entry of topic and partition, added with unknown values when absent; NULL: out of memory,
  * remembered in failed. */
 struct sl_offset_entry *sl_offset_list_put(struct sl_offsets *list, const char *topic,
+                                           int32_t partition);
+/* The same for a partition that the list is known not to have. */
+struct sl_offset_entry *sl_offset_list_add(struct sl_offsets *list, const char *topic,
                                            int32_t partition);
 struct sl_offset_entry *sl_offset_list_find(const struct sl_offsets *list, const char *topic,
                                             int32_t partition);

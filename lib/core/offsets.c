@@ -23,9 +23,10 @@
 struct offset_task {
     struct sl_list node;
     struct sl_core *core;
-    struct sl_op *op;                 /* owned until ended */
-    struct sl_offsets *list;          /* owned until it becomes the op's */
-    struct sl_offset_lookup *lookups; /* owned: one an entry, at the same index */
+    struct sl_op *op;                      /* owned until ended */
+    struct sl_offsets *list;               /* owned until it becomes the op's */
+    struct sl_offset_lookup *lookups;      /* owned: one an entry, at the same index */
+    struct sl_committed_lookup *committed; /* owned, the same; NULL: the list has no such symbol */
     int32_t lookup_count;
     int32_t left;   /* look-ups not ended */
     int32_t failed; /* entries with a code */
@@ -55,7 +56,10 @@ static void free_offset_task(struct offset_task *task) {
     sl_list_remove(&task->node);
     for (int32_t i = 0; i < task->lookup_count; i++)
         sl_offsets_forget(task->core, &task->lookups[i]);
+    for (int32_t i = 0; task->committed != NULL && i < task->lookup_count; i++)
+        sl_committed_forget(task->core, &task->committed[i]);
     sl_alloc_free(alloc, task->lookups, (size_t)task->lookup_count * sizeof *task->lookups);
+    sl_alloc_free(alloc, task->committed, (size_t)task->lookup_count * sizeof *task->committed);
     sl_offset_list_destroy(task->list);
     sl_alloc_free(alloc, task, sizeof *task);
 }
@@ -325,21 +329,27 @@ static void end_offset_task(struct offset_task *task, int code, const char *text
     sl_ops_end(&core->ops, op, code, "%s", text);
 }
 
+/* An entry that is not decided, and why; -1: none. */
+static int32_t find_open_entry(const struct offset_task *task, int *why) {
+    for (int32_t i = 0; i < task->lookup_count; i++) {
+        const struct sl_offset_lookup *lookup = &task->lookups[i];
+        *why = lookup->topic != NULL ? lookup->topic->code : 0;
+        if (sl_list_is_linked(&lookup->node)) return i;
+        if (task->committed == NULL) continue;
+        *why = task->committed[i].why;
+        if (sl_list_is_linked(&task->committed[i].node)) return i;
+    }
+    return -1;
+}
+
 static void on_task_over(struct sl_core *core, struct sl_op *op, int code) {
     char text[SL_OP_TEXT];
     struct offset_task *task = op->owner;
-    const char *topic = "";
-    int32_t partition = 0;
     int why = 0;
     (void)core;
-    for (int32_t i = 0; i < task->lookup_count; i++) {
-        const struct sl_offset_lookup *lookup = &task->lookups[i];
-        if (!sl_list_is_linked(&lookup->node)) continue;
-        topic = lookup->name;
-        partition = lookup->partition;
-        why = lookup->topic != NULL ? lookup->topic->code : 0;
-        break;
-    }
+    int32_t open = find_open_entry(task, &why);
+    const char *topic = open < 0 ? "" : task->list->entries[open].topic;
+    int32_t partition = open < 0 ? 0 : task->list->entries[open].partition;
     struct sl_text t;
     sl_text_init(&t, text, sizeof text);
     sl_text_printf(&t, "%d of %d offsets were not found%s, %s-%d among them", (int)task->left,
@@ -349,14 +359,10 @@ static void on_task_over(struct sl_core *core, struct sl_op *op, int code) {
     end_offset_task(task, code, text);
 }
 
-static void on_task_found(struct sl_core *core, struct sl_offset_lookup *lookup, int rv,
-                          int64_t offset, int32_t leader_epoch, const char *text) {
-    struct offset_task *task = lookup->owner;
-    struct sl_offset_entry *entry = &task->list->entries[lookup - task->lookups];
-    (void)core;
-    (void)text;
-    entry->code = rv;
-    if (rv == 0) {
+static void decide_task_entry(struct offset_task *task, struct sl_offset_entry *entry, int code,
+                              int64_t offset, int32_t leader_epoch) {
+    entry->code = code;
+    if (code == 0) {
         entry->offset = offset;
         entry->leader_epoch = leader_epoch;
     } else {
@@ -367,7 +373,47 @@ static void on_task_found(struct sl_core *core, struct sl_offset_lookup *lookup,
         end_offset_task(task, 0, "");
     else
         end_offset_task(task, SLUICE_ERR_PARTIAL,
-                        "some offsets were refused; each entry has its code");
+                        "some offsets were refused or do not exist; each entry has its code");
+}
+
+static void on_task_found(struct sl_core *core, struct sl_offset_lookup *lookup, int rv,
+                          int64_t offset, int32_t leader_epoch, const char *text) {
+    struct offset_task *task = lookup->owner;
+    (void)core;
+    (void)text;
+    decide_task_entry(task, &task->list->entries[lookup - task->lookups], rv, offset, leader_epoch);
+}
+
+/* The group's offset, with the text that was committed beside it. */
+static void on_task_committed(struct sl_core *core, struct sl_committed_lookup *lookup,
+                              const struct sl_committed_offset *found) {
+    struct offset_task *task = lookup->owner;
+    struct sl_offset_entry *entry = &task->list->entries[lookup - task->committed];
+    int code = found->code;
+    (void)core;
+    if (code == 0 && found->offset < 0) code = SLUICE_ERR_NO_OFFSET;
+    if (code == 0 && found->metadata.size > 0 && entry->metadata == NULL) {
+        entry->metadata = sl_alloc_text(task->list->alloc, (const char *)found->metadata.data,
+                                        (size_t)found->metadata.size);
+        if (entry->metadata == NULL) code = SLUICE_ERR_NOMEM;
+    }
+    decide_task_entry(task, entry, code, found->offset, found->leader_epoch);
+}
+
+static void start_committed_lookup(struct sl_core *core, struct offset_task *task, int32_t index) {
+    struct sl_offset_entry *entry = &task->list->entries[index];
+    if (task->committed == NULL) {
+        entry->code = SLUICE_ERR_CONFIG;
+        task->failed++;
+        return;
+    }
+    struct sl_committed_lookup *lookup = &task->committed[index];
+    lookup->name = entry->topic;
+    lookup->partition = entry->partition;
+    lookup->on_found = on_task_committed;
+    lookup->owner = task;
+    task->left++;
+    sl_committed_look_up(core, lookup);
 }
 
 /* Numbers stay as they are; committed offsets belong to groups. */
@@ -377,8 +423,7 @@ static void start_task_lookups(struct sl_core *core, struct offset_task *task) {
         struct sl_offset_lookup *lookup = &task->lookups[i];
         if (entry->offset >= 0) continue;
         if (entry->offset == SL_OFFSET_COMMITTED) {
-            entry->code = SLUICE_ERR_UNSUPPORTED;
-            task->failed++;
+            start_committed_lookup(core, task, i);
             continue;
         }
         lookup->name = entry->topic;
@@ -394,27 +439,45 @@ static void start_task_lookups(struct sl_core *core, struct offset_task *task) {
                     task->failed == 0 ? "" : "committed offsets need a group.id");
 }
 
+/* Only a consumer with a group has committed offsets. */
+static bool wants_committed(const struct sl_core *core, const struct sl_offsets *list) {
+    if (core->settings->role != SL_ROLE_CONSUMER || core->settings->group_id[0] == '\0')
+        return false;
+    for (int32_t i = 0; i < list->count; i++)
+        if (list->entries[i].offset == SL_OFFSET_COMMITTED) return true;
+    return false;
+}
+
+/* Memory for the look-ups of a list. NULL: there is none. */
+static struct offset_task *create_offset_task(struct sl_core *core, const struct sl_offsets *list) {
+    struct offset_task *task = sl_alloc_zero(core->alloc, sizeof *task);
+    if (task == NULL) return NULL;
+    task->core = core;
+    sl_list_init(&task->node);
+    if (list->count == 0) return task;
+    size_t count = (size_t)list->count;
+    task->lookup_count = list->count;
+    task->lookups = sl_alloc_array(core->alloc, count, sizeof *task->lookups);
+    bool has_all = task->lookups != NULL;
+    if (has_all && wants_committed(core, list)) {
+        task->committed = sl_alloc_array(core->alloc, count, sizeof *task->committed);
+        has_all = task->committed != NULL;
+    }
+    if (has_all) return task;
+    sl_alloc_free(core->alloc, task->lookups, count * sizeof *task->lookups);
+    sl_alloc_free(core->alloc, task, sizeof *task);
+    return NULL;
+}
+
 void sl_offsets_on_command(struct sl_core *core, struct sl_command *command) {
     struct sl_op *op = command->op;
-    struct offset_task *task = sl_alloc_zero(core->alloc, sizeof *task);
+    struct offset_task *task = create_offset_task(core, command->offsets);
     command->op = NULL;
-    if (task != NULL) {
-        task->core = core;
-        task->op = op;
-        sl_list_init(&task->node);
-        task->lookup_count = command->offsets->count;
-        if (task->lookup_count > 0)
-            task->lookups =
-                sl_alloc_array(core->alloc, (size_t)task->lookup_count, sizeof *task->lookups);
-        if (task->lookup_count > 0 && task->lookups == NULL) {
-            sl_alloc_free(core->alloc, task, sizeof *task);
-            task = NULL;
-        }
-    }
     if (task == NULL) {
         sl_ops_end(&core->ops, op, SLUICE_ERR_NOMEM, "no memory to look up offsets");
         return;
     }
+    task->op = op;
     task->list = command->offsets;
     command->offsets = NULL;
     op->owner = task;

@@ -88,6 +88,11 @@ struct sl_settings {
     int64_t fetch_memory;      /* fetch.memory: the receiving account */
     int32_t batch_decoded_max; /* fetch.batch.decoded.max.bytes: cap of one batch decompressed */
     char *client_rack;         /* "" none */
+
+    /* groups */
+    char *group_id;         /* "" none: nothing is committed, and nothing is known as committed */
+    bool auto_commit;       /* enable.auto.commit; never without a group */
+    int32_t auto_commit_ms; /* auto.commit.interval.ms */
 };
 
 #endif

@@ -223,3 +223,12 @@ void sl_stats_on_fetched(struct sl_core *core, uint64_t records, uint64_t bytes)
     sl_stats_add(&core->stats.answer_records, core->now, (int64_t)records);
     sl_stats_add(&core->stats.answer_bytes, core->now, (int64_t)bytes);
 }
+
+void sl_stats_on_commit(struct sl_core *core, int64_t ns, int code) {
+    if (code != 0) {
+        core->stats.commit_failures++;
+        return;
+    }
+    core->stats.commits++;
+    sl_stats_add(&core->stats.commit_time, core->now, ns);
+}

@@ -73,6 +73,9 @@ struct sl_stats {
     struct sl_mean answer_bytes;   /* record bytes of a Fetch answer */
     struct sl_mean answer_records; /* records of it */
     struct sl_spread fetch_time;   /* ns a Fetch took, with what the broker waited for data */
+    uint64_t commits;              /* OffsetCommit requests that were taken whole, … */
+    uint64_t commit_failures;      /* … and attempts that failed, wholly or for some partition */
+    struct sl_mean commit_time;    /* ns one took that was taken whole */
 };
 
 /* What the windows hold at a time. */
@@ -123,5 +126,8 @@ void sl_stats_on_outcome(struct sl_core *core, int64_t records, int outcome);
 void sl_stats_on_expired(struct sl_core *core, int64_t records);
 /* A Fetch answer was read. */
 void sl_stats_on_fetched(struct sl_core *core, uint64_t records, uint64_t bytes);
+
+/* An OffsetCommit has its answer, or none: 0, or what (one of) its offsets failed with. */
+void sl_stats_on_commit(struct sl_core *core, int64_t ns, int code);
 
 #endif

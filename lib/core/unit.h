@@ -2,18 +2,20 @@
  *
  * Each unit owns one struct embedded below and touches the others' state only through their
  * functions. Data flows one way in a turn: inputs mark what changed; sl_core_run lets each unit
- * act once, in the order metadata, producer id, batcher, sender, offsets, fetcher, calls;
+ * act once, in the order metadata, producer id, batcher, sender, offsets, committer, committed,
+ * fetcher, calls;
  * then links turn queued requests into SEND outputs. Units are woken by lists that others put
  * things into, never by scanning partitions.
  *
  * Rules between units:
  * - Producer units (producer_id, batcher, sender) are initialised and called only in role
- *   producer, the fetcher only in role consumer.
+ *   producer; fetcher, committer and committed only in role consumer.
  * - A unit's on_command borrows the command: it takes out what it keeps (setting that pointer to
  *   NULL), and core.c destroys the rest. Its op has been started already (ops.h).
  * - Who got no ready link asks again in every run until it has one: core runs again when the link
  *   is ready, has failed, or may be tried again (brokers.h). Nobody sets a timer for that.
- * - While closing, core.c sets batcher.hurry in every turn; at the end it closes the links, whose
+ * - While closing, core.c sets batcher.hurry in every turn, and the committer commits what is
+ *   finished; at the end it closes the links, whose
  *   requests end with CLOSED, then calls sl_batcher_abandon, then ends the ops that are left.
  *   Nothing opens or is queued any more then: sl_brokers_link and sl_brokers_any give NULL. */
 #ifndef SL_CORE_UNIT_H
@@ -30,6 +32,8 @@
 #include "core/brokers.h"
 #include "core/buffers.h"
 #include "core/calls.h"
+#include "core/committed.h"
+#include "core/committer.h"
 #include "core/coordinators.h"
 #include "core/core.h"
 #include "core/fetcher.h"
@@ -88,6 +92,8 @@ struct sl_core {
     struct sl_offsets_unit offsets;
     /* consumer */
     struct sl_fetcher fetcher;
+    struct sl_committer committer;
+    struct sl_committed committed;
     struct sl_admin admin;
 };
 

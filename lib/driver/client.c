@@ -212,7 +212,7 @@ static int give_up_close(struct sluice_client *c) {
     sl_outbox_lock(&c->outbox);
     if (!is_closed_or_given_up(c, NULL)) {
         c->outbox.given_up = true;
-        c->outbox.close_code = sl_outbox_verdict(&c->outbox, true);
+        c->outbox.close_code = sl_outbox_verdict(&c->outbox, SLUICE_ERR_TIMEOUT);
         if (c->outbox.close_code == 0 && counts.pending > 0)
             c->outbox.close_code = SLUICE_ERR_MAYBE_WRITTEN;
     }
@@ -294,7 +294,11 @@ static void warn_of_dropped(struct sluice_client *c, const struct sl_client_coun
 
 /* Commands that core never saw: their ops end here. */
 static void settle_commands_in_child(struct sluice_client *c) {
-    for (struct sl_list *node; (node = sl_list_pop_front(&c->inbox.commands)) != NULL;) {
+    struct sl_list commands;
+    sl_list_init(&commands);
+    sl_list_splice_back(&commands, &c->inbox.commands);
+    if (c->outbox.gate != NULL) sl_gate_take_orders(c->outbox.gate, &commands);
+    for (struct sl_list *node; (node = sl_list_pop_front(&commands)) != NULL;) {
         struct sl_command *command = SL_LIST_OF(node, struct sl_command, node);
         struct sl_op *op = command->op;
         sl_command_destroy(&c->alloc, command);

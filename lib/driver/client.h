@@ -99,7 +99,9 @@ void sl_client_counts(struct sluice_client *c, struct sl_client_counts *out);
 
 /* ---- operations ---- */
 
-/* Posts a command, which is taken in any case. 0 or CLOSED, then its op is destroyed with it. */
+/* Posts a command, which is taken in any case: a COMMIT by way of the gate, which gives one without
+ * offsets all that is finished at this moment; everything else by the inbox. 0, CLOSED, or NOMEM
+ * (COMMIT alone), then its op is destroyed with it. */
 int sl_client_post(struct sluice_client *c, struct sl_command *command);
 /* Makes an op with that timeout for the command and posts both (the command is taken in any case).
  * ticket true: *op is the ticket, which holds the shell, ends in an event, and goes with
@@ -133,7 +135,7 @@ int sl_client_take_slices(struct sluice_client *c, int32_t timeout_ms, size_t ma
                           size_t text_cap);
 /* These are right also when the client is gone. */
 const char *sl_client_slot_topic(struct sluice_client *c, uint32_t slot, int32_t *partition);
-int sl_client_mark(struct sluice_client *c, struct sl_slice *slice, int64_t offset);
+int sl_client_mark(struct sluice_client *c, struct sl_slice *slice, int64_t offset, int32_t epoch);
 int sl_client_rewind(struct sluice_client *c, struct sl_slice *slice, int64_t offset,
                      int32_t epoch);
 int sl_client_untake(struct sluice_client *c, struct sl_slice *slice, int64_t from);

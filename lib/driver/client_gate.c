@@ -115,7 +115,7 @@ int sl_client_take_slices(struct sluice_client *c, int32_t timeout_ms, size_t ma
     return rv == SLUICE_ERR_PENDING ? 0 : rv;
 }
 
-/* ---- slices in hand ---- */
+/* ---- slices in hand, and what is finished of them ---- */
 
 const char *sl_client_slot_topic(struct sluice_client *c, uint32_t slot, int32_t *partition) {
     sl_outbox_lock(&c->outbox);
@@ -129,11 +129,20 @@ static int check_open_hand(const struct sluice_client *c) {
     return c->outbox.state == SL_OUTBOX_OPEN ? 0 : SLUICE_ERR_CLOSED;
 }
 
-int sl_client_mark(struct sluice_client *c, struct sl_slice *slice, int64_t offset) {
+int sl_client_order_commit(struct sluice_client *c, struct sl_command *command) {
+    sl_outbox_lock(&c->outbox);
+    int rv = check_open_hand(c);
+    bool claimed = rv == 0 && claim_poke(c);
+    if (rv == 0) rv = claimed ? sl_gate_commit(c->outbox.gate, command) : SLUICE_ERR_CLOSED;
+    end_gate_change(c, rv, claimed);
+    return rv;
+}
+
+int sl_client_mark(struct sluice_client *c, struct sl_slice *slice, int64_t offset, int32_t epoch) {
     if (is_gate_forked(c)) return SLUICE_ERR_FORKED;
     sl_outbox_lock(&c->outbox);
     int rv = check_open_hand(c);
-    if (rv == 0) rv = sl_gate_mark(c->outbox.gate, slice, offset);
+    if (rv == 0) rv = sl_gate_mark(c->outbox.gate, slice, offset, epoch);
     sl_outbox_unlock(&c->outbox);
     return rv;
 }

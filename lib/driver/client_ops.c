@@ -20,14 +20,12 @@ static void destroy_command(struct sluice_client *c, struct sl_command *command)
 }
 
 int sl_client_post(struct sluice_client *c, struct sl_command *command) {
-    bool wake;
-    int rv = sl_inbox_post(&c->inbox, command, false, &wake);
-    if (rv != 0) {
-        destroy_command(c, command);
-        return rv;
-    }
+    bool wake = false;
+    int rv = command->kind == SL_COMMAND_COMMIT ? sl_client_order_commit(c, command)
+                                                : sl_inbox_post(&c->inbox, command, false, &wake);
+    if (rv != 0) destroy_command(c, command);
     if (wake) sl_runtime_wake(c->runtime);
-    return 0;
+    return rv;
 }
 
 /* Makes the op of a command. */

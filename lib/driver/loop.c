@@ -55,6 +55,16 @@ static void pass_commands(struct sluice_client *c, struct sl_list *commands) {
     }
 }
 
+/* What the application has finished, when core wants to commit it: read here, in the turn in which
+ * core asks, so that no finish has to wake anybody. */
+static void pass_finished(struct sluice_client *c) {
+    struct sl_list commands;
+    bool everything;
+    if (!sl_core_wants_finished(c->core, &everything)) return;
+    sl_outbox_take_finished(&c->outbox, everything, &commands);
+    pass_commands(c, &commands);
+}
+
 static void take_jobs(struct sluice_client *c, bool is_last) {
     struct sl_job *job;
     while (c->jobs_out > 0 &&
@@ -79,6 +89,7 @@ static void take_inputs(struct sluice_client *c, int64_t now, int64_t wall_ms, b
     pass_commands(c, &orders);
     if (c->settings->role == SL_ROLE_PRODUCER) sl_core_on_staged(c->core, &taken.staged);
     pass_commands(c, &taken.commands);
+    pass_finished(c);
     c->room |= taken.room;
 }
 
@@ -281,14 +292,6 @@ static void post_notices_last(struct sluice_client *c, struct sl_list *notices) 
     sl_events_deinit(&events, &c->alloc);
 }
 
-static bool is_close_late(const struct sluice_client *c, struct sl_events *events) {
-    SL_LIST_EACH(it, tmp, &events->ops) {
-        const struct sl_op *op = SL_LIST_OF(it, struct sl_op, node);
-        if (op == c->close_op) return op->code == SLUICE_ERR_TIMEOUT;
-    }
-    return false;
-}
-
 static void post_client_events(struct sluice_client *c) {
     struct sl_events events;
     struct sl_list notices;
@@ -308,7 +311,7 @@ static void post_client_events(struct sluice_client *c) {
                                   .unread = unread,
                                   .room = c->room,
                                   .closed = closed,
-                                  .late = closed && is_close_late(c, &events)};
+                                  .code = closed ? sl_core_close_code(c->core) : 0};
     sl_outbox_post(&c->outbox, &post);
     c->again |= post.again;
     c->room = false;

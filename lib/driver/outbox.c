@@ -142,9 +142,9 @@ static void post_topics(struct sl_outbox *out, struct sl_list *topics) {
 
 /* The client is closed: nothing follows. Tickets of close end now, all with the same answer;
  * forgotten ones end up in *ops, to be freed. */
-static void post_close(struct sl_outbox *out, bool late, struct sl_list *ops) {
+static void post_close(struct sl_outbox *out, int code, struct sl_list *ops) {
     out->state = SL_OUTBOX_CLOSED;
-    if (!out->given_up) out->close_code = sl_outbox_verdict(out, late);
+    if (!out->given_up) out->close_code = sl_outbox_verdict(out, code);
     for (struct sl_list *node; (node = sl_list_pop_front(&out->tickets)) != NULL;) {
         struct sl_op *op = SL_LIST_OF(node, struct sl_op, node);
         op->code = out->close_code;
@@ -194,7 +194,7 @@ void sl_outbox_post(struct sl_outbox *out, struct sl_outbox_post *post) {
     post_notices(out, &e->notices);
     post_topics(out, &e->topics);
     out->room |= post->room;
-    if (post->closed) post_close(out, post->late, &e->ops);
+    if (post->closed) post_close(out, post->code, &e->ops);
     out->signal.again = true;
     sl_outbox_unlock_and_tell(out);
 }
@@ -208,6 +208,14 @@ void sl_outbox_take_orders(struct sl_outbox *out, struct sl_list *commands, stru
     sl_outbox_lock(out);
     sl_gate_take_orders(out->gate, commands);
     sl_gate_take_returned(out->gate, buffers, freed);
+    sl_outbox_unlock(out);
+}
+
+void sl_outbox_take_finished(struct sl_outbox *out, bool everything, struct sl_list *commands) {
+    sl_list_init(commands);
+    sl_outbox_lock(out);
+    sl_gate_collect(out->gate, everything);
+    sl_gate_take_orders(out->gate, commands);
     sl_outbox_unlock(out);
 }
 
@@ -365,8 +373,8 @@ bool sl_outbox_remember_look_up(struct sl_outbox *out, struct sl_topic_news *new
 
 /* ---- the answer of a close ---- */
 
-int sl_outbox_verdict(const struct sl_outbox *out, bool late) {
-    if (out->settings->role != SL_ROLE_PRODUCER) return late ? SLUICE_ERR_TIMEOUT : 0;
+int sl_outbox_verdict(const struct sl_outbox *out, int code) {
+    if (out->settings->role != SL_ROLE_PRODUCER) return code;
     if (out->settings->reports == SL_REPORTS_NONE) {
         if (out->not_written > 0) return SLUICE_ERR_NOT_WRITTEN;
         return out->maybe_written > 0 ? SLUICE_ERR_MAYBE_WRITTEN : 0;

@@ -85,13 +85,15 @@ struct sl_outbox_post {
     int64_t unread;           /* bytes the deliveries were charged with */
     bool room;
     bool closed; /* nothing will follow */
-    bool late;   /* with closed: the deadline passed first */
+    int code;    /* with closed: core's result: 0, TIMEOUT (the deadline passed first), … */
     bool again;  /* out: the gate has something for core, which must not sleep before */
 };
 void sl_outbox_post(struct sl_outbox *out, struct sl_outbox_post *post);
 /* Orders of the gate, and what came back to it. */
 void sl_outbox_take_orders(struct sl_outbox *out, struct sl_list *commands, struct sl_list *buffers,
                            int64_t *freed);
+/* The same orders, and behind them a COMMIT of what is finished (sl_gate_collect). */
+void sl_outbox_take_finished(struct sl_outbox *out, bool everything, struct sl_list *commands);
 
 /* ---- applications ---- */
 
@@ -114,7 +116,7 @@ bool sl_outbox_take_event(struct sl_outbox *out, struct sl_client_event *event,
 const struct sl_topic_news *sl_outbox_topic(struct sl_outbox *out, const char *topic);
 /* Held. The news say that a topic is being looked up. They are taken, unless more is known: false. */
 bool sl_outbox_remember_look_up(struct sl_outbox *out, struct sl_topic_news *news);
-/* Held. What a close answers by what is known now, when it was in time or late. */
-int sl_outbox_verdict(const struct sl_outbox *out, bool late);
+/* Held. What a close answers by what is known now; code: core's result. */
+int sl_outbox_verdict(const struct sl_outbox *out, int code);
 
 #endif

@@ -60,6 +60,11 @@ struct sluice_client {
 
 extern const struct sl_member_table sl_loop_member_table;
 
+/* ---- client_gate.c ---- */
+
+/* sl_gate_commit, and the loop looks at it. 0: taken; CLOSED, NOMEM: it is still the caller's. */
+int sl_client_order_commit(struct sluice_client *c, struct sl_command *command);
+
 /* ---- client_wait.c ---- */
 
 /* How a call waits. */

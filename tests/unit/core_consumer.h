@@ -52,6 +52,18 @@ static inline void cons_end(struct cons *c) {
 
 /* ---- turns ---- */
 
+/* What is finished, when core wants to commit it. */
+static inline void cons_pass_finished(struct cons *c) {
+    struct sl_list commits;
+    bool everything;
+    sl_core_on_time(c->h->core, c->h->now, c->h->now / SL_MS);
+    if (!sl_core_wants_finished(c->h->core, &everything)) return;
+    sl_list_init(&commits);
+    sl_gate_collect(c->gate, everything);
+    sl_gate_take_orders(c->gate, &commits);
+    for (struct sl_list *node; (node = sl_list_pop_front(&commits)) != NULL;)
+        sl_core_on_command(c->h->core, SL_LIST_OF(node, struct sl_command, node));
+}
 /* Orders and returned memory to the core, news and slices to the gate, until nothing moves. */
 static inline void cons_turn(struct cons *c) {
     struct host *h = c->h;
@@ -66,6 +78,7 @@ static inline void cons_turn(struct cons *c) {
         for (struct sl_list *node; (node = sl_list_pop_front(&orders)) != NULL;)
             sl_core_on_command(h->core, SL_LIST_OF(node, struct sl_command, node));
         sl_core_on_returned(h->core, &buffers, freed);
+        cons_pass_finished(c);
         host_turn(h);
         more = more || !sl_list_is_empty(&h->events.fetched);
         sl_gate_on_news(c->gate, &h->events.news);
@@ -155,7 +168,7 @@ static inline struct sl_slice *cons_take(struct cons *c) {
 }
 /* Processed, and given back. */
 static inline void cons_finish(struct cons *c, struct sl_slice *slice) {
-    assert_int_equal(sl_gate_mark(c->gate, slice, slice->next_offset), 0);
+    assert_int_equal(sl_gate_mark(c->gate, slice, slice->next_offset, slice->last_epoch), 0);
     sl_gate_give(c->gate, slice);
     sl_gate_check(c->gate);
 }

@@ -340,7 +340,7 @@ static void give_some(struct play *p) {
                     p->held[k].turn--;
         }
     } else if (roll(p, 10) != 0) {
-        int rv = sl_gate_mark(p->c.gate, held.slice, held.slice->next_offset);
+        int rv = sl_gate_mark(p->c.gate, held.slice, held.slice->next_offset, -1);
         assert_int_equal(rv, held.turn == r->turn ? 0 : SLUICE_ERR_STALE);
     }
     sl_gate_give(p->c.gate, held.slice);

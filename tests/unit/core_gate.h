@@ -128,6 +128,7 @@ static inline void feed_news(struct fixture *f, uint32_t slot, int64_t position)
     news->position = position;
     news->high_watermark = 5000;
     news->last_stable = 4000;
+    news->committed = -1;
     f->core[slot].next = position;
     sl_list_push_back(&list, &news->node);
     sl_gate_on_news(f->gate, &list);
@@ -188,7 +189,7 @@ static inline struct sl_slice *take_from(struct fixture *f, int32_t partition, i
     return slice;
 }
 static inline void mark(struct fixture *f, struct sl_slice *slice, int64_t to) {
-    assert_int_equal(sl_gate_mark(f->gate, slice, to), 0);
+    assert_int_equal(sl_gate_mark(f->gate, slice, to, -1), 0);
     sl_gate_check(f->gate);
 }
 static inline void give(struct fixture *f, struct sl_slice *slice) {

@@ -81,7 +81,7 @@ static void step_mark(struct program *p, struct model_hand *hand) {
     struct model *m = &p->parts[hand->partition];
     int64_t to =
         hand->from + (int64_t)sl_rng_below(&p->rng, (uint64_t)(hand->next - hand->from) + 1);
-    int rv = sl_gate_mark(p->f.gate, hand->slice, to);
+    int rv = sl_gate_mark(p->f.gate, hand->slice, to, -1);
     assert_int_equal(rv, hand->turn == m->turn ? 0 : SLUICE_ERR_STALE);
     if (rv != 0) return;
     for (int64_t i = hand->from; i < to; i++) m->done[i] = true;

@@ -87,7 +87,7 @@ static void a_slot_is_used_again_under_new_epochs(void **state) {
     assert_string_equal(sl_gate_topic(f.gate, old->slot, &partition), "another");
     assert_int_equal(partition, 5);
     assert_string_equal(old->topic, "t"); /* the slice has its own */
-    assert_int_equal(sl_gate_mark(f.gate, old, 5), SLUICE_ERR_STALE);
+    assert_int_equal(sl_gate_mark(f.gate, old, 5, -1), SLUICE_ERR_STALE);
     assert_int_equal(sl_gate_rewind(f.gate, old, 5, -1), SLUICE_ERR_STALE);
     send_answer(&f, late); /* under way since before */
     assert_null(take(&f));
@@ -204,7 +204,7 @@ static void after_a_seek_nothing_old_comes(void **state) {
     assert_null(take(&f));
     take_orders(&f);
     assert_true(send_answer(&f, late)); /* core is to have its memory back at once */
-    assert_int_equal(sl_gate_mark(f.gate, slice, 10), SLUICE_ERR_STALE);
+    assert_int_equal(sl_gate_mark(f.gate, slice, 10, -1), SLUICE_ERR_STALE);
     give(&f, slice);
     assert_int_equal(finished(&f, 0), 500);
     take_orders(&f);
@@ -381,7 +381,7 @@ static void what_is_rewound_comes_again(void **state) {
     assert_int_equal(f.core[0].next, 25);
     assert_int_equal(position(&f, 0).offset, 25);
     /* What lies behind is stale, what lies before is not: nobody else will process it. */
-    assert_int_equal(sl_gate_mark(f.gate, s[3], 40), SLUICE_ERR_STALE);
+    assert_int_equal(sl_gate_mark(f.gate, s[3], 40, -1), SLUICE_ERR_STALE);
     give(&f, s[3]);
     feed(&f, 0);
     struct sl_slice *again = take_from(&f, 0, 25);
@@ -484,8 +484,8 @@ static void a_reset_backwards_starts_the_prefix_anew(void **state) {
     send_answer(&f, fetched);
     struct sl_slice *second = take_from(&f, 0, 1010);
     struct sl_slice *third = take_from(&f, 0, 5);
-    assert_int_equal(sl_gate_mark(f.gate, first, 1010), SLUICE_ERR_STALE);
-    assert_int_equal(sl_gate_mark(f.gate, second, 1020), SLUICE_ERR_STALE);
+    assert_int_equal(sl_gate_mark(f.gate, first, 1010, -1), SLUICE_ERR_STALE);
+    assert_int_equal(sl_gate_mark(f.gate, second, 1020, -1), SLUICE_ERR_STALE);
     assert_int_equal(finished(&f, 0), 5);
     give(&f, first);
     give(&f, second);

@@ -119,7 +119,7 @@ static void what_is_untaken_comes_again(void **unused) {
     for (int i = 0; i < 3; i++) {
         struct sl_slice *slice = take_one(&f);
         assert_int_equal(slice->from, starts[i]);
-        assert_int_equal(sl_gate_mark(f.gate, slice, slice->next_offset), 0);
+        assert_int_equal(sl_gate_mark(f.gate, slice, slice->next_offset, -1), 0);
         sl_gate_give(f.gate, slice);
         sl_gate_check(f.gate);
     }
@@ -158,8 +158,8 @@ static void nothing_comes_behind_damage_until_a_seek(void **unused) {
     feed(&f, epoch, 30, 1);
     assert_null(take_one(&f));
     assert_int_equal(position(&f), 7);
-    assert_int_equal(sl_gate_mark(f.gate, slice, 7), 0);
-    assert_int_equal(sl_gate_mark(f.gate, behind, 20), SLUICE_ERR_STALE);
+    assert_int_equal(sl_gate_mark(f.gate, slice, 7, -1), 0);
+    assert_int_equal(sl_gate_mark(f.gate, behind, 20, -1), SLUICE_ERR_STALE);
     sl_gate_give(f.gate, slice);
     sl_gate_give(f.gate, behind);
     assert_int_equal(sl_gate_finished(f.gate, "t", 0), 7);

@@ -125,6 +125,8 @@ static inline void host_settings(struct sl_settings *s, enum sl_role role) {
     s->fetch_memory = 67108864;
     s->batch_decoded_max = 67108864;
     s->client_rack = (char *)(uintptr_t) "";
+    s->group_id = (char *)(uintptr_t) "";
+    s->auto_commit_ms = 5000;
 }
 
 /* Sets everything up but the core. */

@@ -115,7 +115,7 @@ static void numbers_alone_need_no_broker(void **state) {
     op = resolve(&c, list, 1000);
     assert_int_equal(op->code, SLUICE_ERR_PARTIAL);
     assert_int_equal(op->offsets->entries[0].code, 0);
-    assert_int_equal(op->offsets->entries[1].code, SLUICE_ERR_UNSUPPORTED);
+    assert_int_equal(op->offsets->entries[1].code, SLUICE_ERR_CONFIG);
     assert_int_equal(c.h->opens, 0);
     end_core(&c);
 }
