@@ -253,6 +253,14 @@ void sl_broker_written(const struct sl_broker_cluster *c, int64_t *records, int6
     *bytes = c->written_bytes;
 }
 
+int64_t sl_broker_committed(const struct sl_broker_cluster *c, const char *group, const char *topic,
+                            int32_t partition) {
+    const struct sl_group *g = sl_groups_find(&c->groups, sl_bytes_str(group));
+    const struct sl_group_offset *at =
+        g == NULL ? NULL : sl_group_offsets_find(&g->offsets, sl_bytes_str(topic), partition);
+    return at == NULL ? -1 : at->offset;
+}
+
 const char *sl_broker_complaint(const struct sl_broker_cluster *c) { return c->complaint; }
 
 /* ---- the truth ---- */

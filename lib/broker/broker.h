@@ -174,6 +174,9 @@ int sl_broker_log_append(struct sl_broker_cluster *c, const char *topic, int32_t
 /* Moves the log start (retention, DeleteRecords). */
 int sl_broker_log_trim(struct sl_broker_cluster *c, const char *topic, int32_t partition,
                        int64_t log_start);
+/* What a group has committed of a partition; -1: nothing. */
+int64_t sl_broker_committed(const struct sl_broker_cluster *c, const char *group, const char *topic,
+                            int32_t partition);
 /* The last thing that strict validation found wrong, naming the field; "" when nothing. Some of it
  * a real broker would let pass, and then so does this one. */
 const char *sl_broker_complaint(const struct sl_broker_cluster *c);

@@ -53,6 +53,7 @@ static int create_commit(struct sl_gate *g, enum sl_commit_source source, struct
     rv = sl_offset_list_create(g->alloc, &(*out)->offsets);
     if (rv == 0) return 0;
     sl_command_destroy(g->alloc, *out);
+    *out = NULL;
     return rv;
 }
 
