@@ -295,6 +295,59 @@ static void d_half_a_walk(void **unused) {
     sluice_testbroker_free(tb);
 }
 
+/* (d) The group remembers: a consumer that comes later goes on where the one before had come to. */
+static void d_commits(void **unused) {
+    sluice_testbroker *tb = make_cluster(1);
+    const char *const settings[] = {"bootstrap.servers",
+                                    sluice_testbroker_bootstrap(tb),
+                                    "group.id",
+                                    "readers",
+                                    "auto.offset.reset",
+                                    "earliest",
+                                    NULL};
+    char text[300];
+    sluice_client *c;
+    sluice_view v;
+    sluice_offset o;
+    int read = 0;
+    (void)unused;
+    store_values(tb, 0, 10);
+    for (int round = 0; round < 3; round++) {
+        sluice_offsets *done = sluice_offsets_create();
+        sluice_offsets *now;
+        int rv = sluice_client_start(SLUICE_CONSUMER, settings, &c);
+        assert_int_equal(rv, 0);
+        assign_from(c, 1, SLUICE_OFFSET_COMMITTED);
+        sluice_batch *b = poll_batch(c);
+        rv = sluice_consumer_commit(c, NULL, 10000, NULL);
+        assert_int_equal(rv, SLUICE_ERR_NO_OFFSET); /* handed out, and not finished */
+        (void)sluice_client_explain(c, rv, text, sizeof text);
+        assert_non_null(strstr(text, "none is finished"));
+        for (int i = 0; i < 3 && sluice_batch_next(b, &v, sizeof v) == 1; i++, read++)
+            assert_int_equal(v.offset, read);
+        if (round == 0) { /* by hand */
+            sluice_op *op;
+            sluice_offsets_after(done, &v, sizeof v);
+            MUST(c, sluice_consumer_commit(c, done, 10000, &op));
+            MUST(c, sluice_op_wait(op, 10000));
+            assert_int_equal(sluice_offsets_at(sluice_op_offsets(op), 0, &o, sizeof o), 1);
+            assert_int_equal(o.offset, read);
+            assert_int_equal(o.code, 0);
+            sluice_op_free(op);
+        }
+        MUST(c, sluice_batch_finish(b));
+        if (round == 1) MUST(c, sluice_consumer_commit(c, NULL, 10000, NULL));
+        MUST(c, sluice_consumer_positions(c, &now));
+        assert_int_equal(sluice_offsets_at(now, 0, &o, sizeof o), 1);
+        assert_int_equal(o.committed, round < 2 ? read : read - 3);
+        sluice_offsets_free(now);
+        sluice_offsets_free(done);
+        close_client(c); /* commits what is finished, in the last round all of it */
+    }
+    assert_int_equal(read, 9);
+    sluice_testbroker_free(tb);
+}
+
 /* (e) Full speed: one call for 256 records. */
 static void e_full_speed(void **unused) {
     enum { COUNT = 20000, PARTITIONS = 3 };
@@ -507,6 +560,7 @@ int main(void) {
         cmocka_unit_test(d_at_least_once),
         cmocka_unit_test(d_with_retries),
         cmocka_unit_test(d_half_a_walk),
+        cmocka_unit_test(d_commits),
         cmocka_unit_test(e_full_speed),
         cmocka_unit_test(h_loop_without_threads),
         cmocka_unit_test(i_one_thread_for_three),

@@ -136,6 +136,8 @@ static void consumer_properties_have_their_fields(void **unused) {
                                            "fetch.memory", "5000000",
                                            "fetch.batch.decoded.max.bytes", "6000",
                                            "client.rack", "r",
+                                           "group.id", "g",
+                                           "auto.commit.interval.ms", "7",
                                            NULL};
     /* clang-format on */
     struct sl_settings s = resolve(settings, SL_ROLE_CONSUMER);
@@ -152,6 +154,9 @@ static void consumer_properties_have_their_fields(void **unused) {
     assert_int_equal(s.fetch_memory, 5000000);
     assert_int_equal(s.batch_decoded_max, 6000);
     assert_string_equal(s.client_rack, "r");
+    assert_string_equal(s.group_id, "g");
+    assert_true(s.auto_commit);
+    assert_int_equal(s.auto_commit_ms, 7);
     sl_properties_free_texts(&s, sl_alloc_default());
 }
 
@@ -218,6 +223,29 @@ static void defaults_give_way(void **unused) {
         assert_int_equal(s.delivery_timeout_ms, cases[i].delivery_timeout_ms);
         sl_properties_free_texts(&s, sl_alloc_default());
     }
+}
+
+/* Without a group nothing is committed; who asks for it all the same has made a mistake. */
+static void commits_need_a_group(void **unused) {
+    (void)unused;
+    struct sl_settings s =
+        resolve((const char *const[]){"bootstrap.servers", "a:1", NULL}, SL_ROLE_CONSUMER);
+    assert_false(s.auto_commit);
+    assert_string_equal(s.group_id, "");
+    assert_int_equal(s.auto_commit_ms, 5000);
+    sl_properties_free_texts(&s, sl_alloc_default());
+    s = resolve((const char *const[]){"bootstrap.servers", "a:1", "group.id", "g",
+                                      "enable.auto.commit", "false", NULL},
+                SL_ROLE_CONSUMER);
+    assert_false(s.auto_commit);
+    sl_properties_free_texts(&s, sl_alloc_default());
+    sluice_config *config = sluice_config_create();
+    sluice_config_set(config, "bootstrap.servers", "a:1");
+    sluice_config_set(config, "enable.auto.commit", "true");
+    int rv = sluice_config_check(config, SL_ROLE_CONSUMER);
+    assert_int_equal(rv, SLUICE_ERR_CONFIG);
+    assert_non_null(strstr(sluice_config_message(config), "group.id"));
+    sluice_config_free(config);
 }
 
 static void levels_follow_their_codec(void **unused) {
@@ -306,6 +334,7 @@ int main(void) {
         cmocka_unit_test(consumer_properties_have_their_fields),
         cmocka_unit_test(aliases_have_the_fields_of_their_properties),
         cmocka_unit_test(defaults_give_way),
+        cmocka_unit_test(commits_need_a_group),
         cmocka_unit_test(levels_follow_their_codec),
         cmocka_unit_test(partitioners_go_by_their_names),
         cmocka_unit_test(every_allocation_may_fail),
