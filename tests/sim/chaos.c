@@ -106,9 +106,24 @@ static int32_t draw_topic(struct chaos *c) {
     return (int32_t)sl_rng_below(&c->rng, (uint64_t)c->plan->topics);
 }
 
+static bool has_groups(const struct plan *plan) {
+    for (int32_t i = 0; i < plan->consumers; i++)
+        if (plan->consumer[i].in_group) return true;
+    return false;
+}
+
+static void move_coordinator(struct chaos *c) {
+    char group[8];
+    snprintf(group, sizeof group, "g%d", (int)sl_rng_range(&c->rng, 1, 6));
+    world_broker_begin(c->world);
+    (void)sl_broker_move_coordinator(c->world->broker, group, draw_node(c));
+    world_broker_end(c->world);
+}
+
 static void move_leader(struct chaos *c, bool tell) {
     struct world *w = c->world;
     int32_t topic = draw_topic(c), node = draw_node(c);
+    if (has_groups(c->plan)) move_coordinator(c);
     int32_t partition = (int32_t)sl_rng_below(&c->rng, (uint64_t)c->plan->partitions[topic]);
     if (!c->truth->topics[topic].exists) return;
     world_note(w, WORLD_LEADER, partition, node, tell);
@@ -205,6 +220,20 @@ static int draw_doubt(struct chaos *c) {
     return doubtful[sl_rng_below(&c->rng, count)];
 }
 
+static void aim_at_groups(struct chaos *c, struct sl_fault *f) {
+    static const int16_t apis[] = {SL_API_OFFSET_COMMIT, SL_API_OFFSET_COMMIT, SL_API_OFFSET_FETCH,
+                                   SL_API_FIND_COORDINATOR};
+    static const int codes[] = {SLUICE_KAFKA_COORDINATOR_LOAD_IN_PROGRESS,
+                                SLUICE_KAFKA_COORDINATOR_NOT_AVAILABLE,
+                                SLUICE_KAFKA_NOT_COORDINATOR,
+                                SLUICE_KAFKA_REQUEST_TIMED_OUT,
+                                SLUICE_KAFKA_UNSTABLE_OFFSET_COMMIT,
+                                SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION};
+    f->api = PICK(apis);
+    if (f->kind == SL_FAULT_LIE) f->code = 0;
+    if (f->kind == SL_FAULT_ERROR) f->code = PICK(codes);
+}
+
 static void harm_requests(struct chaos *c, enum plan_fault fault, enum sl_fault_kind kind) {
     static const int16_t apis[] = {
         SL_API_PRODUCE,     SL_API_PRODUCE,  SL_API_PRODUCE,      SL_API_FETCH,
@@ -219,6 +248,8 @@ static void harm_requests(struct chaos *c, enum plan_fault fault, enum sl_fault_
     if (kind == SL_FAULT_LIE && f.api == SL_API_API_VERSIONS) f.code = SL_FAULT_LIE_SHUFFLE;
     if (kind == SL_FAULT_DELAY) f.delay_ms = (int32_t)(draw_duration(c, 8000) / WORLD_MS);
     if (kind == SL_FAULT_THROTTLE) f.delay_ms = (int32_t)(draw_duration(c, 3000) / WORLD_MS);
+    if (fault != PLAN_EXECUTED && has_groups(c->plan) && sl_rng_chance(&c->rng, 1, 3))
+        aim_at_groups(c, &f);
     if (fault == PLAN_EXECUTED) {
         f.api = SL_API_PRODUCE;
         f.executed = true;

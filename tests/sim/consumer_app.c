@@ -43,6 +43,7 @@ static void forget_position(struct app *app, struct cursor *c, bool is_latest) {
     c->is_latest = is_latest;
     c->life = life_of(app, c) > 0 ? LIFE_UNSEEN : 0;
     c->from = log == NULL ? 0 : is_latest ? log->end : log->start;
+    commits_begin(c);
 }
 
 static void know_position(struct app *app, struct cursor *c, int32_t life, int64_t offset) {
@@ -68,7 +69,16 @@ static int64_t draw_position(struct app *app, struct cursor *c) {
     }
     int64_t offset = sl_rng_range(&app->workload->rng, log->start, log->end);
     know_position(app, c, LIFE_UNSEEN, offset);
+    commits_begin(c);
     return offset;
+}
+
+/* Where a partition begins that is newly assigned. */
+static int64_t draw_start(struct app *app, struct cursor *c) {
+    if (!app->consumer->in_group) return draw_position(app, c);
+    forget_position(app, c, strcmp(app->consumer->reset, "latest") == 0);
+    commits_start(app, c);
+    return SLUICE_OFFSET_COMMITTED;
 }
 
 static void assign_partitions(struct app *app) {
@@ -80,7 +90,7 @@ static void assign_partitions(struct app *app) {
             if (app->cursor_count == WORKLOAD_CURSORS || app_draw(app, 20)) continue;
             struct cursor *c = &app->cursors[app->cursor_count++];
             *c = (struct cursor){.topic = t, .partition = p};
-            (void)sluice_offsets_add(list, load->truth.topics[t].name, p, draw_position(app, c));
+            (void)sluice_offsets_add(list, load->truth.topics[t].name, p, draw_start(app, c));
         }
     }
     int rv = sluice_consumer_assign(app->client, list);
@@ -95,6 +105,11 @@ int consumer_open(struct app *app) {
     sluice_config *config = sluice_config_create();
     app_configure(app, config);
     (void)sluice_config_set(config, "auto.offset.reset", p->reset);
+    if (p->in_group) {
+        (void)sluice_config_set(config, "group.id", app->group);
+        (void)sluice_config_set(config, "enable.auto.commit", p->auto_commit ? "true" : "false");
+        set_number(config, "auto.commit.interval.ms", p->commit_ms);
+    }
     (void)sluice_config_set(config, "poll.partitions", p->one_partition ? "one" : "many");
     (void)sluice_config_set(config, "poll.ends", p->ends ? "true" : "false");
     set_number(config, "fetch.max.bytes", p->max_bytes);
@@ -113,7 +128,7 @@ int consumer_open(struct app *app) {
 
 /* ---- reading ---- */
 
-static struct cursor *find_cursor(struct app *app, const char *topic, int32_t partition) {
+struct cursor *consumer_cursor(struct app *app, const char *topic, int32_t partition) {
     int32_t t = truth_find_topic(&app->workload->truth, topic);
     for (int32_t i = 0; i < app->cursor_count; i++)
         if (app->cursors[i].topic == t && app->cursors[i].partition == partition)
@@ -129,6 +144,11 @@ static bool may_jump(struct app *app, const struct cursor *c, int64_t offset) {
     /* Who names topics may read the new one before hearing that it is one, and then starts over. */
     if (c->life > 0 && app->workload->truth.names_topics) return true;
     if (c->is_known) return c->next < log->start && offset > c->next;
+    if (c->is_committed) {
+        bool is_reset;
+        if (commits_may_start(app, c, offset, &is_reset)) return true;
+        if (!is_reset) return false;
+    }
     /* Looked up, and trimmed before it was fetched: auto.offset.reset has the say. */
     bool goes_to_end = log->start > c->from && strcmp(app->consumer->reset, "latest") == 0;
     if (c->is_latest || goes_to_end) return offset >= c->from;
@@ -183,7 +203,7 @@ static int32_t check_content(struct app *app, struct cursor *c, const sluice_vie
 }
 
 static void take_record(struct app *app, const sluice_view *v) {
-    struct cursor *c = find_cursor(app, v->topic, v->partition);
+    struct cursor *c = consumer_cursor(app, v->topic, v->partition);
     if (c == NULL) {
         world_violate(app->workload->world, "a record of %s-%d came, which is not assigned",
                       v->topic, v->partition);
@@ -200,7 +220,7 @@ static void take_record(struct app *app, const sluice_view *v) {
 static void skip_slices(struct app *app, sluice_batch *batch) {
     sluice_slice s;
     for (int32_t i = 0; sluice_batch_slice(batch, i, &s, sizeof s) == 1; i++) {
-        struct cursor *c = find_cursor(app, s.topic, s.partition);
+        struct cursor *c = consumer_cursor(app, s.topic, s.partition);
         if (c == NULL || (s.count == 0 && !c->is_known)) continue;
         if (!c->is_known || c->next != s.next_offset)
             know_position(app, c, LIFE_UNSEEN, s.next_offset);
@@ -235,7 +255,7 @@ static int retry_batch(struct app *app, sluice_batch *batch) {
     struct sl_rng *rng = &app->workload->rng;
     bool is_cut[WORKLOAD_CURSORS] = {false};
     for (int32_t i = 0; sluice_batch_slice(batch, i, &s, sizeof s) == 1; i++) {
-        struct cursor *c = find_cursor(app, s.topic, s.partition);
+        struct cursor *c = consumer_cursor(app, s.topic, s.partition);
         if (s.count == 0 || c == NULL || is_cut[c - app->cursors]) continue;
         int32_t count = (int32_t)sl_rng_below(rng, (uint64_t)s.count + 1);
         int rv = sluice_batch_mark(batch, i, count == s.count ? -1 : count);
@@ -245,6 +265,7 @@ static int retry_batch(struct app *app, sluice_batch *batch) {
         know_position(app, c, LIFE_UNSEEN, next);
         is_cut[c - app->cursors] = count < s.count;
     }
+    commits_on_processed(app, batch);
     return sluice_batch_retry(batch);
 }
 
@@ -253,6 +274,7 @@ static void give_held(struct app *app) {
     note_give(app, GIVE_FINISH, -1);
     int rv = sluice_batch_finish(app->held);
     app->held = NULL;
+    commits_on_given(app, rv);
     /* Positions move by themselves when a log's start or a topic does. */
     const int64_t *mean = app->workload->plan.mean;
     if (rv == SLUICE_ERR_STALE && (app->sought || mean[PLAN_TRIM] != 0 || mean[PLAN_TOPIC] != 0))
@@ -273,6 +295,7 @@ static void seek_all(struct app *app) {
         int64_t symbol = c->is_latest ? SLUICE_OFFSET_LATEST : SLUICE_OFFSET_EARLIEST;
         (void)sluice_offsets_add(list, topic_of(app, c), c->partition,
                                  c->is_known ? c->next : symbol);
+        commits_begin(c);
         if (!c->is_known) forget_position(app, c, c->is_latest);
     }
     int rv = sluice_consumer_seek(app->client, list);
@@ -298,9 +321,11 @@ static void take_batch(struct app *app, sluice_batch *batch) {
             note_give(app, GIVE_LATER, count);
             app->held = batch;
             app->sought = false;
+            commits_on_held(app, batch);
             return;
         }
         note_give(app, GIVE_FINISH, count);
+        commits_on_processed(app, batch);
         rv = sluice_batch_finish(batch);
     } else if (app_draw(app, 40)) {
         int64_t part = sl_rng_range(&load->rng, 0, count);
@@ -310,6 +335,7 @@ static void take_batch(struct app *app, sluice_batch *batch) {
             seek_all(app);
             return;
         }
+        commits_on_processed(app, batch);
         rv = sluice_batch_finish(batch);
     } else if (app_draw(app, 50)) {
         note_give(app, GIVE_RETRY, count);
@@ -317,6 +343,7 @@ static void take_batch(struct app *app, sluice_batch *batch) {
     } else {
         note_give(app, GIVE_FREE, count);
         skip_slices(app, batch);
+        commits_on_freed(app, batch);
         sluice_batch_free(batch);
     }
     if (is_expected_error(app, rv))
@@ -345,6 +372,12 @@ static void poll_once(struct app *app, int32_t timeout_ms) {
     if (rv == SLUICE_ERR_HELD && app->held != NULL) return;
     if (rv == SLUICE_ERR_STALE && app->is_stale_due) {
         app->is_stale_due = false;
+        return;
+    }
+    bool is_without_offset = rv == SLUICE_ERR_NO_OFFSET && app->consumer->in_group &&
+                             strcmp(app->consumer->reset, "none") == 0;
+    if (is_without_offset) {
+        seek_all(app);
         return;
     }
     if (rv == SLUICE_ERR_CLOSED || rv == SLUICE_ERR_USAGE || rv == SLUICE_ERR_BUSY ||
@@ -405,6 +438,7 @@ void consumer_step(struct app *app) {
     if (load->phase != PHASE_FAULTS || world_is_broken(load->world)) return;
     if (app_draw(app, (uint32_t)app->consumer->seeks)) seek_one(app);
     if (app_draw(app, (uint32_t)app->consumer->pauses)) pause_one(app);
+    commits_step(app);
     if (load->plan.restarts == 0 || !app_draw(app, (uint32_t)load->plan.restarts)) return;
     if (app_draw(app, 70))
         consumer_end(app, (int32_t)sl_rng_below(&load->rng, 500));
@@ -414,7 +448,7 @@ void consumer_step(struct app *app) {
 
 /* What is between this position and the end; false: nothing. */
 static bool describe_gap(struct app *app, const sluice_offset *o, char *why, size_t cap) {
-    const struct cursor *c = find_cursor(app, o->topic, o->partition);
+    const struct cursor *c = consumer_cursor(app, o->topic, o->partition);
     const struct truth_log *log = c == NULL ? NULL : log_of(app, c);
     if (log == NULL) return false;
     /* What it says of its position must be what was read. */
@@ -457,7 +491,9 @@ void consumer_end(struct app *app, int32_t timeout_ms) {
     int rv = sluice_client_close(app->client, timeout_ms, NULL);
     app_after(app, "close");
     world_note(app->workload->world, WORLD_APP, app->id, 1, rv);
-    if (rv != 0 && rv != SLUICE_ERR_TIMEOUT) app_complain(app, "close", rv);
+    bool is_refused = rv > 0 && app->consumer->in_group && plan_has_faults(&app->workload->plan);
+    if (rv != 0 && rv != SLUICE_ERR_TIMEOUT && !is_refused) app_complain(app, "close", rv);
+    commits_on_closed(app, rv);
     free_client(app);
 }
 

@@ -21,7 +21,9 @@
     X(PLACED, "records placed by their key")                               \
     X(THROTTLED, "answers that told a client to wait")                     \
     X(REMADE, "topics made again")                                         \
-    X(WHOLE, "budgets of producers that were whole at the end")
+    X(WHOLE, "budgets of producers that were whole at the end")            \
+    X(COMMITTED, "finished prefixes that were committed")                  \
+    X(RESUMED, "partitions that began where they were committed")
 enum hit {
 #define HIT_ENUM(name, text) HIT_##name,
     HITS(HIT_ENUM)

@@ -166,6 +166,24 @@ static void draw_later_additions(struct plan *plan) {
         plan->is_compacted[sl_rng_below(&rng, (uint64_t)plan->topics)] = true;
 }
 
+/* Half of the consumers are in a group, and every other one of them never seeks, so that what was
+ * finished is one run of records. */
+static void draw_groups(struct plan *plan) {
+    static const int32_t intervals[] = {1, 100, 1000, 5000};
+    static const int32_t shares[] = {0, 1, 5, 20};
+    struct sl_rng rng;
+    sl_rng_init(&rng, plan->seed ^ 0x67726f7570);
+    for (int32_t i = 0; i < plan->consumers; i++) {
+        struct plan_consumer *c = &plan->consumer[i];
+        c->in_group = draw_percent(&rng, 50);
+        c->auto_commit = draw_percent(&rng, 70);
+        c->commit_ms = PICK(&rng, intervals);
+        c->commits = PICK(&rng, shares);
+        if (c->in_group && draw_percent(&rng, 50)) c->seeks = 0;
+        if (c->in_group && draw_percent(&rng, 50)) plan->restarts = 1;
+    }
+}
+
 static void draw_consumer(struct plan_consumer *c, struct sl_rng *rng) {
     static const char *const resets[] = {"earliest", "earliest", "latest", "none"};
     static const int32_t sizes[] = {1, 1000, 20000, 1048576};
@@ -216,6 +234,7 @@ void plan_draw(struct plan *plan, uint64_t seed) {
     for (int32_t i = 0; i < plan->producers; i++) draw_borrows(&plan->producer[i], &rng);
     if (draw_percent(&rng, 15)) plan->message_max = PICK(&rng, small);
     draw_later_additions(plan);
+    draw_groups(plan);
 }
 
 bool plan_has_faults(const struct plan *plan) {
@@ -274,10 +293,11 @@ void plan_print(const struct plan *plan, FILE *out) {
         const struct plan_consumer *c = &plan->consumer[i];
         fprintf(out,
                 "  consumer reset=%s max=%d partition=%d wait=%d min=%d memory=%d pace=%d "
-                "seeks=%d%% pauses=%d%% holds=%d%% one=%d ends=%d shares=%d\n",
+                "seeks=%d%% pauses=%d%% holds=%d%% one=%d ends=%d shares=%d group=%d auto=%d/%d "
+                "commits=%d%%\n",
                 c->reset, c->max_bytes, c->partition_bytes, c->wait_ms, c->min_bytes, c->memory,
                 c->pace_ms, c->seeks, c->pauses, c->holds, c->one_partition, c->ends,
-                c->shares_host);
+                c->shares_host, c->in_group, c->auto_commit, c->commit_ms, c->commits);
     }
     for (int i = 0; i < PLAN_FAULT_COUNT; i++)
         if (plan->mean[i] != 0)

@@ -85,6 +85,10 @@ struct plan_consumer {
     bool one_partition;
     bool ends;
     bool shares_host; /* with the first producer */
+    bool in_group;    /* of its own; partitions are assigned by hand all the same */
+    bool auto_commit;
+    int32_t commit_ms; /* auto.commit.interval.ms */
+    int32_t commits;   /* percent of steps that commit */
 };
 struct plan {
     uint64_t seed;

@@ -162,6 +162,9 @@ static void make_apps(struct workload *load) {
         bool shares = plan->consumer[i].shares_host;
         struct app *app = add_app(load, APP_CONSUMER, shares ? load->apps[0].host : NULL);
         app->consumer = &plan->consumer[i];
+        snprintf(app->group, sizeof app->group, "g%d", (int)(int8_t)app->id);
+        for (int32_t t = 0; t < PLAN_TOPICS; t++)
+            for (int32_t p = 0; p < WORKLOAD_CURSORS; p++) app->most[t][p] = -1;
         app->host->memory_limit += memory_of(load, app);
     }
 }

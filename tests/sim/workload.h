@@ -30,6 +30,16 @@ struct cursor {
     bool is_latest; /* not known: it begins at the end, else at the beginning */
     int64_t next;
     int64_t from; /* not known: start, or end, of the log when that was asked for */
+
+    /* in a group */
+    bool is_committed; /* not known: it begins where the group has committed, or as above */
+    int64_t kept;      /* … which was there, when that was asked for; -1: nothing */
+    int64_t finished;  /* without a hole, since it was last put somewhere … */
+    int64_t ahead;     /* … and so far once what is held is finished too */
+    int64_t held_from; /* first offset of what is held of it; -1: nothing is */
+    bool has_finished; /* something is */
+    bool is_pinned;    /* a batch of it was freed: what comes behind is not finished */
+    bool is_unsure;    /* a call failed that may or may not have finished something */
 };
 struct workload;
 struct app {
@@ -59,6 +69,8 @@ struct app {
     bool owes_seek;    /* a partition waits for one, and there was no memory for it */
     bool is_stale_due; /* a finish was too late */
     int64_t records;   /* read */
+    char group[8];
+    int64_t most[PLAN_TOPICS][WORKLOAD_CURSORS]; /* finished ever, by topic and partition; -1 */
 };
 struct workload {
     struct plan plan;
@@ -118,7 +130,27 @@ int consumer_open(struct app *app);
 void consumer_step(struct app *app);
 /* Everything was read; why: what was not. */
 bool consumer_is_settled(struct app *app, char *why, size_t cap);
+struct cursor *consumer_cursor(struct app *app, const char *topic, int32_t partition);
 void consumer_end(struct app *app, int32_t timeout_ms);
 void consumer_drop(struct app *app);
+
+/* commits_app.c: what a consumer in a group knows of its commits. */
+
+/* The partition is put somewhere. */
+void commits_begin(struct cursor *c);
+/* The batch is about to be given back, processed as far as its partitions' cursors say. */
+void commits_on_processed(struct app *app, sluice_batch *batch);
+/* It is kept for later, walked whole; that one was finished. */
+void commits_on_held(struct app *app, sluice_batch *batch);
+void commits_on_given(struct app *app, int rv);
+/* It is about to be freed. */
+void commits_on_freed(struct app *app, sluice_batch *batch);
+/* The partition begins where the group has committed. */
+void commits_start(struct app *app, struct cursor *c);
+/* Whether it may have begun there; *is_reset: auto.offset.reset may have had the say. */
+bool commits_may_start(struct app *app, const struct cursor *c, int64_t offset, bool *is_reset);
+/* Commits now and then, and compares. */
+void commits_step(struct app *app);
+void commits_on_closed(struct app *app, int rv);
 
 #endif
