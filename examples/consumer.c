@@ -1,9 +1,10 @@
 /* Prints the records of a topic:
  *
- *     consumer -b HOST:PORT[,...] -t TOPIC [-p PARTITION]... [-o beginning|end|OFFSET] [-e]
- *              [-c COUNT] [-f FORMAT] [-X name=value]...
+ *     consumer -b HOST:PORT[,...] -t TOPIC [-p PARTITION]... [-e] [-c COUNT]
+ *              [-o beginning|end|committed|OFFSET] [-f FORMAT] [-X name=value]...
  *
- * Without -p all partitions. -e ends at the end of all partitions, -c after so many records. FORMAT
+ * Without -p all partitions. -o committed goes on where the group of -X group.id=... has come to, and
+ * with it what was printed is committed. -e ends at the end of all partitions, -c after so many records. FORMAT
  * has %k key, %v value, %o offset, %p partition, %t topic, %T timestamp, %h headers, \n and \t. */
 #include <signal.h>
 #include <sluice/sluice.h>
@@ -33,7 +34,7 @@ static double now(void) {
 
 static int usage(void) {
     fputs("usage: consumer -b HOST:PORT[,...] -t TOPIC [-p PARTITION]... [-e] [-c COUNT]\n"
-          "       [-o beginning|end|OFFSET] [-f FORMAT] [-X name=value]...\n",
+          "       [-o beginning|end|committed|OFFSET] [-f FORMAT] [-X name=value]...\n",
           stderr);
     return 2;
 }
@@ -156,6 +157,8 @@ static int parse(int argc, char **argv, sluice_config *config) {
         case 'o':
             if (strcmp(optarg, "end") == 0)
                 start_offset = SLUICE_OFFSET_LATEST;
+            else if (strcmp(optarg, "committed") == 0)
+                start_offset = SLUICE_OFFSET_COMMITTED;
             else if (strcmp(optarg, "beginning") != 0)
                 start_offset = strtoll(optarg, &rest, 10);
             break;
