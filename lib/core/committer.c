@@ -32,7 +32,7 @@
 enum commit_verdict {
     COMMIT_DONE = 1,
     COMMIT_AGAIN,     /* this partition, in a while */
-    COMMIT_ALL_AGAIN, /* the coordinator is not ready, or not heard of */
+    COMMIT_ALL_AGAIN, /* the coordinator is not ready, or memory was short */
     COMMIT_ELSEWHERE, /* the same, and another broker may be it */
     COMMIT_REFUSED
 };
@@ -178,6 +178,7 @@ static enum commit_verdict judge_commit(int code) {
     case 0:
         return COMMIT_DONE;
     case SLUICE_KAFKA_COORDINATOR_LOAD_IN_PROGRESS:
+    case SLUICE_ERR_NOMEM: /* for the request, or its answer */
         return COMMIT_ALL_AGAIN;
     case SLUICE_KAFKA_COORDINATOR_NOT_AVAILABLE:
     case SLUICE_KAFKA_NOT_COORDINATOR:
