@@ -94,6 +94,12 @@ static void describe_task(struct sl_text *t, const struct sl_core *core,
         sl_text_printf(t, " (the last attempt: %s)", sl_errors_find(task->why)->name);
 }
 
+static bool is_membership(int code) {
+    return code == SLUICE_KAFKA_ILLEGAL_GENERATION || code == SLUICE_KAFKA_UNKNOWN_MEMBER_ID ||
+           code == SLUICE_KAFKA_REBALANCE_IN_PROGRESS || code == SLUICE_KAFKA_FENCED_INSTANCE_ID ||
+           code == SLUICE_KAFKA_FENCED_MEMBER_EPOCH || code == SLUICE_KAFKA_STALE_MEMBER_EPOCH;
+}
+
 /* Said once until something else goes wrong, or commits succeed again. */
 static void log_failure(struct sl_core *core, const struct sl_commit_task *task, int code) {
     struct sl_committer *c = &core->committer;
@@ -137,7 +143,8 @@ static void end_task(struct sl_core *core, struct sl_commit_task *task) {
     if (for_whom == SL_COMMIT_FOR_TICK) c->is_ticking = false;
     if (code != 0) {
         bool is_asked = for_whom == SL_COMMIT_FOR_OP;
-        if (!is_asked) log_failure(core, task, code);
+        /* Of a rebalance the group tells by itself. */
+        if (!is_asked && !is_membership(code)) log_failure(core, task, code);
         /* What a tick left is in the task of the close. */
         if (c->is_closing && !is_asked && for_whom != SL_COMMIT_FOR_TICK)
             note_close_failure(core, task, code);
@@ -194,12 +201,6 @@ static enum commit_verdict judge_commit(int code) {
     default:
         return sl_errors_is_retriable(code) && code > 0 ? COMMIT_AGAIN : COMMIT_REFUSED;
     }
-}
-
-static bool is_membership(int code) {
-    return code == SLUICE_KAFKA_ILLEGAL_GENERATION || code == SLUICE_KAFKA_UNKNOWN_MEMBER_ID ||
-           code == SLUICE_KAFKA_REBALANCE_IN_PROGRESS || code == SLUICE_KAFKA_FENCED_INSTANCE_ID ||
-           code == SLUICE_KAFKA_FENCED_MEMBER_EPOCH || code == SLUICE_KAFKA_STALE_MEMBER_EPOCH;
 }
 
 /* Whether the task asks again for an entry with that verdict. */
