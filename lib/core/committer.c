@@ -63,6 +63,12 @@ static int64_t tick_ns(const struct sl_core *core) {
     return core->settings->auto_commit_ms * SL_MS;
 }
 
+/* When the next tick is due. Failures wait longer, with no setting in a hot loop. */
+static int64_t next_tick(const struct sl_core *core) {
+    int64_t at = core->now + tick_ns(core);
+    return at > core->committer.tick_after ? at : core->committer.tick_after;
+}
+
 static void collect_by(struct sl_core *core, int64_t at) {
     if (at < core->committer.collect_at) core->committer.collect_at = at;
 }
@@ -71,7 +77,21 @@ static void collect_by(struct sl_core *core, int64_t at) {
 static void collect_again(struct sl_core *core) {
     struct sl_committer *c = &core->committer;
     c->everything = true;
-    if (core->settings->auto_commit && !c->is_closing) collect_by(core, core->now + tick_ns(core));
+    if (core->settings->auto_commit && !c->is_closing) collect_by(core, next_tick(core));
+}
+
+static void note_tick_end(struct sl_core *core, int code) {
+    struct sl_committer *c = &core->committer;
+    const struct sl_settings *settings = core->settings;
+    c->is_ticking = false;
+    if (code == 0) {
+        c->tick_failures = 0;
+        return;
+    }
+    c->tick_after = core->now + sl_core_backoff(core, settings->retry_backoff_ms,
+                                                settings->retry_backoff_max_ms, c->tick_failures);
+    if (c->tick_failures < UINT32_MAX) c->tick_failures++;
+    if (!c->is_closing && c->collect_at < c->tick_after) c->collect_at = c->tick_after;
 }
 
 /* ---- the ends of tasks ---- */
@@ -140,7 +160,7 @@ static void end_task(struct sl_core *core, struct sl_commit_task *task) {
     enum sl_commit_for for_whom = task->for_whom;
     int code = sl_commits_code(task);
     sl_list_remove(&task->node);
-    if (for_whom == SL_COMMIT_FOR_TICK) c->is_ticking = false;
+    if (for_whom == SL_COMMIT_FOR_TICK) note_tick_end(core, code);
     if (code != 0) {
         bool is_asked = for_whom == SL_COMMIT_FOR_OP;
         /* Of a rebalance the group tells by itself. */
@@ -400,7 +420,7 @@ static void on_asked(struct sl_core *core, struct sl_command *command) {
 static void on_collected(struct sl_core *core, struct sl_command *command) {
     struct sl_committer *c = &core->committer;
     bool goes_on = command->may_finish_more && !c->is_closing;
-    c->collect_at = goes_on ? core->now + tick_ns(core) : SL_NEVER;
+    c->collect_at = goes_on ? next_tick(core) : SL_NEVER;
     c->everything = false;
     if (command->offsets->count == 0) return;
     enum sl_commit_for for_whom = c->is_closing ? SL_COMMIT_FOR_CLOSE : SL_COMMIT_FOR_TICK;
@@ -459,7 +479,7 @@ int sl_committer_commit(struct sl_core *core, struct sl_offsets *list, int64_t d
 void sl_committer_on_handed(struct sl_core *core) {
     struct sl_committer *c = &core->committer;
     if (c->collect_at != SL_NEVER || !core->settings->auto_commit || c->is_closing) return;
-    c->collect_at = core->now + tick_ns(core);
+    c->collect_at = next_tick(core);
 }
 
 bool sl_committer_wants_finished(const struct sl_core *core, bool *everything) {
@@ -542,7 +562,7 @@ void sl_committer_run(struct sl_core *core) {
     /* The gate had no memory to answer, or the last tick is not decided. */
     if (c->collect_at <= core->now)
         c->collect_at =
-            c->is_ticking && !c->is_closing ? core->now + tick_ns(core) : sl_core_retry_at(core, 0);
+            c->is_ticking && !c->is_closing ? next_tick(core) : sl_core_retry_at(core, 0);
     send_waiting(core);
 }
 

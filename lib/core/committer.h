@@ -21,12 +21,14 @@ struct sl_committer {
     struct sl_commit_merge merge; /* what the request says */
     struct sl_call call;
     int64_t sent_at;
-    int32_t sent_epoch; /* of the group, in that request */
-    int64_t collect_at; /* when to ask the gate what is finished; SL_NEVER */
-    bool everything;    /* what is not known to be committed, not only what is new */
-    bool is_ticking;    /* what the gate said the last time is not decided yet */
-    bool is_closing;    /* the client closes … */
-    int close_code;     /* … and this much could not be committed */
+    int32_t sent_epoch;     /* of the group, in that request */
+    int64_t collect_at;     /* when to ask the gate what is finished; SL_NEVER */
+    bool everything;        /* what is not known to be committed, not only what is new */
+    int64_t tick_after;     /* not before, whatever the interval: ticks have failed … */
+    uint32_t tick_failures; /* … so often in a row */
+    bool is_ticking;        /* what the gate said the last time is not decided yet */
+    bool is_closing;        /* the client closes … */
+    int close_code;         /* … and this much could not be committed */
     char close_text[SL_OP_TEXT];
     int told; /* the code that the log was last told of; 0: commits succeed */
 };

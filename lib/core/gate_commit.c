@@ -14,6 +14,7 @@
  * Not here: requests, retries, and when it is time (core/committer.c). */
 #include "base/assert.h"
 #include "core/gate_slots.h"
+#include "core/plant.h"
 #include "sluice/error.h"
 
 /* What a commit takes of a slot. */
@@ -38,7 +39,7 @@ static int list_finished(const struct sl_gate *g, enum commit_choice choice, boo
         if (!is_chosen(slot, choice) || (gone && slot->kept)) continue;
         struct sl_offset_entry *entry = sl_offset_list_add(out, slot->topic, slot->partition);
         if (entry == NULL) return SLUICE_ERR_NOMEM;
-        entry->offset = slot->progress.finished;
+        entry->offset = SL_PLANTED(8) ? slot->position : slot->progress.finished;
         entry->leader_epoch = slot->progress.finished_epoch;
         entry->slot = slot->index;
         entry->slot_epoch = slot->epoch;

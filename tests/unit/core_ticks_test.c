@@ -89,6 +89,32 @@ static void the_next_tick_has_what_failed(void **state) {
     cons_end(&c);
 }
 
+/* However short the interval, a refusal that lasts is not asked for again and again. */
+static void failing_ticks_back_off(void **state) {
+    (void)state;
+    struct cons c;
+    group_prepare(&c, true);
+    c.h->settings.auto_commit_ms = 1;
+    cons_create(&c);
+    cons_assign(&c, 1, 0);
+    cons_turn(&c);
+    cons_open_session(&c, 1, 0, 77);
+    struct sl_slice *slice = group_read(&c, 0, 0);
+    assert_int_equal(sl_gate_mark(c.gate, slice, 4, 5), 0); /* the rest stays in hand */
+    int commits = 0;
+    for (int ms = 0; ms < 5000; ms++) {
+        cons_advance(&c, 1);
+        if (group_finds(&c) > 0) group_found(&c);
+        if (group_commits(&c) == 0) continue;
+        group_answer(&c, 0, 4, SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+        cons_compact(&c);
+        commits++;
+    }
+    assert_in_range(commits, 4, 15);
+    sl_gate_give(c.gate, slice);
+    cons_end(&c);
+}
+
 /* While a tick waits for its coordinator there is no second one. */
 static void ticks_do_not_pile_up(void **state) {
     (void)state;
@@ -298,6 +324,7 @@ int main(void) {
         cmocka_unit_test(an_idle_consumer_is_not_woken),
         cmocka_unit_test(without_auto_commit_nothing_is_asked),
         cmocka_unit_test(the_next_tick_has_what_failed),
+        cmocka_unit_test(failing_ticks_back_off),
         cmocka_unit_test(ticks_do_not_pile_up),
         cmocka_unit_test(a_tick_does_not_undo_what_was_asked),
         cmocka_unit_test(freed_batches_are_logged_once),
