@@ -524,6 +524,43 @@ static void test_offsets(void **state) {
     client_end(c);
 }
 
+/* Offsets of topics that somebody subscribes to are not deleted. */
+static void test_offset_delete(void **state) {
+    (void)state;
+    struct client *c = client_start(1, 2);
+    struct client_link *l = client_connect(c, 1);
+    assert_int_equal(sl_broker_create_topic(c->broker, "u", 1, 1), 0);
+    struct beat a = join_of("a");
+    expect(c, l, &a, 1, "0 1");
+    int32_t partition = 0;
+    struct sl_offset_delete_request request;
+    struct sl_offset_delete_topic topics[2] = {{SL_STR("t"), {&partition, 1}},
+                                               {SL_STR("u"), {&partition, 1}}};
+    sl_codec_defaults(&sl_offset_delete_request_type, &request);
+    request.group_id = SL_STR("g");
+    request.topics = (struct sl_array){topics, 2};
+    const struct sl_offset_delete_response *m = client_ask(c, l, SL_API_OFFSET_DELETE, 0, &request);
+    const struct sl_offset_delete_topic_response *t = client_item(&m->topics, 1, sizeof *t);
+    const struct sl_offset_delete_partition_response *p = t[-1].partitions.items;
+    assert_int_equal(m->error_code, 0);
+    assert_int_equal(p->error_code, SLUICE_KAFKA_GROUP_SUBSCRIBED_TO_TOPIC);
+    p = t->partitions.items;
+    assert_int_equal(p->error_code, 0);
+    client_end(c);
+}
+
+static void test_full_group(void **state) {
+    (void)state;
+    struct client *c = client_start(1, 2);
+    struct client_link *l = client_connect(c, 1);
+    struct beat a = join_of("a"), b = join_of("b");
+    assert_int_equal(sl_broker_set(c->broker, "group.max.size", "1"), 0);
+    expect(c, l, &a, 1, "0 1");
+    assert_int_equal(refusal(c, l, &b), SLUICE_KAFKA_GROUP_MAX_SIZE_REACHED);
+    expect(c, l, &a, 1, "0 1");
+    client_end(c);
+}
+
 static void test_the_two_protocols(void **state) {
     (void)state;
     struct client *c = client_start(1, 2);
@@ -710,6 +747,8 @@ int main(void) {
         cmocka_unit_test(test_regex),
         cmocka_unit_test(test_static_member),
         cmocka_unit_test(test_offsets),
+        cmocka_unit_test(test_offset_delete),
+        cmocka_unit_test(test_full_group),
         cmocka_unit_test(test_the_two_protocols),
         cmocka_unit_test(test_not_offered),
         cmocka_unit_test(test_describe),

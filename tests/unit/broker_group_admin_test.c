@@ -132,6 +132,33 @@ static void test_describe(void **state) {
     client_end(c);
 }
 
+/* What a dump says of both kinds. */
+static void test_dump(void **state) {
+    (void)state;
+    struct client_link *l;
+    struct sl_join_group_response joined;
+    struct client *c = start_two(&l, &joined);
+    struct sl_consumer_group_heartbeat_request beat;
+    struct sl_str name = SL_STR("t");
+    char buf[8192];
+    struct sl_text text;
+    sl_codec_defaults(&sl_consumer_group_heartbeat_request_type, &beat);
+    beat.group_id = SL_STR("new");
+    beat.member_id = SL_STR("mine");
+    beat.rebalance_timeout_ms = 1000;
+    beat.topic_names = (struct sl_array){&name, 1};
+    beat.owned.count = 0;
+    (void)client_ask(c, l, SL_API_CONSUMER_GROUP_HEARTBEAT, 1, &beat);
+    sl_text_init(&text, buf, sizeof buf);
+    sl_broker_dump(c->broker, &text);
+    assert_non_null(strstr(buf, "group busy at node 1, classic, Stable, generation 1"));
+    assert_non_null(strstr(buf, ", leads"));
+    assert_non_null(strstr(buf, "committed t-0 1"));
+    assert_non_null(strstr(buf, "group new at node 1, consumer, Stable, epoch 1"));
+    assert_non_null(strstr(buf, "member mine at 1, stable, 1 assigned"));
+    client_end(c);
+}
+
 static void test_delete(void **state) {
     (void)state;
     struct client_link *l;
@@ -174,11 +201,9 @@ static void test_coordinator_and_faults(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_list),
-        cmocka_unit_test(test_list_of_each_node),
-        cmocka_unit_test(test_describe),
-        cmocka_unit_test(test_delete),
-        cmocka_unit_test(test_coordinator_and_faults),
+        cmocka_unit_test(test_list),     cmocka_unit_test(test_list_of_each_node),
+        cmocka_unit_test(test_describe), cmocka_unit_test(test_delete),
+        cmocka_unit_test(test_dump),     cmocka_unit_test(test_coordinator_and_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -686,6 +686,55 @@ static void test_static_member_outlives_a_rebalance(void **state) {
     client_end(p.c);
 }
 
+/* A static leader that does not come: somebody who did leads. */
+static void test_absent_static_leader(void **state) {
+    (void)state;
+    struct pair p;
+    start_pair(&p, "s", NULL);
+    p.j[1].metadata = "else";
+    group_put_join(p.c, p.l[1], &p.j[1]);
+    client_turn(p.c);
+    for (int i = 0; i < 3; i++) {
+        client_advance(p.c, 6000);
+        assert_int_equal(beat(&p, 0), SLUICE_KAFKA_REBALANCE_IN_PROGRESS);
+    }
+    client_advance(p.c, 2000);
+    const struct sl_join_group_response *m = client_take(p.c, p.l[1]);
+    assert_int_equal(m->error_code, 0);
+    assert_true(sl_bytes_str_equal(m->leader, m->member_id));
+    assert_int_equal(m->members.count, 2);
+    /* Who is left out of the leader's assignments has none. */
+    p.joined[1] = *m;
+    p.joined[1].members.count = 0;
+    m = NULL;
+    const struct sl_sync_group_response *s =
+        group_sync(p.c, p.l[1], 3, "g", &p.joined[1], assigned);
+    assert_int_equal(s->error_code, 0);
+    assert_int_equal(s->assignment.size, 0);
+    client_end(p.c);
+}
+
+/* Nobody joins, and nobody is out: static members stay, and the group waits on. */
+static void test_nobody_joins(void **state) {
+    (void)state;
+    struct pair p;
+    start_pair(&p, "s", "u");
+    assert_int_equal(sl_broker_rebalance(p.c->broker, "g"), 0);
+    for (int i = 0; i < 10; i++) {
+        client_advance(p.c, 5000);
+        for (int k = 0; k < 2; k++)
+            assert_int_equal(beat(&p, k), SLUICE_KAFKA_REBALANCE_IN_PROGRESS);
+    }
+    for (int i = 0; i < 2; i++) {
+        p.j[i].member = p.joined[i].member_id;
+        group_put_join(p.c, p.l[i], &p.j[i]);
+    }
+    client_turn(p.c);
+    take_pair(&p);
+    assert_int_equal(p.joined[0].generation, 2);
+    client_end(p.c);
+}
+
 /* ---- coordinators ---- */
 
 static void test_coordinator_moves(void **state) {
@@ -855,6 +904,8 @@ int main(void) {
         cmocka_unit_test(test_static_member_with_another_protocol),
         cmocka_unit_test(test_static_member_is_fenced_while_it_waits),
         cmocka_unit_test(test_static_member_outlives_a_rebalance),
+        cmocka_unit_test(test_absent_static_leader),
+        cmocka_unit_test(test_nobody_joins),
         cmocka_unit_test(test_coordinator_moves),
         cmocka_unit_test(test_loading_takes_its_time),
         cmocka_unit_test(test_frozen_coordinator),

@@ -117,6 +117,24 @@ static void test_several_groups(void **state) {
     client_end(c);
 }
 
+/* Many partitions, in any order; and an offset that no client should send. */
+static void test_many_partitions(void **state) {
+    (void)state;
+    struct client *c = client_start(1, 30);
+    struct client_link *l = client_connect(c, 1);
+    for (int32_t i = 0; i < 30; i++) {
+        struct group_commit k = group_commit_of("g", i * 7 % 30, i);
+        assert_int_equal(group_commit(c, l, 9, &k), 0);
+    }
+    for (int32_t i = 0; i < 30; i++)
+        assert_int_equal(group_fetch(c, l, 9, "g", "t", i * 7 % 30).offset, i);
+    struct group_commit k = group_commit_of("g", 0, -5);
+    assert_string_equal(sl_broker_complaint(c->broker), "");
+    assert_int_equal(group_commit(c, l, 9, &k), 0);
+    assert_non_null(strstr(sl_broker_complaint(c->broker), "below zero"));
+    client_end(c);
+}
+
 /* A topic that is made again begins without offsets. */
 static void test_topic_goes(void **state) {
     (void)state;
@@ -360,6 +378,7 @@ int main(void) {
         cmocka_unit_test(test_unknown_group_and_topic),
         cmocka_unit_test(test_metadata),
         cmocka_unit_test(test_several_groups),
+        cmocka_unit_test(test_many_partitions),
         cmocka_unit_test(test_topic_goes),
         cmocka_unit_test(test_members_and_others),
         cmocka_unit_test(test_commits_in_a_rebalance),
