@@ -27,6 +27,7 @@
     X(FETCHED, "partition", "offset")       \
     X(FETCH_ERROR, "partition", "code")     \
     X(POSITION, "partition", "offset")      \
+    X(GROUP, "state", "epoch")              \
     X(COMMAND, "kind", "id")                \
     X(OP_END, "id", "code")                 \
     X(CLOSING, "state", "left")             \
