@@ -20,10 +20,32 @@ extern "C" {
  * is finished of partitions that are given up is committed, with enable.auto.commit. Topics need not exist yet.
  * offsets  copied; NULL or empty: nothing is assigned.
  * Returns 0 or SLUICE_ERR_NOMEM (nothing changed), SLUICE_ERR_CLOSED, SLUICE_ERR_FORKED,
- * SLUICE_ERR_USAGE (a list that ran out of memory, no consumer).
+ * SLUICE_ERR_USAGE (a list that ran out of memory, no consumer, a subscription), SLUICE_ERR_BUSY
+ * (partitions of the group that was just left are still being given back).
  * Thread: any.  Blocks: no.  Owns: nothing after return.  Since: 0.1 */
 SLUICE_API SLUICE_MUST int sluice_consumer_assign(sluice_client *consumer,
                                                   const sluice_offsets *offsets);
+
+/* Reads topics together with the group (group.id): the partitions of all of them are shared among its
+ * members, and the library applies what that gives. Replaces the topics of before; partitions that
+ * stay keep their buffer. Topics need not exist yet.
+ * topics   names; "^…" is a regular expression that topics are found by, "!^…" one of topics to
+ *          leave out: POSIX extended where members share the partitions (group.protocol classic),
+ *          RE2 where brokers do (consumer; those have no "!^…").
+ * count    0: leaves the group.
+ * Returns 0 or SLUICE_ERR_USAGE (no group.id; partitions are assigned by hand: assign nothing first;
+ * an empty or NULL name), SLUICE_ERR_NOMEM, SLUICE_ERR_CLOSED, SLUICE_ERR_FORKED. What the group
+ * refuses is told by a poll.
+ * Thread: any.  Blocks: no.  Owns: nothing after return.  Since: 0.1 */
+SLUICE_API SLUICE_MUST int sluice_consumer_subscribe(sluice_client *consumer,
+                                                     const char *const *topics, int32_t count);
+
+/* Asks the group for a rebalance (classic; where brokers share the partitions it has no effect).
+ * reason   for the broker's log; may be NULL.
+ * Returns 0 or SLUICE_ERR_USAGE (no subscription), SLUICE_ERR_NOMEM, SLUICE_ERR_CLOSED,
+ * SLUICE_ERR_FORKED.
+ * Thread: any.  Blocks: no.  Owns: nothing after return.  Since: 0.1 */
+SLUICE_API int sluice_consumer_rejoin(sluice_client *consumer, const char *reason);
 
 /* Takes the records that have arrived, decompressed.
  * timeout_ms   for the first of them.
@@ -33,7 +55,9 @@ SLUICE_API SLUICE_MUST int sluice_consumer_assign(sluice_client *consumer,
  * (a corrupt batch), SLUICE_ERR_UNSUPPORTED (message format 0 or 1), SLUICE_ERR_TOO_BIG (over
  * fetch.batch.decoded.max.bytes), SLUICE_ERR_NO_OFFSET (auto.offset.reset=none), Kafka's codes (29
  * not allowed …); sluice_client_explain names partition and offset. SLUICE_ERR_STALE: a finish
- * whose result nobody looked at was too late. SLUICE_ERR_INTERRUPTED, SLUICE_ERR_CLOSED,
+ * whose result nobody looked at was too late. SLUICE_NOTICE_REBALANCE (rebalance.notices): partitions
+ * came or went, sluice_consumer_rebalance says which. Kafka's codes of a group that cannot go on
+ * (another member has the same group.instance.id: 82 …): subscribe again. SLUICE_ERR_INTERRUPTED, SLUICE_ERR_CLOSED,
  * SLUICE_ERR_FORKED, SLUICE_ERR_NOMEM (nothing lost), SLUICE_ERR_BUSY, SLUICE_ERR_USAGE.
  * Thread: one at a time.  Blocks: up to timeout_ms; decompresses.  Owns: yours, give it back.
  * Since: 0.1 */
@@ -167,6 +191,39 @@ SLUICE_API int sluice_headers_read(const void *headers, size_t headers_size, int
  * Thread: any.  Blocks: no.  Owns: nothing.  Since: 0.1 */
 SLUICE_API int sluice_headers_find(const void *headers, size_t headers_size, const char *name,
                                    sluice_header *out);
+
+/* ---- rebalance: with rebalance.notices the application is told of partitions that come and go; without
+ * it, batches not given back hold a revocation, for rebalance.hold.ms at most ---- */
+
+/* Takes the rebalance that a poll spoke of. Nothing of partitions that are being given away is returned
+ * by polls any more; those that came are not read before sluice_rebalance_done.
+ * out      NULL when there is none.
+ * Returns 0 or SLUICE_ERR_STALE (there is none, or it is over), SLUICE_ERR_NOMEM, SLUICE_ERR_CLOSED,
+ * SLUICE_ERR_FORKED, SLUICE_ERR_USAGE.
+ * Thread: one at a time.  Blocks: no.  Owns: yours, give it to sluice_rebalance_done.  Since: 0.1 */
+SLUICE_API SLUICE_MUST int sluice_consumer_rebalance(sluice_client *consumer,
+                                                     sluice_rebalance **out);
+
+/* Says what a rebalance is about.
+ * out, size  the struct to fill and sizeof it.
+ * Returns 0 or SLUICE_ERR_USAGE.
+ * Thread: any.  Blocks: no.  Owns: nothing.  Since: 0.1 */
+SLUICE_API int sluice_rebalance_read(const sluice_rebalance *rebalance, sluice_rebalance_info *out,
+                                     size_t size);
+
+/* The partitions that a rebalance is about.
+ * Returns the list, or NULL for NULL.
+ * Thread: any.  Blocks: no.  Owns: belongs to the rebalance.  Since: 0.1 */
+SLUICE_API const sluice_offsets *sluice_rebalance_offsets(const sluice_rebalance *rebalance);
+
+/* Goes on: partitions that came are read, partitions that are being given away are gone, and batches of
+ * theirs still in hand are stale.
+ * rebalance  may be NULL.
+ * start    where to begin with partitions that came; others, and NULL: at their committed offsets.
+ * Returns 0 or SLUICE_ERR_STALE (too late: others may own the partitions), SLUICE_ERR_NOMEM (it will be
+ * told again), SLUICE_ERR_CLOSED, SLUICE_ERR_FORKED, SLUICE_ERR_USAGE (start ran out of memory).
+ * Thread: any.  Blocks: no.  Owns: takes the rebalance; copies start.  Since: 0.1 */
+SLUICE_API int sluice_rebalance_done(sluice_rebalance *rebalance, const sluice_offsets *start);
 
 #ifdef __cplusplus
 }

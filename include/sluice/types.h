@@ -45,6 +45,7 @@ typedef struct sluice_offsets sluice_offsets;       /* a list of (topic, partiti
 typedef struct sluice_table sluice_table;           /* rows of named columns */
 typedef struct sluice_deliveries sluice_deliveries; /* delivery reports, as many as there were */
 typedef struct sluice_batch sluice_batch;           /* what one poll returned */
+typedef struct sluice_rebalance sluice_rebalance;   /* partitions that came or went */
 typedef struct sluice_testbroker sluice_testbroker; /* a cluster in this process */
 
 /* Values of different enums never overlap where they could be swapped: a swapped argument is
@@ -54,6 +55,9 @@ typedef struct sluice_testbroker sluice_testbroker; /* a cluster in this process
 enum { SLUICE_PRODUCER = 1, SLUICE_CONSUMER, SLUICE_ADMIN };
 /* Kinds of runtime: an I/O thread of the library's own, or none (the application drives). */
 enum { SLUICE_RUNTIME_THREAD = 11, SLUICE_RUNTIME_DRIVEN };
+/* What a rebalance is about: partitions came; they are to be given away; or they are gone already, and
+ * others may own them. */
+enum { SLUICE_REBALANCE_ASSIGNED = 21, SLUICE_REBALANCE_REVOKING, SLUICE_REBALANCE_LOST };
 /* The outcome of a record. MAYBE_WRITTEN: no one can know; it is never told as one of the others.
  */
 enum { SLUICE_WRITTEN = 31, SLUICE_NOT_WRITTEN, SLUICE_MAYBE_WRITTEN };
@@ -220,6 +224,13 @@ typedef struct {
     int32_t code; /* why this entry failed */
     int32_t paused;
 } sluice_offset;
+
+/* What a rebalance is about. hold_ms: time left to finish what is in hand of partitions that are being
+ * given away; else 0. */
+typedef struct {
+    int32_t kind; /* SLUICE_REBALANCE_ASSIGNED … */
+    int32_t hold_ms;
+} sluice_rebalance_info;
 
 /* Something to know, of the ring that drops its oldest when nobody reads. */
 typedef struct {

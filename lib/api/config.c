@@ -449,6 +449,13 @@ static void check_consumer(struct sl_writer *message, const struct sl_settings *
                           "receive.message.max.bytes allows");
 }
 
+static void check_group(struct sl_writer *message, const struct sl_settings *s) {
+    if (s->group_id[0] == '\0' && s->group_instance_id[0] != '\0')
+        put_line(message, "group.instance.id: means nothing without group.id");
+    if (s->heartbeat_interval_ms >= s->session_timeout_ms)
+        put_line(message, "heartbeat.interval.ms: has to be less than session.timeout.ms");
+}
+
 /* Rules about several properties at once; only looked at when each by itself is right. */
 static void check_together(struct sl_writer *message, struct sl_property_values *values) {
     const struct sl_settings *s = &values->settings;
@@ -462,6 +469,7 @@ static void check_together(struct sl_writer *message, struct sl_property_values 
         put_line(message, "socket.connection.setup.timeout.max.ms: is less than "
                           "socket.connection.setup.timeout.ms");
     if (s->role == SL_ROLE_CONSUMER) check_consumer(message, s);
+    if (s->role == SL_ROLE_CONSUMER) check_group(message, s);
     if (s->role != SL_ROLE_PRODUCER) return;
     check_idempotence(message, s);
     settle_level(message, values);

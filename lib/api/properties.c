@@ -29,6 +29,8 @@ enum {
     .type = SL_PROPERTY_WORD, .low = (first), .high = (first)-1, .range = words
 #define PROPERTY_NUMERALS(first, last, words) \
     .type = SL_PROPERTY_WORD, .low = (first), .high = (last), .range = words
+#define PROPERTY_WORD_LIST(first, words) \
+    .type = SL_PROPERTY_WORDS, .low = (first), .high = (first)-1, .range = words
 /* As long as a text of the protocol may be. */
 #define PROPERTY_TEXT \
     .type = SL_PROPERTY_TEXT, .high = 32767, .range = "a text of at most 32767 bytes"
@@ -226,9 +228,12 @@ static const struct sl_property property_table[] = {
     {.name = "client.rack", .fallback = "", .roles = FOR_CONSUMER,
      PROPERTY_TEXT, PROPERTY_FIELD(settings.client_rack),
      .text = "Where this client stands, so that it can be sent to a replica nearby."},
+
+    /* ---- groups ---- */
     {.name = "group.id", .fallback = "", .roles = FOR_CONSUMER,
      PROPERTY_TEXT, PROPERTY_FIELD(settings.group_id),
-     .text = "The group that offsets are committed for. Empty: there is none."},
+     .text = "The group that shares the partitions of what is subscribed, and whose offsets are "
+             "committed."},
     {.name = "enable.auto.commit", .fallback = "true", .roles = FOR_CONSUMER, PROPERTY_BOOL,
      PROPERTY_FIELD(settings.auto_commit),
      .text = "What is finished is committed every auto.commit.interval.ms, when partitions are given "
@@ -237,6 +242,46 @@ static const struct sl_property property_table[] = {
      PROPERTY_NUMBER(1, 2147483647), PROPERTY_FIELD(settings.auto_commit_ms),
      .text = "How often enable.auto.commit looks for what is newly finished, while records are "
              "handed out."},
+    {.name = "group.instance.id", .fallback = "", .roles = FOR_CONSUMER,
+     PROPERTY_TEXT, PROPERTY_FIELD(settings.group_instance_id),
+     .text = "Makes the member a static one: within session.timeout.ms it comes back to the same "
+             "partitions without a rebalance. Must be another one in each member."},
+    {.name = "group.protocol", .fallback = "auto", .roles = FOR_CONSUMER,
+     PROPERTY_WORDS(SL_GROUP_PROTOCOL_AUTO, "auto|classic|consumer"),
+     PROPERTY_FIELD(settings.group_protocol),
+     .text = "How partitions are shared: by the members (classic), by the brokers (consumer, from "
+             "Kafka 4.0 on), or by the brokers where they can (auto, ours)."},
+    {.name = "group.remote.assignor", .fallback = "", .roles = FOR_CONSUMER,
+     PROPERTY_TEXT, PROPERTY_FIELD(settings.group_remote_assignor),
+     .text = "The broker's assignor (uniform, range) of the consumer protocol; empty: its choice."},
+    {.name = "group.leave.on.close", .fallback = "auto", .roles = FOR_CONSUMER,
+     PROPERTY_WORDS(SL_GROUP_LEAVE_AUTO, "auto|always|never"),
+     PROPERTY_FIELD(settings.group_leave),
+     .text = "Whether a close tells the group, which then shares the partitions anew at once; else "
+             "they wait until the session has timed out. With auto only static members stay."},
+    {.name = "partition.assignment.strategy", .fallback = "range,cooperative-sticky",
+     .roles = FOR_CONSUMER,
+     PROPERTY_WORD_LIST(SL_ASSIGNOR_RANGE, "range|roundrobin|sticky|cooperative-sticky"),
+     PROPERTY_FIELD(settings.assignors),
+     .text = "The assignors that this member supports in the classic protocol, the preferred one "
+             "first. Partitions stay while others move only if all of them are cooperative."},
+    {.name = "session.timeout.ms", .fallback = "45000", .roles = FOR_CONSUMER,
+     PROPERTY_NUMBER(1, 2147483647), PROPERTY_FIELD(settings.session_timeout_ms),
+     .text = "A member that is not heard of for so long is put out of the group (classic)."},
+    {.name = "heartbeat.interval.ms", .fallback = "3000", .roles = FOR_CONSUMER,
+     PROPERTY_NUMBER(1, 2147483647), PROPERTY_FIELD(settings.heartbeat_interval_ms),
+     .text = "How often a member is heard of (classic); the consumer protocol's brokers say it."},
+    {.name = "max.poll.interval.ms", .fallback = "300000", .roles = FOR_CONSUMER,
+     PROPERTY_NUMBER(1, 2147483647), PROPERTY_FIELD(settings.max_poll_interval_ms),
+     .text = "A consumer that does not poll for so long, or a little longer, gives its partitions "
+             "to the others, and joins again with its next poll."},
+    {.name = "rebalance.notices", .fallback = "false", .roles = FOR_CONSUMER, PROPERTY_BOOL,
+     PROPERTY_FIELD(settings.rebalance_notices),
+     .text = "Polls tell of partitions that come and go (ours): sluice_consumer_rebalance."},
+    {.name = "rebalance.hold.ms", .fallback = "30000", .roles = FOR_CONSUMER,
+     PROPERTY_NUMBER(0, 2147483647), PROPERTY_FIELD(settings.rebalance_hold_ms),
+     .text = "How long batches that are not given back, or a notice that is not done with, may "
+             "keep partitions that are to be given away (ours)."},
 };
 
 static const struct sl_property_alias property_aliases[] = {
@@ -272,17 +317,18 @@ static const struct sl_property_word property_words[] = {
     {"auto.offset.reset", "largest", "latest"},
     {"auto.offset.reset", "end", "latest"},
     {"auto.offset.reset", "error", "none"},
+    {"partition.assignment.strategy", "org.apache.kafka.clients.consumer.RangeAssignor", "range"},
+    {"partition.assignment.strategy", "org.apache.kafka.clients.consumer.RoundRobinAssignor",
+     "roundrobin"},
+    {"partition.assignment.strategy", "org.apache.kafka.clients.consumer.StickyAssignor", "sticky"},
+    {"partition.assignment.strategy",
+     "org.apache.kafka.clients.consumer.CooperativeStickyAssignor", "cooperative-sticky"},
 };
 
 /* The longest first where one begins another. */
 static const struct sl_property_hint property_hints[] = {
     {"sasl.", "this version has no authentication: security.protocol is PLAINTEXT"},
     {"ssl.", "this version has no TLS: security.protocol is PLAINTEXT"},
-    {"group.", "this version has no consumer groups: assign partitions by hand"},
-    {"session.timeout.ms", "this version has no consumer groups"},
-    {"heartbeat.interval.ms", "this version has no consumer groups"},
-    {"max.poll.interval.ms", "this version has no consumer groups"},
-    {"partition.assignment.strategy", "this version has no consumer groups"},
     {"enable.auto.offset.store", "what sluice_batch_finish or sluice_batch_mark says is finished is "
                                  "committed, and nothing else"},
     {"offset.store.", "offsets are committed to the group's coordinator"},
@@ -427,6 +473,31 @@ static bool parse_property_word(const struct sl_property *p, const char *value, 
     return sl_text_parse_i64(value, out) && *out >= p->low && *out <= p->high;
 }
 
+static bool parse_property_words(const struct sl_property *p, const char *value, int64_t *out) {
+    enum { WORD_BITS = 4, WORDS_MAX = 4, WORD_TEXT = 96 };
+    uint32_t all = 0;
+    int count = 0;
+    for (const char *at = value; *at != '\0';) {
+        char word[WORD_TEXT];
+        int64_t number;
+        while (*at == ' ') at++;
+        size_t size = strcspn(at, ",");
+        size_t trimmed = size;
+        while (trimmed > 0 && at[trimmed - 1] == ' ') trimmed--;
+        if (trimmed >= sizeof word || count == WORDS_MAX) return false;
+        memcpy(word, at, trimmed);
+        word[trimmed] = '\0';
+        if (!parse_property_word(p, word, &number)) return false;
+        for (int i = 0; i < count; i++)
+            if ((all >> (WORD_BITS * i) & 15) == (uint32_t)number) return false;
+        all |= (uint32_t)number << (WORD_BITS * count++);
+        at += size;
+        if (*at == ',') at++;
+    }
+    *out = all;
+    return count > 0;
+}
+
 static bool parse_property_level(const char *value, int64_t *out) {
     if (strcmp(value, "default") == 0) {
         *out = SL_COMPRESS_LEVEL_DEFAULT;
@@ -457,6 +528,8 @@ bool sl_properties_number(const struct sl_property *p, const char *value, int64_
         return parse_property_number(p, value, unit, out);
     case SL_PROPERTY_WORD:
         return parse_property_word(p, value, out);
+    case SL_PROPERTY_WORDS:
+        return parse_property_words(p, value, out);
     case SL_PROPERTY_LEVEL:
         return parse_property_level(value, out);
     case SL_PROPERTY_TEXT:
@@ -557,6 +630,7 @@ int sl_properties_parse(const struct sl_property *p, const char *value, int64_t 
     case SL_PROPERTY_BOOL:
     case SL_PROPERTY_NUMBER:
     case SL_PROPERTY_WORD:
+    case SL_PROPERTY_WORDS:
     case SL_PROPERTY_LEVEL:
         break;
     }
@@ -575,7 +649,10 @@ void sl_properties_free_texts(struct sl_settings *settings, const struct sl_allo
     free_settings_text(alloc, settings->client_id);
     free_settings_text(alloc, settings->client_rack);
     free_settings_text(alloc, settings->group_id);
+    free_settings_text(alloc, settings->group_instance_id);
+    free_settings_text(alloc, settings->group_remote_assignor);
     settings->bootstrap = NULL;
     settings->bootstrap_count = 0;
     settings->client_id = settings->client_rack = settings->group_id = NULL;
+    settings->group_instance_id = settings->group_remote_assignor = NULL;
 }

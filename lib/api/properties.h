@@ -14,10 +14,11 @@
 
 /* What sluice_property.type says. */
 enum sl_property_type {
-    SL_PROPERTY_BOOL = 1,  /* true or false */
-    SL_PROPERTY_NUMBER,    /* a whole number from `low` to `high` */
-    SL_PROPERTY_WORD,      /* one of the words of `range` */
-    SL_PROPERTY_TEXT,      /* anything of up to `high` bytes */
+    SL_PROPERTY_BOOL = 1, /* true or false */
+    SL_PROPERTY_NUMBER,   /* a whole number from `low` to `high` */
+    SL_PROPERTY_WORD,     /* one of the words of `range` */
+    SL_PROPERTY_WORDS,    /* some of them in order, with commas: four bits each, the first lowest */
+    SL_PROPERTY_TEXT,     /* anything of up to `high` bytes */
     SL_PROPERTY_ENDPOINTS, /* host:port,host:port … */
     SL_PROPERTY_LEVEL      /* a number, or "default": SL_COMPRESS_LEVEL_DEFAULT */
 };

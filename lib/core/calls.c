@@ -144,7 +144,7 @@ static void on_call_request_done(struct sl_core *core, struct sl_request *reques
 
 /* How long the answer may take. */
 static int32_t call_timeout_ms(const struct sl_core *core, const struct sl_call *call) {
-    int32_t most = core->settings->request_timeout_ms;
+    int32_t most = call->timeout_ms > 0 ? call->timeout_ms : core->settings->request_timeout_ms;
     if (call->deadline == SL_NEVER) return most;
     int64_t left_ms = (call->deadline - core->now) / SL_MS + 1;
     return left_ms < most ? (int32_t)left_ms : most;
@@ -158,8 +158,9 @@ static int ask_over(struct sl_link *link, struct sl_call *call) {
     call->version = sl_link_version(link, api, any_version ? api->client_min : call->version_low,
                                     any_version ? api->client_max : call->version_high);
     if (call->version < 0) {
-        sl_core_log(core, SL_LOG_WARNING, "%s:%u has no version of %s that this client speaks",
-                    link->broker->host, link->broker->port, api->name);
+        sl_core_log(core, call->quiet ? SL_LOG_DEBUG : SL_LOG_WARNING,
+                    "%s:%u has no version of %s that this client speaks", link->broker->host,
+                    link->broker->port, api->name);
         return SLUICE_ERR_UNSUPPORTED;
     }
     struct sl_arena *arena = &core->calls.asking;

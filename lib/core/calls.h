@@ -39,7 +39,9 @@ struct sl_call {
     int16_t version;    /* the one used, for the done function */
     int32_t asked;      /* id of the broker that was asked */
     int64_t not_before; /* back-off; 0: at once */
-    int64_t deadline;   /* SL_NEVER: none; request.timeout.ms counts from sending besides */
+    int64_t deadline;   /* SL_NEVER: none; timeout_ms counts from sending besides */
+    int32_t timeout_ms; /* how long an answer may take; 0: request.timeout.ms */
+    bool quiet;         /* that the broker has no version in range is no news */
     uint32_t attempts;  /* the owner's, for its back-off: 0 again after a success */
     bool active;
     bool left;   /* the last request left whole: the broker may have acted on it */

@@ -123,5 +123,6 @@ void sl_core_check(const struct sl_core *core) {
     if (core->settings->role == SL_ROLE_CONSUMER) {
         sl_fetcher_check(core);
         sl_committer_check(core);
+        sl_group_check(core);
     }
 }

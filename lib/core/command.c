@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "core/delivery.h"
 #include "core/fetcher.h"
+#include "core/rebalance.h"
 #include "core/staging.h"
 #include "sluice/error.h"
 
@@ -51,6 +52,7 @@ void sl_events_init(struct sl_events *e) {
     sl_list_init(&e->ops);
     sl_list_init(&e->notices);
     sl_list_init(&e->topics);
+    sl_list_init(&e->rebalances);
     sl_list_init(&e->chunks);
 }
 
@@ -58,8 +60,8 @@ bool sl_events_is_empty(const struct sl_events *e) {
     return sl_list_is_empty(&e->deliveries) && sl_list_is_empty(&e->fetched) &&
            sl_list_is_empty(&e->news) && sl_list_is_empty(&e->ops) &&
            sl_list_is_empty(&e->notices) && sl_list_is_empty(&e->topics) &&
-           sl_list_is_empty(&e->chunks) && e->freed_bytes == 0 && e->written == 0 &&
-           e->not_written == 0 && e->maybe_written == 0;
+           sl_list_is_empty(&e->rebalances) && sl_list_is_empty(&e->chunks) &&
+           e->freed_bytes == 0 && e->written == 0 && e->not_written == 0 && e->maybe_written == 0;
 }
 
 void sl_events_move(struct sl_events *to, struct sl_events *from) {
@@ -69,6 +71,7 @@ void sl_events_move(struct sl_events *to, struct sl_events *from) {
     sl_list_splice_back(&to->ops, &from->ops);
     sl_list_splice_back(&to->notices, &from->notices);
     sl_list_splice_back(&to->topics, &from->topics);
+    sl_list_splice_back(&to->rebalances, &from->rebalances);
     sl_list_splice_back(&to->chunks, &from->chunks);
     to->freed_bytes += from->freed_bytes;
     to->written += from->written;
@@ -105,6 +108,9 @@ void sl_events_deinit(struct sl_events *e, const struct sl_alloc *alloc) {
     while ((node = sl_list_pop_front(&e->topics)) != NULL) {
         struct sl_topic_news *topic = SL_LIST_OF(node, struct sl_topic_news, node);
         sl_alloc_free(alloc, topic, sizeof *topic + strlen(topic->name) + 1);
+    }
+    while ((node = sl_list_pop_front(&e->rebalances)) != NULL) {
+        sl_rebalance_destroy(alloc, SL_LIST_OF(node, struct sl_rebalance, node));
     }
     while ((node = sl_list_pop_front(&e->chunks)) != NULL) {
         sl_staging_chunk_destroy(alloc, SL_LIST_OF(node, struct sl_chunk, node));

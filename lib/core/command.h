@@ -26,6 +26,10 @@ enum sl_command_kind {
     SL_COMMAND_ASSIGN,     /* slots: the whole assignment by hand */
     SL_COMMAND_SEEK,       /* slots: these partitions have a new epoch and start */
     SL_COMMAND_PAUSE,      /* slots: fetching state changed (paused or not) */
+    SL_COMMAND_SUBSCRIBE,  /* settings: names and patterns; none: leave the group */
+    SL_COMMAND_REJOIN,     /* topic: the reason, or NULL */
+    SL_COMMAND_REBALANCED, /* rebalance, serial, code: the gate's answer to the group; slots: what
+                            * is assigned no more, with what is to be committed as offset */
     SL_COMMAND_COMMIT,     /* source, offsets: to be committed; op: of the application */
     SL_COMMAND_UNFINISHED, /* slots: from that offset on nothing of it is ever committed */
     SL_COMMAND_OFFSETS,    /* op, offsets: symbols become numbers */
@@ -70,6 +74,9 @@ struct sl_command {
     int32_t setting_count;
     char *buf; /* DUMP: borrowed from the caller that waits */
     size_t cap;
+    int rebalance;   /* REBALANCED: enum sl_rebalance_kind of the question, */
+    uint64_t serial; /* its serial, */
+    int code;        /* 0, or NOMEM: ask again; POLLED: 1 when the application has polled */
     enum sl_commit_source source; /* COMMIT */
     bool is_nothing_finished;     /* ASKED: records were handed out, and none is finished */
     bool may_finish_more;         /* COLLECTED: more may be finished without a word to core */
@@ -209,6 +216,7 @@ struct sl_events {
     struct sl_list ops;        /* ended struct sl_op */
     struct sl_list notices;    /* struct sl_notice */
     struct sl_list topics;     /* struct sl_topic_news */
+    struct sl_list rebalances; /* struct sl_rebalance, for the gate */
     struct sl_list chunks;     /* empty struct sl_chunk */
     int64_t freed_bytes;       /* of the sending account */
     int64_t written;           /* records decided since the last take, by outcome */

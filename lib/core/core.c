@@ -2,13 +2,14 @@
  *
  * A turn: inputs change state and mark what has become possible; sl_core_run first looks at what
  * time has brought (connections, ops), then lets every unit act once in an order in which each
- * one's results are the next one's input (metadata, producer id, batcher, sender, offsets,
+ * one's results are the next one's input (metadata, producer id, batcher, sender, offsets, group,
  * committer, committed, fetcher, calls), then tidies up.
  *
  *   OPEN ── CLOSE ──▶ CLOSING ── all is decided, or the deadline ──▶ CLOSED
  *
  * While CLOSING a producer sends what it has, without linger, and a consumer commits what is
- * finished, fetching no more; other roles have nothing to wait for. The step to CLOSED happens within one turn and needs no memory: connections end and their
+ * finished and leaves its group, fetching no more; other roles have nothing to wait for. The step to
+ * CLOSED happens within one turn and needs no memory: connections end and their
  * requests with them, records that are left get their outcome, calls and ops end. From then on
  * nothing starts: a late command ends with CLOSED, late records with NOT_WRITTEN. */
 #include "core/core.h"
@@ -42,6 +43,7 @@ static size_t pool_size(const struct sl_settings *settings) {
 
 static void deinit_units(struct sl_core *core) {
     if (is_consumer(core)) {
+        sl_group_deinit(&core->group);
         sl_fetcher_deinit(&core->fetcher);
         sl_committed_deinit(&core->committed);
         sl_committer_deinit(&core->committer);
@@ -87,6 +89,8 @@ static int init_units(struct sl_core *core) {
         sl_committed_init(&core->committed, core);
         int fetcher_rv = sl_fetcher_init(&core->fetcher, core);
         if (rv == 0) rv = fetcher_rv;
+        int group_rv = sl_group_init(&core->group, core);
+        if (rv == 0) rv = group_rv;
     }
     return rv;
 }
@@ -169,7 +173,7 @@ static bool run_closing(struct sl_core *core) {
     if (core->state != SL_CORE_CLOSING) return false;
     bool is_done = true;
     if (is_producer(core)) is_done = sl_batcher_pending(core) == 0;
-    if (is_consumer(core)) is_done = sl_committer_is_done(core);
+    if (is_consumer(core)) is_done = sl_group_close(core) && sl_committer_is_done(core);
     core->close_is_late |= !is_done && core->close_by <= core->now;
     if (!is_done && !core->close_is_late) return false;
     finish_closing(core);
@@ -225,6 +229,14 @@ static bool route_command(struct sl_core *core, struct sl_command *command) {
     case SL_COMMAND_PAUSE:
         if (is_consumer(core)) sl_fetcher_on_command(core, command);
         return is_consumer(core);
+    case SL_COMMAND_REBALANCED:
+        sl_fetcher_on_command(core, command);
+        sl_group_on_command(core, command);
+        return true;
+    case SL_COMMAND_SUBSCRIBE:
+    case SL_COMMAND_REJOIN:
+        if (is_consumer(core)) sl_group_on_command(core, command);
+        return is_consumer(core);
     case SL_COMMAND_COMMIT:
     case SL_COMMAND_UNFINISHED:
         if (is_consumer(core)) sl_committer_on_command(core, command);
@@ -256,6 +268,7 @@ static bool route_command(struct sl_core *core, struct sl_command *command) {
 static bool is_allowed_now(const struct sl_core *core, enum sl_command_kind kind) {
     if (core->state == SL_CORE_OPEN || kind == SL_COMMAND_DUMP || kind == SL_COMMAND_METRICS)
         return true;
+    if (kind == SL_COMMAND_REBALANCED) return core->state == SL_CORE_CLOSING;
     return core->state == SL_CORE_CLOSING &&
            (kind == SL_COMMAND_FLUSH || kind == SL_COMMAND_DISCARD || kind == SL_COMMAND_HURRY ||
             kind == SL_COMMAND_COMMIT);
@@ -352,6 +365,7 @@ static void run_units(struct sl_core *core) {
     }
     sl_offsets_run(core);
     if (is_consumer(core)) {
+        sl_group_run(core);
         sl_committer_run(core);
         sl_committed_run(core);
     }
@@ -393,6 +407,7 @@ int64_t sl_core_deadline(const struct sl_core *core) {
     }
     lower_deadline(&at, sl_offsets_deadline(core));
     if (is_consumer(core)) {
+        lower_deadline(&at, sl_group_deadline(core));
         lower_deadline(&at, sl_committer_deadline(core));
         lower_deadline(&at, sl_committed_deadline(core));
     }

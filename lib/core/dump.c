@@ -150,6 +150,7 @@ void sl_core_dump(const struct sl_core *core, struct sl_text *out) {
     }
     if (core->settings->role == SL_ROLE_CONSUMER) {
         sl_fetcher_dump(core, out);
+        sl_group_dump(core, out);
         sl_committer_dump(core, out);
     }
     dump_ops(core, out);

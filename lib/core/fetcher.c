@@ -428,8 +428,37 @@ static void on_assign(struct sl_core *core, struct sl_command *command) {
         apply_order(core, f->slots[command->slots[i].slot], &command->slots[i]);
 }
 
+/* The gate took partitions away. While the client closes core need not know them. */
+static void on_rebalanced(struct sl_core *core, const struct sl_command *command) {
+    struct sl_fetcher *f = &core->fetcher;
+    for (int32_t i = 0; i < command->slot_count; i++) {
+        const struct sl_slot_order *order = &command->slots[i];
+        if (order->slot >= f->slot_count || f->slots[order->slot] == NULL) continue;
+        if (!is_same_partition(f->slots[order->slot], order)) continue;
+        drop_position(core, f->slots[order->slot]);
+        f->slots[order->slot] = NULL;
+    }
+}
+
+void sl_fetcher_hold(struct sl_core *core, const struct sl_offsets *list) {
+    for (int32_t i = 0; i < list->count; i++) {
+        const struct sl_offset_entry *entry = &list->entries[i];
+        const struct sl_topic *topic =
+            sl_map_get(&core->metadata.by_name, entry->topic, strlen(entry->topic));
+        if (topic == NULL || entry->partition >= topic->partition_count) continue;
+        struct sl_fetch_position *position = topic->partitions[entry->partition]->fetch;
+        if (position == NULL || position->paused) continue;
+        position->paused = true;
+        sl_fetch_place(core, position);
+    }
+}
+
 void sl_fetcher_on_command(struct sl_core *core, struct sl_command *command) {
     struct sl_fetcher *f = &core->fetcher;
+    if (command->kind == SL_COMMAND_REBALANCED) {
+        on_rebalanced(core, command);
+        return;
+    }
     if (command->kind == SL_COMMAND_ASSIGN) {
         on_assign(core, command);
         return;

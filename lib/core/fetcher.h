@@ -79,8 +79,10 @@ struct sl_fetcher {
 };
 int sl_fetcher_init(struct sl_fetcher *f, struct sl_core *core);
 void sl_fetcher_deinit(struct sl_fetcher *f);
-/* ASSIGN, SEEK, PAUSE. */
+/* ASSIGN, SEEK, PAUSE, REBALANCED. */
 void sl_fetcher_on_command(struct sl_core *core, struct sl_command *command);
+/* These partitions are about to go: they are fetched no more. */
+void sl_fetcher_hold(struct sl_core *core, const struct sl_offsets *list);
 /* The receiving account changed by so many bytes, in either direction. */
 void sl_fetcher_on_returned(struct sl_core *core, int64_t freed);
 /* Metadata has spoken of the topic: partitions may be new, and brokers known that were not. */

@@ -27,12 +27,14 @@ int sl_gate_create(const struct sl_settings *settings, const struct sl_alloc *al
     sl_gate_slots_init(g);
     sl_list_init(&g->orders);
     sl_list_init(&g->buffers);
+    sl_list_init(&g->told);
     return 0;
 }
 
 void sl_gate_destroy(struct sl_gate *g) {
     struct sl_list *node;
     if (g == NULL) return;
+    sl_gate_group_deinit(g);
     sl_gate_slots_deinit(g);
     while ((node = sl_list_pop_front(&g->orders)) != NULL)
         sl_command_destroy(g->alloc, SL_LIST_OF(node, struct sl_command, node));
@@ -90,7 +92,7 @@ static bool is_held(const struct sl_gate *g) { return g->in_hand > 0 && !has_roo
 static bool is_fetching(const struct sl_gate *g) {
     const struct sl_gate_slot *slot;
     for (uint32_t at = 0; (slot = sl_map_next(&g->assigned, &at, NULL)) != NULL;)
-        if (!slot->paused && !slot->stopped) return true;
+        if (!slot->paused && !slot->stopped && !slot->revoking) return true;
     return false;
 }
 
@@ -133,6 +135,18 @@ static int take_error(struct sl_gate *g, struct sl_gate_slot *slot, struct sl_sl
     return code;
 }
 
+/* Why the group cannot go on: told once. */
+static int take_failure(struct sl_gate *g, char *text, size_t cap) {
+    struct sl_rebalance *failure = g->failure;
+    int code = failure->code;
+    struct sl_text t;
+    sl_text_init(&t, text, cap);
+    sl_text_put(&t, failure->text);
+    g->failure = NULL;
+    sl_rebalance_destroy(g->alloc, failure);
+    return code;
+}
+
 /* The slot goes on at another place without the application's having asked for it
  * (auto.offset.reset). Backwards, what was processed before says nothing about what comes. */
 static void move_slot(struct sl_gate *g, struct sl_gate_slot *slot, int64_t to) {
@@ -172,6 +186,8 @@ int sl_gate_take(struct sl_gate *g, size_t max_bytes, struct sl_slice **out, int
     size_t bytes = 0;
     struct sl_gate_slot *slot = NULL;
     *count = 0;
+    if (g->failure != NULL) return take_failure(g, text, text_cap);
+    if (sl_gate_has_notice(g)) return SLUICE_NOTICE_REBALANCE;
     if (g->left_code != 0) {
         int code = g->left_code;
         g->left_code = 0;
@@ -197,7 +213,8 @@ int sl_gate_take(struct sl_gate *g, size_t max_bytes, struct sl_slice **out, int
 }
 
 bool sl_gate_is_ready(const struct sl_gate *g) {
-    return g->left_code != 0 || g->ready.next != &g->ready || is_held(g);
+    bool is_told = g->left_code != 0 || g->failure != NULL || sl_gate_has_notice(g);
+    return is_told || g->ready.next != &g->ready || is_held(g);
 }
 
 /* ---- marks and giving back ---- */
@@ -257,7 +274,20 @@ int sl_gate_untake(struct sl_gate *g, struct sl_slice *slice, int64_t from) {
     slot->position = slice->from;
     g->in_hand -= (int64_t)slice->size;
     sl_gate_slots_update(g, slot);
+    if (slot->revoking) sl_gate_group_on_given(g, slot);
     return 0;
+}
+
+/* What is not marked of a slice that comes back is never passed. */
+static void hold_prefix(struct sl_gate *g, struct sl_gate_slot *slot, struct sl_slice *slice) {
+    struct sl_gate_progress *p = &slot->progress;
+    if (slice->marked >= slice->next_offset) return;
+    if (slice->marked < p->held) {
+        p->held = slice->marked;
+        p->held_epoch = slice->marked_epoch;
+    }
+    slice->marked = slice->next_offset; /* held keeps the prefix from passing */
+    sl_gate_commit_warn(g, slot);
 }
 
 void sl_gate_give(struct sl_gate *g, struct sl_slice *slice) {
@@ -268,18 +298,11 @@ void sl_gate_give(struct sl_gate *g, struct sl_slice *slice) {
     sl_gate_slots_release_bytes(g, slice);
     if (slot == NULL || slice->from == slice->next_offset) { /* stale, or without records */
         sl_gate_slots_release_node(g, slice);
-        return;
+    } else {
+        hold_prefix(g, slot, slice);
+        advance_finished(g, slot);
     }
-    if (slice->marked < slice->next_offset) {
-        struct sl_gate_progress *p = &slot->progress;
-        if (slice->marked < p->held) {
-            p->held = slice->marked;
-            p->held_epoch = slice->marked_epoch;
-        }
-        slice->marked = slice->next_offset; /* held keeps the prefix from passing */
-        sl_gate_commit_warn(g, slot);
-    }
-    advance_finished(g, slot);
+    if (slot != NULL && slot->revoking) sl_gate_group_on_given(g, slot);
 }
 
 void sl_gate_charge(struct sl_gate *g, int64_t bytes) {
@@ -294,7 +317,7 @@ void sl_gate_leave_code(struct sl_gate *g, int code) { g->left_code = code; }
 
 static void queue_slice(struct sl_gate *g, struct sl_slice *slice) {
     struct sl_gate_slot *slot = slice->slot < g->slot_count ? sl_gate_current(g, slice) : NULL;
-    if (slot == NULL || slot->stopped) {
+    if (slot == NULL || slot->stopped || slot->revoking) {
         sl_gate_slots_release_bytes(g, slice);
         sl_gate_slots_release_node(g, slice);
         return;
@@ -392,7 +415,8 @@ void sl_gate_check(const struct sl_gate *g) {
     for (uint32_t i = 0; i < g->slot_count; i++) {
         const struct sl_gate_slot *slot = g->slots[i];
         SL_ASSERT(slot->index == i && sl_list_is_linked(&slot->free) == (slot->topic == NULL));
-        bool takeable = slot->topic != NULL && !slot->paused && !sl_list_is_empty(&slot->queue);
+        bool takeable = slot->topic != NULL && !slot->paused && !slot->revoking &&
+                        !sl_list_is_empty(&slot->queue);
         SL_ASSERT(sl_list_is_linked(&slot->ready) == takeable);
         if (slot->topic == NULL) {
             SL_ASSERT(sl_list_is_empty(&slot->queue) && sl_list_is_empty(&slot->hand));

@@ -20,6 +20,7 @@
 #include "core/settings.h"
 
 struct sl_gate;
+struct sl_rebalance;
 
 /* No Fetch leaves with less free room than this; a poll then says HELD when the application holds
  * the rest. */
@@ -33,7 +34,8 @@ void sl_gate_destroy(struct sl_gate *g);
 /* ---- application side ---- */
 
 /* The whole assignment: partitions that stay keep their slot and pause, and with the symbol COMMITTED
- * their position and buffer. list NULL or empty: nothing. 0 or NOMEM (nothing changed). */
+ * their position and buffer. list NULL or empty: nothing. 0, NOMEM (nothing changed), USAGE: the
+ * partitions are a group's (sl_gate_subscribe), or BUSY: they are still being given back to it. */
 int sl_gate_assign(struct sl_gate *g, const struct sl_offsets *list);
 /* New positions; buffered slices are dropped, batches in hand become stale. 0, NOMEM, or
  * SLUICE_ERR_STALE when a partition is not assigned; then nothing changed. */
@@ -87,7 +89,30 @@ int64_t sl_gate_finished(const struct sl_gate *g, const char *topic, int32_t par
  * committed. 0: taken, it is among the orders. NOMEM: it is still the caller's. */
 int sl_gate_commit(struct sl_gate *g, struct sl_command *command);
 
+/* ---- groups (gate_group.c) ---- */
+
+/* Topics and patterns that the group is to read, in place of those before; count 0: leave the
+ * group. 0, NOMEM, or USAGE: partitions are assigned by hand. */
+int sl_gate_subscribe(struct sl_gate *g, const char *const *topics, int32_t count);
+/* Asks for a rebalance; reason may be NULL. 0, NOMEM, or USAGE: no subscription. */
+int sl_gate_rejoin(struct sl_gate *g, const char *reason);
+/* A poll begins or ends. True: core has an order to take. */
+bool sl_gate_poll_begin(struct sl_gate *g);
+void sl_gate_poll_end(struct sl_gate *g);
+/* There is a rebalance that the application has not been told of (rebalance.notices). */
+bool sl_gate_has_notice(const struct sl_gate *g);
+/* The rebalance to tell, borrowed until the next call; NULL: none. */
+const struct sl_rebalance *sl_gate_peek_notice(const struct sl_gate *g);
+/* It counts as told. */
+void sl_gate_take_notice(struct sl_gate *g);
+/* The application is done with the rebalance of that serial; start: where to begin with what was
+ * assigned, or NULL. 0, NOMEM (it will be told again), or STALE: that is over. */
+int sl_gate_end_notice(struct sl_gate *g, uint64_t serial, const struct sl_offsets *start);
+
 /* ---- I/O side ---- */
+
+/* Takes struct sl_rebalance from the group. */
+void sl_gate_on_rebalances(struct sl_gate *g, struct sl_list *rebalances);
 
 /* Takes fetched answers; stale slices are dropped here. News are taken before the answers of the same
  * turn. True: core has something to take at once (take_orders, take_returned), and must not sleep

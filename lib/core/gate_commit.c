@@ -155,6 +155,13 @@ int sl_gate_commit_left(struct sl_gate *g, struct sl_command **out) {
     return rv;
 }
 
+int64_t sl_gate_commit_of(const struct sl_gate *g, const struct sl_gate_slot *slot,
+                          int32_t *epoch) {
+    *epoch = slot->progress.finished_epoch;
+    if (!g->settings->auto_commit || !is_chosen(slot, COMMIT_UNKEPT)) return -1;
+    return slot->progress.finished;
+}
+
 void sl_gate_commit_warn(struct sl_gate *g, const struct sl_gate_slot *slot) {
     struct sl_command *order;
     if (g->told_unfinished || !g->settings->auto_commit) return;

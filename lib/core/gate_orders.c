@@ -32,7 +32,8 @@ static void fill_order(struct sl_slot_order *o, const struct sl_gate_slot *slot,
     o->slot = slot->index;
     o->epoch = slot->epoch;
     o->partition = slot->partition;
-    o->paused = slot->paused || slot->stopped; /* what is dropped here need not be fetched */
+    o->paused = slot->paused || slot->stopped ||
+                slot->revoking; /* what is dropped here need not be fetched */
     o->offset_epoch = entry == NULL ? -1 : entry->leader_epoch;
     o->timestamp_ms = entry == NULL ? 0 : entry->timestamp_ms;
     o->offset = entry == NULL ? slot->position : entry->offset;
@@ -112,6 +113,11 @@ static void apply_assignment(struct sl_gate *g, const struct sl_offsets *list,
 }
 
 int sl_gate_assign(struct sl_gate *g, const struct sl_offsets *list) {
+    if (g->subscribed) return SLUICE_ERR_USAGE;
+    return g->leaving ? SLUICE_ERR_BUSY : sl_gate_orders_assign(g, list);
+}
+
+int sl_gate_orders_assign(struct sl_gate *g, const struct sl_offsets *list) {
     int32_t count = list == NULL ? 0 : list->count;
     struct sl_command *order;
     int rv = create_order(g, SL_COMMAND_ASSIGN, count, &order);

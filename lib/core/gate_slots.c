@@ -147,7 +147,7 @@ int sl_gate_slots_fill(struct sl_gate *g, const char *topic, int32_t partition,
     sl_list_remove(&slot->free);
     slot->topic = name;
     slot->partition = partition;
-    slot->paused = false;
+    slot->paused = slot->revoking = false;
     slot->assigned_epoch = slot->epoch + 1; /* it has to be put somewhere first */
     slot->committed = -1;
     slot->high_watermark = slot->last_stable = -1;
@@ -188,7 +188,8 @@ void sl_gate_slots_begin(struct sl_gate_slot *slot, int64_t offset) {
 }
 
 void sl_gate_slots_update(struct sl_gate *g, struct sl_gate_slot *slot) {
-    bool wanted = slot->topic != NULL && !slot->paused && !sl_list_is_empty(&slot->queue);
+    bool wanted =
+        slot->topic != NULL && !slot->paused && !slot->revoking && !sl_list_is_empty(&slot->queue);
     if (!wanted)
         sl_list_remove(&slot->ready);
     else if (!sl_list_is_linked(&slot->ready))

@@ -1,5 +1,6 @@
 /* What the files of the gate share: the slots, and the memory of fetched answers.
  *
+ *   gate_group.c   what the group changes: assigned, revoked, lost
  *   gate.c         handing out, marking, giving back, stopping; what core sends
  *   gate_orders.c  changes that core is told of: assign, seek, pause, rewind
  *   gate_commit.c  what is finished, on its way to being committed
@@ -10,6 +11,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "core/gate.h"
+#include "core/rebalance.h"
 
 /* To where processing has come since the slot was last put somewhere, and who knows of it. */
 struct sl_gate_progress {
@@ -41,9 +43,10 @@ struct sl_gate_slot {
     int64_t high_watermark;
     int64_t last_stable;
     bool paused;
-    bool stopped; /* what comes is damaged (sl_gate_stop): dropped until the epoch changes */
-    bool kept;    /* scratch of assign: the new list has it … */
-    bool added;   /* … and it was not assigned before */
+    bool stopped;  /* what comes is damaged (sl_gate_stop): dropped until the epoch changes */
+    bool revoking; /* nothing is handed out any more; gone when the revocation is over */
+    bool kept;     /* scratch of assign: the new list has it … */
+    bool added;    /* … and it was not assigned before */
 };
 
 struct sl_gate {
@@ -63,6 +66,15 @@ struct sl_gate {
     int64_t freed;          /* change since the last take_returned */
     int left_code;          /* of a finish that nobody may have looked at */
     bool told_unfinished;   /* the log knows that batches were freed without a word */
+    /* groups */
+    bool subscribed;                 /* partitions are the group's, and none is assigned by hand */
+    bool leaving;                    /* … and the group's are still to be given back */
+    bool polling;                    /* a poll is under way */
+    bool polled;                     /* since the group asked last */
+    struct sl_list told;             /* struct sl_rebalance to tell the application, in order */
+    struct sl_rebalance *revocation; /* that is being held; in `told` too, where that is used */
+    struct sl_rebalance *question;   /* owned: POLLED, answered by the next poll */
+    struct sl_rebalance *failure;    /* owned: FAILED, that the next poll tells */
 };
 
 /* ---- gate_slots.c ---- */
@@ -103,6 +115,15 @@ int sl_gate_orders_prepare(struct sl_gate *g, enum sl_command_kind kind, struct 
 void sl_gate_orders_send(struct sl_gate *g, struct sl_command *order,
                          const struct sl_gate_slot *slot, int32_t leader_epoch);
 
+/* The whole assignment, as sl_gate_assign has it, whoever it comes from. */
+int sl_gate_orders_assign(struct sl_gate *g, const struct sl_offsets *list);
+
+/* ---- gate_group.c ---- */
+
+void sl_gate_group_deinit(struct sl_gate *g);
+/* A slice of the slot came back: a revocation may be over. */
+void sl_gate_group_on_given(struct sl_gate *g, const struct sl_gate_slot *slot);
+
 /* ---- gate_commit.c ---- */
 
 /* What is committed of the slot's partition. */
@@ -111,6 +132,9 @@ void sl_gate_commit_news(struct sl_gate_slot *slot, const struct sl_slot_news *n
 /* What is finished and not committed of the slots that the assignment being made does not keep.
  * 0 with *out NULL: nothing, or it is the application's business. */
 int sl_gate_commit_left(struct sl_gate *g, struct sl_command **out);
+/* What is to be committed of a slot that is about to go, with the leader epoch of its last record; -1:
+ * nothing. */
+int64_t sl_gate_commit_of(const struct sl_gate *g, const struct sl_gate_slot *slot, int32_t *epoch);
 /* A slice came back with records that are not marked: says once that no commit passes them. */
 void sl_gate_commit_warn(struct sl_gate *g, const struct sl_gate_slot *slot);
 

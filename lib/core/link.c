@@ -61,10 +61,9 @@ const char *sl_link_state_name(enum sl_link_state state) {
 
 const char *sl_link_purpose_name(enum sl_purpose purpose) {
     static const char *const names[SL_PURPOSE_COUNT] = {
-        [SL_PURPOSE_CONTROL] = "control",
-        [SL_PURPOSE_PRODUCE] = "produce",
-        [SL_PURPOSE_FETCH] = "fetch",
-        [SL_PURPOSE_COORDINATOR] = "coordinator",
+        [SL_PURPOSE_CONTROL] = "control", [SL_PURPOSE_PRODUCE] = "produce",
+        [SL_PURPOSE_FETCH] = "fetch",     [SL_PURPOSE_COORDINATOR] = "coordinator",
+        [SL_PURPOSE_JOIN] = "join",
     };
     return names[purpose];
 }

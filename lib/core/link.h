@@ -25,6 +25,8 @@ enum sl_purpose {
     SL_PURPOSE_PRODUCE,
     SL_PURPOSE_FETCH,
     SL_PURPOSE_COORDINATOR, /* heartbeats and commits of a group */
+    SL_PURPOSE_JOIN,        /* JoinGroup and SyncGroup: a broker answers when all members have come,
+                             * and answers nothing else on that connection before */
     SL_PURPOSE_COUNT
 };
 enum sl_link_state {

@@ -34,6 +34,8 @@ static int fill_metadata(struct sl_core *core, struct sl_call *call, int16_t ver
                          struct sl_arena *arena, void *request);
 static void on_metadata(struct sl_core *core, struct sl_call *call, int rv, const void *response);
 
+enum { ASK_BY_ID_SINCE = 12 }; /* brokers of versions 10 and 11 do not answer that */
+
 void sl_metadata_init(struct sl_metadata *m, struct sl_core *core) {
     m->core = core;
     sl_map_init(&m->by_name, core->alloc);
@@ -117,6 +119,17 @@ struct sl_topic *sl_metadata_topic(struct sl_core *core, const char *name) {
     return topic;
 }
 
+struct sl_topic *sl_metadata_found(struct sl_core *core, struct sl_str name) {
+    char *copy = sl_alloc_text(core->alloc, name.data, (size_t)name.size);
+    if (copy == NULL) return NULL;
+    struct sl_topic *topic = add_topic(core, copy);
+    sl_alloc_free(core->alloc, copy, (size_t)name.size + 1);
+    if (topic == NULL) return NULL;
+    sl_list_remove(&topic->wait_node);
+    topic->asked = true;
+    return topic;
+}
+
 void sl_metadata_use(struct sl_core *core, struct sl_topic *topic) {
     topic->used_at = core->now;
     if (!topic->forgotten) return;
@@ -188,7 +201,7 @@ static bool is_topic_consumed(const struct sl_core *core, const struct sl_topic 
     SL_LIST_EACH(node, tmp, &core->offsets.waiting) {
         if (SL_LIST_OF(node, struct sl_offset_lookup, node)->topic == topic) return true;
     }
-    return false;
+    return sl_group_uses(core, topic);
 }
 
 /* Whether anybody waits for a topic that is unknown. */
@@ -207,6 +220,7 @@ static void mark_topics_in_use(struct sl_core *core) {
         const struct sl_fetch_position *position = core->fetcher.slots[i];
         if (position != NULL) position->topic->used_at = core->now;
     }
+    sl_group_mark_topics(core);
     if (core->settings->role != SL_ROLE_PRODUCER) return;
     SL_LIST_EACH(node, tmp, &core->batcher.expiry) {
         SL_LIST_OF(node, struct sl_batch, expiry)->partition->topic->used_at = core->now;
@@ -264,13 +278,12 @@ static void want_again(struct sl_core *core) {
 static int fill_metadata(struct sl_core *core, struct sl_call *call, int16_t version,
                          struct sl_arena *arena, void *request) {
     (void)call;
-    (void)version;
     struct sl_metadata *m = &core->metadata;
     struct sl_metadata_request *message = request;
     want_again(core); /* calls.c fills anew what was filled before and never left */
     size_t most = 0;
     SL_LIST_EACH(node, tmp, &m->wanted) most++;
-    if (m->full_wanted) most = m->topic_count;
+    if (m->full_wanted) most = m->topic_count + (size_t)sl_group_follow_list_unknown(core, NULL);
     struct sl_metadata_topic *items = sl_arena_array(arena, most + 1, sizeof *items);
     if (items == NULL) return SLUICE_ERR_NOMEM;
     int32_t count = 0;
@@ -281,15 +294,17 @@ static int fill_metadata(struct sl_core *core, struct sl_call *call, int16_t ver
                 list_asked_topic(items, &count, m->topics[i]);
         }
         m->trouble_at = SL_NEVER; /* those in trouble are asked for with the others */
+        if (version >= ASK_BY_ID_SINCE) count += sl_group_follow_list_unknown(core, items + count);
     } else {
         SL_LIST_EACH(node, tmp, &m->wanted) {
             list_asked_topic(items, &count, SL_LIST_OF(node, struct sl_topic, wait_node));
         }
     }
     m->full_asked = m->full_wanted;
+    m->all_asked = m->full_asked && sl_group_topics_wants_all(core);
     m->full_wanted = false;
     if (m->full_asked) m->full_at = SL_NEVER;
-    message->topics = (struct sl_array){items, count};
+    message->topics = (struct sl_array){items, m->all_asked ? -1 : count};
     message->allow_auto_topic_creation = core->settings->auto_create_topics;
     return 0;
 }
@@ -309,6 +324,8 @@ static void take_metadata_answer(struct sl_core *core) {
     trouble_omitted_topics(core);
     if (sl_list_is_empty(&m->troubled)) m->trouble_rounds = 0;
     if (m->full_asked) m->full_updated_at = core->now;
+    if (m->all_asked) m->all_updated_at = core->now;
+    m->all_asked = false;
     m->full_asked = false;
     m->known = true;
     m->next_refresh = core->now + core->settings->metadata_max_age_ms * SL_MS;

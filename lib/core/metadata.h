@@ -53,6 +53,8 @@ struct sl_metadata {
     int64_t full_at;         /* full_wanted becomes true then; SL_NEVER: not armed */
     uint32_t full_rounds;    /* for its back-off */
     int64_t full_updated_at; /* the last answer to such a request; 0: none */
+    bool all_asked;          /* that request asks for all topics of the cluster */
+    int64_t all_updated_at;  /* the last answer to such a request; 0: none */
     int64_t next_refresh;    /* metadata.max.age.ms after that */
     int64_t outage_since; /* first unanswered attempt of the current outage; 0: none (KIP-1102) */
     char *cluster_id;
@@ -91,6 +93,8 @@ int64_t sl_metadata_deadline(const struct sl_core *core);
  * MALFORMED, REBOOTSTRAP_REQUIRED, another code of the whole. */
 int sl_metadata_apply(struct sl_core *core, const struct sl_metadata_response *answer,
                       int16_t version);
+/* A topic that was asked for with all others, and is wanted. NULL: out of memory. */
+struct sl_topic *sl_metadata_found(struct sl_core *core, struct sl_str name);
 /* The topic has to be asked for again, after the back-off. */
 void sl_metadata_trouble(struct sl_core *core, struct sl_topic *topic);
 /* The topic's partitions are known (code 0), or it was refused: PARTITIONS ops that wait end. */

@@ -51,6 +51,7 @@ static void tell_partitions(struct sl_core *core, struct sl_topic *topic) {
 /* After every answer that spoke of the topic: brokers may be known that were not. */
 static void tell_topic(struct sl_core *core, struct sl_topic *topic) {
     if (is_consuming(core)) sl_fetcher_on_topic(core, topic);
+    if (is_consuming(core)) sl_group_on_topic(core, topic);
     sl_offsets_on_topic(core, topic);
 }
 
@@ -184,6 +185,7 @@ static void apply_topic_error(struct sl_core *core, struct sl_topic *topic, int 
         return;
     }
     if (topic->unknown_since == 0) topic->unknown_since = core->now;
+    if (is_consuming(core)) sl_group_on_topic(core, topic);
     sl_metadata_trouble(core, topic);
 }
 
@@ -284,6 +286,10 @@ int sl_metadata_apply(struct sl_core *core, const struct sl_metadata_response *a
         struct sl_str name = items[i].name;
         struct sl_topic *topic =
             name.size <= 0 ? NULL : sl_map_get(&m->by_name, name.data, (size_t)name.size);
+        bool is_found = topic == NULL && sl_bytes_str_is_text(name) && name.size > 0 &&
+                        (sl_group_follow_wants_id(core, &items[i].topic_id) ||
+                         (m->all_asked && sl_group_topics_wants(core, name)));
+        if (is_found) topic = sl_metadata_found(core, name);
         if (topic == NULL || !topic->asked) continue; /* unasked, or for the second time */
         topic->asked = false;
         apply_topic(core, topic, &items[i], version);

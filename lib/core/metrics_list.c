@@ -162,6 +162,18 @@ static const struct sl_metric consumer_metrics[] = {
     {"fetch-throttle-time-total", SL_METRIC_TOTAL, IN_STATS(apis[SL_API_FETCH].throttle), FROM_MS,
      "The sum since the start."},
 };
+static const struct sl_metric group_metrics[] = {
+    {"rebalance-total", SL_METRIC_COUNTER, IN_STATS(group.rebalances), AS_IT_IS,
+     "Assignments of the group that were applied, also those that changed nothing here."},
+    {"rebalance-latency-avg", SL_METRIC_MEAN, IN_STATS(group.duration), FROM_NS,
+     "Time from the reason to join to the assignment applied, on average; with it what the "
+     "application held partitions for."},
+    {"rebalance-latency-max", SL_METRIC_MOST, IN_STATS(group.duration), FROM_NS, "The longest."},
+    {"membership-lost-total", SL_METRIC_COUNTER, IN_STATS(group.lost), AS_IT_IS,
+     "How often the group went on without this member: nothing was committed then."},
+    {"heartbeat-response-total", SL_METRIC_COUNTER, IN_STATS(group.heartbeats), AS_IT_IS,
+     "Heartbeats that were answered well."},
+};
 static const struct sl_metric commit_metrics[] = {
     {"commit-total", SL_METRIC_COUNTER, IN_STATS(commits), AS_IT_IS,
      "Commits that the group's coordinator took, several of the application's in one."},
@@ -240,6 +252,7 @@ static const struct sl_metric_set metric_sets[] = {
     METRIC_SET("fetch-manager-metrics", SL_METRIC_OF_CLIENT, CONSUMERS, consumer_now_metrics),
     METRIC_SET("fetch-manager-metrics", SL_METRIC_OF_STATS, CONSUMERS, consumer_metrics),
     METRIC_SET("fetch-manager-metrics", SL_METRIC_OF_POSITION, CONSUMERS, position_metrics),
+    METRIC_SET("coordinator-metrics", SL_METRIC_OF_STATS, CONSUMERS, group_metrics),
     METRIC_SET("coordinator-metrics", SL_METRIC_OF_STATS, CONSUMERS, commit_metrics),
     METRIC_SET("api-metrics", SL_METRIC_OF_API, EVERY_ROLE, api_metrics),
     METRIC_SET("node-metrics", SL_METRIC_OF_LINK, EVERY_ROLE, link_metrics),

@@ -21,12 +21,17 @@ static void free_offset_text(const struct sl_alloc *alloc, char *text) {
     if (text != NULL) sl_alloc_free(alloc, text, strlen(text) + 1);
 }
 
-void sl_offset_list_destroy(struct sl_offsets *list) {
-    if (list == NULL) return;
+void sl_offset_list_clear(struct sl_offsets *list) {
     for (int32_t i = 0; i < list->count; i++) {
         free_offset_text(list->alloc, list->entries[i].topic);
         free_offset_text(list->alloc, list->entries[i].metadata);
     }
+    list->count = 0;
+}
+
+void sl_offset_list_destroy(struct sl_offsets *list) {
+    if (list == NULL) return;
+    sl_offset_list_clear(list);
     sl_alloc_free(list->alloc, list->entries, (size_t)list->cap * sizeof *list->entries);
     sl_alloc_free(list->alloc, list, sizeof *list);
 }

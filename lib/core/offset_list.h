@@ -37,6 +37,8 @@ void sl_offset_list_destroy(struct sl_offsets *list); /* NULL is fine */
  * remembered in failed. */
 struct sl_offset_entry *sl_offset_list_put(struct sl_offsets *list, const char *topic,
                                            int32_t partition);
+/* Nothing is in it any more. */
+void sl_offset_list_clear(struct sl_offsets *list);
 /* The same for a partition that the list is known not to have. */
 struct sl_offset_entry *sl_offset_list_add(struct sl_offsets *list, const char *topic,
                                            int32_t partition);

@@ -13,6 +13,23 @@ enum sl_reports { SL_REPORTS_NONE = 1, SL_REPORTS_FAILED, SL_REPORTS_ALL };
 enum sl_log_to { SL_LOG_TO_STDERR = 1, SL_LOG_TO_EVENTS, SL_LOG_TO_NONE };
 enum sl_reset { SL_RESET_LATEST = 1, SL_RESET_EARLIEST, SL_RESET_NONE };
 
+enum sl_group_protocol {
+    SL_GROUP_PROTOCOL_AUTO = 1, /* consumer where the coordinator has it, else classic */
+    SL_GROUP_PROTOCOL_CLASSIC,
+    SL_GROUP_PROTOCOL_CONSUMER /* KIP-848 */
+};
+enum sl_group_leave {
+    SL_GROUP_LEAVE_AUTO = 1, /* dynamic members leave, static ones stay */
+    SL_GROUP_LEAVE_ALWAYS,
+    SL_GROUP_LEAVE_NEVER
+};
+enum sl_assignor_name {
+    SL_ASSIGNOR_RANGE = 1,
+    SL_ASSIGNOR_ROUNDROBIN,
+    SL_ASSIGNOR_STICKY,
+    SL_ASSIGNOR_COOPERATIVE_STICKY
+};
+
 /* partitioner.c says what each does. */
 enum sl_partitioner_name {
     SL_PARTITIONER_MURMUR2_RANDOM, /* the default, as of a struct that is all zero */
@@ -90,9 +107,20 @@ struct sl_settings {
     char *client_rack;         /* "" none */
 
     /* groups */
-    char *group_id;         /* "" none: nothing is committed, and nothing is known as committed */
-    bool auto_commit;       /* enable.auto.commit; never without a group */
-    int32_t auto_commit_ms; /* auto.commit.interval.ms */
+    char *group_id;          /* "" none: nothing is committed, and nothing is known as committed */
+    bool auto_commit;        /* enable.auto.commit; never without a group */
+    int32_t auto_commit_ms;  /* auto.commit.interval.ms */
+    char *group_instance_id; /* "" none: a dynamic member */
+    enum sl_group_protocol group_protocol;
+    char *group_remote_assignor; /* "" the broker's choice */
+    uint32_t assignors; /* partition.assignment.strategy: enum sl_assignor_name, four bits each, the
+                         * preferred one lowest */
+    int32_t session_timeout_ms;
+    int32_t heartbeat_interval_ms;
+    int32_t max_poll_interval_ms;
+    bool rebalance_notices;
+    int32_t rebalance_hold_ms;
+    enum sl_group_leave group_leave; /* group.leave.on.close */
 };
 
 #endif

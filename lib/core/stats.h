@@ -44,6 +44,13 @@ struct sl_api_counts {
     struct sl_mean latency;  /* ns from queueing to the whole answer */
     struct sl_mean throttle; /* ms that brokers asked for; 0 for answers that asked for none */
 };
+/* Of a consumer's group. */
+struct sl_group_counts {
+    uint64_t rebalances;       /* assignments that were applied */
+    uint64_t lost;             /* memberships */
+    uint64_t heartbeats;       /* that were answered well */
+    struct sl_spread duration; /* ns from the first reason to join to the assignment applied */
+};
 /* Of one topic that is produced to. */
 struct sl_topic_counts {
     uint64_t records_sent, records_retried, records_failed;
@@ -72,10 +79,11 @@ struct sl_stats {
     uint64_t records_fetched, bytes_fetched, batches_fetched;
     struct sl_mean answer_bytes;   /* record bytes of a Fetch answer */
     struct sl_mean answer_records; /* records of it */
-    struct sl_spread fetch_time;   /* ns a Fetch took, with what the broker waited for data */
-    uint64_t commits;              /* OffsetCommit requests that were taken whole, … */
-    uint64_t commit_failures;      /* … and attempts that failed, wholly or for some partition */
-    struct sl_mean commit_time;    /* ns one took that was taken whole */
+    struct sl_group_counts group;
+    struct sl_spread fetch_time; /* ns a Fetch took, with what the broker waited for data */
+    uint64_t commits;            /* OffsetCommit requests that were taken whole, … */
+    uint64_t commit_failures;    /* … and attempts that failed, wholly or for some partition */
+    struct sl_mean commit_time;  /* ns one took that was taken whole */
 };
 
 /* What the windows hold at a time. */

@@ -2,14 +2,14 @@
  *
  * Each unit owns one struct embedded below and touches the others' state only through their
  * functions. Data flows one way in a turn: inputs mark what changed; sl_core_run lets each unit
- * act once, in the order metadata, producer id, batcher, sender, offsets, committer, committed,
+ * act once, in the order metadata, producer id, batcher, sender, offsets, group, committer, committed,
  * fetcher, calls;
  * then links turn queued requests into SEND outputs. Units are woken by lists that others put
  * things into, never by scanning partitions.
  *
  * Rules between units:
  * - Producer units (producer_id, batcher, sender) are initialised and called only in role
- *   producer; fetcher, committer and committed only in role consumer.
+ *   producer; fetcher, group, committer and committed only in role consumer.
  * - A unit's on_command borrows the command: it takes out what it keeps (setting that pointer to
  *   NULL), and core.c destroys the rest. Its op has been started already (ops.h).
  * - Who got no ready link asks again in every run until it has one: core runs again when the link
@@ -37,6 +37,7 @@
 #include "core/coordinators.h"
 #include "core/core.h"
 #include "core/fetcher.h"
+#include "core/group.h"
 #include "core/link.h"
 #include "core/metadata.h"
 #include "core/offsets.h"
@@ -92,6 +93,7 @@ struct sl_core {
     struct sl_offsets_unit offsets;
     /* consumer */
     struct sl_fetcher fetcher;
+    struct sl_membership group;
     struct sl_committer committer;
     struct sl_committed committed;
     struct sl_admin admin;

@@ -129,6 +129,20 @@ int sl_client_positions(struct sluice_client *c, struct sl_offsets *out);
 /* A poll is between begin and end, one at a time: 0 or BUSY. */
 int sl_client_poll_begin(struct sluice_client *c);
 void sl_client_poll_end(struct sluice_client *c);
+/* Groups: sl_gate_subscribe and so on. */
+int sl_client_subscribe(struct sluice_client *c, const char *const *topics, int32_t count);
+int sl_client_rejoin(struct sluice_client *c, const char *reason);
+/* A rebalance that the application takes; offsets is the caller's. 0, STALE (there is none), or
+ * NOMEM. */
+struct sl_client_notice {
+    int kind; /* enum sl_rebalance_kind */
+    uint64_t serial;
+    int64_t hold_until; /* monotonic; 0: nothing is held */
+    struct sl_offsets *offsets;
+};
+int sl_client_take_notice(struct sluice_client *c, struct sl_client_notice *out);
+/* Right also when the client is gone. 0, NOMEM, STALE, CLOSED. */
+int sl_client_end_notice(struct sluice_client *c, uint64_t serial, const struct sl_offsets *start);
 /* sl_gate_take, waiting for the first slice. 0 with *count 0: none by then. */
 int sl_client_take_slices(struct sluice_client *c, int32_t timeout_ms, size_t max_bytes,
                           struct sl_slice **out, int32_t cap, int32_t *count, char *text,

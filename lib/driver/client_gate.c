@@ -4,12 +4,18 @@
  *
  * After the client was freed (core is gone) batches still come back; nobody takes their buffers
  * then, so they are freed here. In a forked child no lock is taken. */
+#include "core/rebalance.h"
 #include "driver/forked.h"
 #include "driver/shell.h"
 #include "sluice/error.h"
 
 static bool is_gate_forked(const struct sluice_client *c) {
     return c->fork_generation != sl_forked_generation;
+}
+
+/* Held. What is in hand has a client that goes on: 0, or CLOSED. */
+static int check_open_hand(const struct sluice_client *c) {
+    return c->outbox.state == SL_OUTBOX_OPEN ? 0 : SLUICE_ERR_CLOSED;
 }
 
 /* Held. True: there is a loop to be poked, and free waits until end_gate_change has. Batches may
@@ -66,14 +72,59 @@ int sl_client_poll_begin(struct sluice_client *c) {
     sl_outbox_lock(&c->outbox);
     bool busy = c->outbox.polling;
     c->outbox.polling = true;
-    sl_outbox_unlock(&c->outbox);
+    bool has_order = !busy && sl_gate_poll_begin(c->outbox.gate);
+    end_gate_change(c, 0, has_order && claim_poke(c));
     return busy ? SLUICE_ERR_BUSY : 0;
 }
 
 void sl_client_poll_end(struct sluice_client *c) {
     sl_outbox_lock(&c->outbox);
     c->outbox.polling = false;
+    sl_gate_poll_end(c->outbox.gate);
     sl_outbox_unlock(&c->outbox);
+}
+
+/* ---- groups ---- */
+
+int sl_client_subscribe(struct sluice_client *c, const char *const *topics, int32_t count) {
+    sl_outbox_lock(&c->outbox);
+    bool alive = claim_poke(c);
+    int rv = alive ? sl_gate_subscribe(c->outbox.gate, topics, count) : SLUICE_ERR_CLOSED;
+    end_gate_change(c, rv, alive);
+    return rv;
+}
+
+int sl_client_rejoin(struct sluice_client *c, const char *reason) {
+    sl_outbox_lock(&c->outbox);
+    bool alive = claim_poke(c);
+    int rv = alive ? sl_gate_rejoin(c->outbox.gate, reason) : SLUICE_ERR_CLOSED;
+    end_gate_change(c, rv, alive);
+    return rv;
+}
+
+int sl_client_take_notice(struct sluice_client *c, struct sl_client_notice *out) {
+    sl_outbox_lock(&c->outbox);
+    const struct sl_rebalance *r = sl_gate_peek_notice(c->outbox.gate);
+    int rv = r == NULL ? SLUICE_ERR_STALE : 0;
+    if (rv == 0) rv = sl_offset_list_copy(r->offsets, sl_alloc_default(), &out->offsets);
+    if (rv == 0) {
+        out->kind = (int)r->kind;
+        out->serial = r->serial;
+        out->hold_until = r->hold_until;
+        sl_gate_take_notice(c->outbox.gate);
+    }
+    sl_outbox_unlock_and_signal(&c->outbox);
+    return rv;
+}
+
+int sl_client_end_notice(struct sluice_client *c, uint64_t serial, const struct sl_offsets *start) {
+    if (is_gate_forked(c)) return SLUICE_ERR_FORKED;
+    sl_outbox_lock(&c->outbox);
+    int rv = check_open_hand(c);
+    bool claimed = rv == 0 && claim_poke(c);
+    if (rv == 0) rv = sl_gate_end_notice(c->outbox.gate, serial, start);
+    end_gate_change(c, 0, claimed);
+    return rv;
 }
 
 /* ---- taking ---- */
@@ -122,11 +173,6 @@ const char *sl_client_slot_topic(struct sluice_client *c, uint32_t slot, int32_t
     const char *topic = sl_gate_topic(c->outbox.gate, slot, partition);
     sl_outbox_unlock(&c->outbox);
     return topic;
-}
-
-/* Held. What happened to a slice's client: 0, or CLOSED. */
-static int check_open_hand(const struct sluice_client *c) {
-    return c->outbox.state == SL_OUTBOX_OPEN ? 0 : SLUICE_ERR_CLOSED;
 }
 
 int sl_client_order_commit(struct sluice_client *c, struct sl_command *command) {

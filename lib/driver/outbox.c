@@ -188,6 +188,7 @@ void sl_outbox_post(struct sl_outbox *out, struct sl_outbox_post *post) {
     out->maybe_written += e->maybe_written;
     if (out->gate != NULL) {
         sl_gate_on_news(out->gate, &e->news);
+        sl_gate_on_rebalances(out->gate, &e->rebalances);
         post->again = sl_gate_on_fetched(out->gate, &e->fetched);
     }
     post_ended_ops(out, &e->ops);

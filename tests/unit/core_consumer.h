@@ -81,7 +81,9 @@ static inline void cons_turn(struct cons *c) {
         cons_pass_finished(c);
         host_turn(h);
         more = more || !sl_list_is_empty(&h->events.fetched);
+        more = more || !sl_list_is_empty(&h->events.rebalances);
         sl_gate_on_news(c->gate, &h->events.news);
+        sl_gate_on_rebalances(c->gate, &h->events.rebalances);
         (void)sl_gate_on_fetched(c->gate, &h->events.fetched);
         sl_gate_check(c->gate);
     }

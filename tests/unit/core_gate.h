@@ -7,6 +7,7 @@
 #include "base/rng.h"
 #include "core/buffers.h"
 #include "core/fetcher.h"
+#include "core/rebalance.h"
 #include "sluice/error.h"
 #include "unit/support.h"
 
@@ -27,9 +28,22 @@ struct fixture {
     struct fake_slot core[16];
     int orders; /* commands taken so far */
     int64_t free_bytes;
+    int answers; /* of the gate to the group, and the last of them: */
+    int answer_kind, answer_code, answer_slots;
+    uint64_t answer_serial;
+    int64_t answer_offsets[16];
 };
 
 /* ---- the core's side ---- */
+
+static inline void take_answer(struct fixture *f, const struct sl_command *answer) {
+    f->answers++;
+    f->answer_kind = answer->rebalance;
+    f->answer_serial = answer->serial;
+    f->answer_code = answer->code;
+    f->answer_slots = answer->slot_count;
+    for (int32_t i = 0; i < answer->slot_count; i++) f->answer_offsets[i] = answer->slots[i].offset;
+}
 
 static inline void take_orders(struct fixture *f) {
     struct sl_list orders, buffers;
@@ -44,6 +58,11 @@ static inline void take_orders(struct fixture *f) {
         sl_buffers_free(&f->memory.alloc, SL_LIST_OF(node, struct sl_buffer, node));
     while ((node = sl_list_pop_front(&orders)) != NULL) {
         struct sl_command *order = SL_LIST_OF(node, struct sl_command, node);
+        if (order->kind == SL_COMMAND_REBALANCED) {
+            take_answer(f, order);
+            sl_command_destroy(&f->memory.alloc, order);
+            continue;
+        }
         for (int32_t i = 0; i < order->slot_count; i++) {
             const struct sl_slot_order *o = &order->slots[i];
             struct fake_slot *slot = &f->core[o->slot];

@@ -125,7 +125,14 @@ static inline void host_settings(struct sl_settings *s, enum sl_role role) {
     s->fetch_memory = 67108864;
     s->batch_decoded_max = 67108864;
     s->client_rack = (char *)(uintptr_t) "";
-    s->group_id = (char *)(uintptr_t) "";
+    s->group_id = s->group_instance_id = s->group_remote_assignor = (char *)(uintptr_t) "";
+    s->group_protocol = SL_GROUP_PROTOCOL_CLASSIC;
+    s->group_leave = SL_GROUP_LEAVE_AUTO;
+    s->assignors = SL_ASSIGNOR_RANGE;
+    s->session_timeout_ms = 45000;
+    s->heartbeat_interval_ms = 3000;
+    s->max_poll_interval_ms = 300000;
+    s->rebalance_hold_ms = 30000;
     s->auto_commit_ms = 5000;
 }
 
@@ -295,6 +302,16 @@ static inline const struct host_topic *host_find_topic(const struct host *h, str
     return NULL;
 }
 
+/* By name, or by id where there is none. */
+static inline const struct host_topic *host_find_asked(const struct host *h,
+                                                       const struct sl_metadata_topic *asked) {
+    if (asked->name.size >= 0) return host_find_topic(h, asked->name);
+    for (int i = 0; i < h->topic_count; i++) {
+        if (h->topics[i].id == asked->topic_id.bytes[0]) return &h->topics[i];
+    }
+    return NULL;
+}
+
 /* Decodes the body of a request; memory from the arena. */
 static inline void *host_decode(const struct host_request *r, struct sl_arena *arena) {
     const struct sl_api *api = sl_api_find(r->header.key);
@@ -319,13 +336,16 @@ static inline void host_answer_metadata(struct host *h, const struct host_reques
         brokers[i].host = sl_bytes_str(h->nodes[i].host);
         brokers[i].port = h->nodes[i].port;
     }
+    int32_t count = request->topics.count < 0 ? h->topic_count : request->topics.count;
     struct sl_metadata_topic_response *topics =
-        sl_arena_array(&arena, (size_t)request->topics.count + 1, sizeof *topics);
-    for (int32_t i = 0; i < request->topics.count; i++) {
-        const struct host_topic *topic = host_find_topic(h, asked[i].name);
+        sl_arena_array(&arena, (size_t)count + 1, sizeof *topics);
+    for (int32_t i = 0; i < count; i++) {
+        bool all = request->topics.count < 0;
+        const struct host_topic *topic = all ? &h->topics[i] : host_find_asked(h, &asked[i]);
         struct host_topic unknown = {.code = SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION};
         char name[256] = "";
-        memcpy(name, asked[i].name.data, (size_t)asked[i].name.size);
+        if (!all && asked[i].name.size > 0)
+            memcpy(name, asked[i].name.data, (size_t)asked[i].name.size);
         char *copy = sl_arena_text(&arena, name, strlen(name));
         unknown.name = copy;
         if (topic == NULL) topic = &unknown;
@@ -338,7 +358,7 @@ static inline void host_answer_metadata(struct host *h, const struct host_reques
     answer.brokers = (struct sl_array){brokers, h->node_count};
     answer.cluster_id = SL_STR("cluster");
     answer.controller_id = h->nodes[0].id;
-    answer.topics = (struct sl_array){topics, request->topics.count};
+    answer.topics = (struct sl_array){topics, count};
     host_reply(h, r, &answer);
     sl_arena_deinit(&arena);
 }
