@@ -83,6 +83,8 @@ num.network.threads=2
 num.io.threads=4
 num.recovery.threads.per.data.dir=2
 group.initial.rebalance.delay.ms=0
+group.consumer.min.session.timeout.ms=5000
+group.consumer.session.timeout.ms=10000
 log.cleaner.dedupe.buffer.size=20000000
 END
 }

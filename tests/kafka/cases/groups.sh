@@ -47,10 +47,12 @@ await_text() {
     done
 }
 
-# play NAME [-X name=value]...
+# play NAME [-X name=value]...: in a folder of its own, beside the others.
 play() {
     local name=$1 topic=group-$1 a b c
     shift
+    mkdir "$name"
+    cd "$name" || fail "no folder $name"
     "$kafka" topic "$topic" 6
     : >sent
     send 0 "$topic"
@@ -88,6 +90,12 @@ play() {
     echo "groups: protocol=$name records=$((4 * each)) lines=$(cat "$name"-?.out | wc -l)"
 }
 
-play eager -X group.protocol=classic -X partition.assignment.strategy=range
-play cooperative -X group.protocol=classic -X partition.assignment.strategy=cooperative-sticky
-play auto
+play eager -X group.protocol=classic -X partition.assignment.strategy=range &
+plays=$!
+play cooperative -X group.protocol=classic -X partition.assignment.strategy=cooperative-sticky &
+plays="$plays $!"
+play auto &
+plays="$plays $!"
+for one in $plays; do
+    wait "$one" || fail "a group has failed"
+done
