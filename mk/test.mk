@@ -8,6 +8,7 @@
 #   tests/api/x.c, x.cpp        public headers alone, with either library  -> BUILD/api
 #   tests/sim/*.c               the simulator; run.c is its main  -> BUILD/sim/sim
 #   tests/*/x_test.sh           a script, run as it is
+#   tests/api/ffi_test.py       the shared library from another language, where there is Python 3.9
 
 CMOCKA_CFLAGS := $(shell $(PKG_CONFIG) --cflags cmocka 2>/dev/null)
 CMOCKA_LIBS := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
@@ -106,6 +107,8 @@ FUZZ_RUN = --group corpus --timeout 60 \
     '$(strip $(BUILD)/fuzz/$(target)_replay $(wildcard tests/fuzz/corpus/$(target)))')
 API_RUN = --group api --timeout 60 $(API_TESTS)
 API_SCRIPTS_RUN = --group api --timeout 120 $(API_SCRIPTS)
+PYTHON := $(shell python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && echo python3)
+FFI_RUN = $(if $(PYTHON),--group api --timeout 60 '$(PYTHON) tests/api/ffi_test.py $(SHARED)')
 SCENARIO_RUN = --group scenario --timeout 60 $(SCENARIO_TESTS)
 HOST_RUN = --group host --timeout 60 $(HOST_TESTS) $(HOST_SCRIPTS)
 CLIENTS_RUN = --group clients --timeout 120 $(CLIENT_SCRIPTS)
@@ -120,8 +123,9 @@ endef
 run-unit:
 	$(call build_and_run,$(UNIT_TESTS),$(UNIT_RUN))
 run-tests:
+	$(if $(PYTHON),,@echo 'tests/api/ffi_test.py is skipped: there is no Python 3.9')
 	$(call build_and_run,test-programs,$(UNIT_RUN) $(FUZZ_RUN) $(API_RUN) $(API_SCRIPTS_RUN) \
-	    $(SMOKE_RUN) $(SIM_SCRIPTS_RUN) $(SCENARIO_RUN) $(HOST_RUN) $(CLIENTS_RUN))
+	    $(FFI_RUN) $(SMOKE_RUN) $(SIM_SCRIPTS_RUN) $(SCENARIO_RUN) $(HOST_RUN) $(CLIENTS_RUN))
 
 sim: $(BUILD)/sim/sim ## run the simulator: SEEDS=2000 of them from SEED=1 on
 	$(BUILD)/sim/sim --seed $(SEED) --seeds $(SEEDS)
