@@ -111,7 +111,7 @@ PUBLIC_HEADERS := $(sort $(wildcard include/sluice/*.h))
 TOOLS := $(patsubst tools/%.c,$(BUILD)/%,$(sort $(wildcard tools/*.c)))
 EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(sort $(wildcard examples/*.c)))
 
-.PHONY: all libs programs deps demo docs install uninstall clean help FORCE
+.PHONY: all libs programs deps demo orders docs install uninstall clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 .DEFAULT_GOAL := all
@@ -194,6 +194,9 @@ deps: ## install what is missing to build and test (or print the command that do
 demo: deps ## the bundled broker, a producer and a consumer at work on a file of lines
 	@$(SUBMAKE) $(BUILD)/examples/demo
 	$(BUILD)/examples/demo README.md
+orders: deps ## one topic, three services that each get every order, on the bundled broker
+	@$(SUBMAKE) $(BUILD)/examples/orders
+	$(BUILD)/examples/orders
 
 docs: $(BUILD)/sluice-config ## write CONFIGURATION.md anew from the property table
 	@$(BUILD)/sluice-config > CONFIGURATION.md

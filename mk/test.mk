@@ -109,6 +109,7 @@ API_RUN = --group api --timeout 60 $(API_TESTS)
 API_SCRIPTS_RUN = --group api --timeout 120 $(API_SCRIPTS)
 PYTHON := $(shell python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && echo python3)
 FFI_RUN = $(if $(PYTHON),--group api --timeout 60 '$(PYTHON) tests/api/ffi_test.py $(SHARED)')
+EXAMPLES_RUN = --group examples --timeout 90 $(BUILD)/examples/orders
 SCENARIO_RUN = --group scenario --timeout 60 $(SCENARIO_TESTS)
 HOST_RUN = --group host --timeout 60 $(HOST_TESTS) $(HOST_SCRIPTS)
 CLIENTS_RUN = --group clients --timeout 120 $(CLIENT_SCRIPTS)
@@ -125,7 +126,7 @@ run-unit:
 run-tests:
 	$(if $(PYTHON),,@echo 'tests/api/ffi_test.py is skipped: there is no Python 3.9')
 	$(call build_and_run,test-programs,$(UNIT_RUN) $(FUZZ_RUN) $(API_RUN) $(API_SCRIPTS_RUN) \
-	    $(FFI_RUN) $(SMOKE_RUN) $(SIM_SCRIPTS_RUN) $(SCENARIO_RUN) $(HOST_RUN) $(CLIENTS_RUN))
+	    $(FFI_RUN) $(EXAMPLES_RUN) $(SMOKE_RUN) $(SIM_SCRIPTS_RUN) $(SCENARIO_RUN) $(HOST_RUN) $(CLIENTS_RUN))
 
 sim: $(BUILD)/sim/sim ## run the simulator: SEEDS=2000 of them from SEED=1 on
 	$(BUILD)/sim/sim --seed $(SEED) --seeds $(SEEDS)
