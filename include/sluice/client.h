@@ -89,7 +89,8 @@ SLUICE_API void sluice_client_interrupt(sluice_client *client);
 
 /* A descriptor that is readable while there is something to act on: deliveries, batches, ended
  * ops, room after SLUICE_ERR_FULL; other events only with fd.events=true. Level-triggered; it
- * turns unreadable when all is taken.
+ * turns unreadable when all is taken. sluice_client_interrupt does not make it readable: it is for
+ * calls that wait, and who waits here has a loop with a way of its own to be woken.
  * Returns the descriptor, or a negative code (SLUICE_ERR_SYSTEM, SLUICE_ERR_FORKED). Do not read,
  * write or close it.
  * Thread: any.  Blocks: no.  Owns: the client.  Since: 0.1 */

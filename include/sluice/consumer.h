@@ -138,7 +138,8 @@ SLUICE_API int32_t sluice_batch_read(sluice_batch *batch, sluice_view *views, si
 /* Hands out the next records as copies: bytes into data, places into rows. For FFI.
  * data, cap  the buffer, which must hold at least one record.
  * rows, row_cap  an array.
- * used     bytes of data filled; with TOO_BIG the bytes that the next record needs.
+ * used     bytes of data filled; with TOO_BIG the bytes that the next record needs: call again with
+ *          so many, or finish the batch, and the record comes again.
  * Returns how many (0 at the end), or SLUICE_ERR_TOO_BIG, or as sluice_batch_next.
  * Thread: one at a time.  Blocks: no.  Owns: nothing.  Since: 0.1 */
 SLUICE_API int32_t sluice_batch_pack(sluice_batch *batch, void *data, size_t cap, sluice_row *rows,
