@@ -105,6 +105,8 @@ sort "$scratch/back" >"$scratch/sorted"
 check 'it goes on where it had committed' cmp -s "$scratch/want" "$scratch/sorted"
 
 start_member() { # name topic strategy
+    : >"$scratch/$1" # here: in the background it could be after the first look at what was before
+    : >"$scratch/$1.err"
     timeout 60 kcat -b $b -G "two-$3" -u -X auto.offset.reset=earliest -X session.timeout.ms=6000 \
         -X heartbeat.interval.ms=300 -X "partition.assignment.strategy=$3" "$2" \
         >"$scratch/$1" 2>"$scratch/$1.err" &
