@@ -314,6 +314,7 @@ void sl_group_on_topic(struct sl_core *core, struct sl_topic *topic) {
 void sl_group_on_refused(struct sl_core *core, int code, int32_t epoch) {
     struct sl_membership *g = &core->group;
     if (epoch != g->epoch || g->epoch < 0) return; /* it speaks of an earlier life */
+    if (g->state == SL_GROUP_LEAVING) return;      /* nothing is asked any more */
     if (g->is_consumer) {
         g->heartbeat_at = core->now; /* which will say what is wrong */
         return;
@@ -385,7 +386,10 @@ static void run_leaving(struct sl_core *core) {
         return;
     }
     /* What else is finished is committed while this is a member. */
-    if (g->is_closing && !sl_committer_is_done(core)) return;
+    if (g->is_closing && !sl_committer_is_done(core)) {
+        run_protocol(core);
+        return;
+    }
     sl_group_set_state(core, SL_GROUP_LEAVING);
     g->heartbeat_at = SL_NEVER;
     sl_calls_cancel(core, &g->heartbeat);
@@ -466,9 +470,10 @@ int64_t sl_group_deadline(const struct sl_core *core) {
     if (g->state == SL_GROUP_IDLE && !g->has_lost && g->change == SL_CHANGE_NONE) return at;
     lower_group_deadline(&at, g->change_by);
     lower_group_deadline(&at, g->change_again_at);
-    lower_group_deadline(&at, g->poll_at);
+    if (!g->wants_leave) lower_group_deadline(&at, g->poll_at);
     lower_group_deadline(&at, g->find_again_at);
-    bool waits = g->is_finding || (g->is_consumer && g->not_before > core->now);
+    bool waits = g->is_finding || g->find_again_at != SL_NEVER ||
+                 (g->is_consumer && g->not_before > core->now);
     if (!g->heartbeat.active && !g->beat.active && g->epoch >= 0 && !waits)
         lower_group_deadline(&at, g->heartbeat_at);
     if (g->not_before > core->now) lower_group_deadline(&at, g->not_before);

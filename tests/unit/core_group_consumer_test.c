@@ -249,6 +249,54 @@ static void test_leaves(void **state) {
     }
 }
 
+/* A commit that is refused while the member leaves asks for a heartbeat that is never sent: nothing
+ * may be due because of it, or the loop would spin. */
+static void test_nothing_is_due_once_it_leaves(void **state) {
+    struct cons c;
+    (void)state;
+    prepare(&c);
+    grp_start(&c);
+    settle(&c);
+    (void)host_ask(c.h, SL_COMMAND_CLOSE, NULL, 5000);
+    cons_turn(&c);
+    struct beat beat = next_beat(&c);
+    assert_int_equal(beat.epoch, -1);
+    assert_int_equal(grp_of(&c)->state, SL_GROUP_LEAVING);
+    sl_group_on_refused(c.h->core, SLUICE_KAFKA_STALE_MEMBER_EPOCH, grp_of(&c)->epoch);
+    cons_turn(&c);
+    assert_true(sl_group_deadline(c.h->core) > c.h->core->now);
+    reply_beat(&c, &beat, beat.epoch, 1, 0, -1);
+    assert_true(sl_core_is_closed(c.h->core));
+    cons_end(&c);
+}
+
+/* While a close waits for a commit the member is one still, and heard of. */
+static void test_a_close_that_commits_goes_on_beating(void **state) {
+    struct cons c;
+    (void)state;
+    prepare(&c);
+    grp_start(&c);
+    settle(&c);
+    struct sl_op *op = host_op(c.h, 60000);
+    struct sl_command *command = host_command_make(c.h, SL_COMMAND_COMMIT, op, NULL);
+    struct sl_offsets *list = cons_list(&c, "t", 0, 7);
+    assert_int_equal(sl_offset_list_copy(list, &c.h->memory.alloc, &command->offsets), 0);
+    sl_offset_list_destroy(list);
+    assert_int_equal(sl_gate_commit(c.gate, command), 0);
+    cons_turn(&c);
+    assert_int_equal(grp_waiting(&c, SL_API_OFFSET_COMMIT), 1);
+    (void)host_ask(c.h, SL_COMMAND_CLOSE, NULL, 20000);
+    cons_turn(&c);
+    cons_advance(&c, 10000);
+    struct beat beat = next_beat(&c);
+    assert_true(beat.epoch > 0);
+    assert_true(sl_group_deadline(c.h->core) > c.h->core->now);
+    assert_int_equal(grp_waiting(&c, SL_API_OFFSET_COMMIT), 1);
+    cons_advance(&c, 10000);
+    assert_true(sl_core_is_closed(c.h->core));
+    cons_end(&c);
+}
+
 static void test_no_polls_and_it_goes_away(void **state) {
     struct cons c;
     (void)state;
@@ -287,6 +335,8 @@ int main(void) {
         cmocka_unit_test(test_codes_that_end_it),
         cmocka_unit_test(test_auto_falls_back_to_classic),
         cmocka_unit_test(test_leaves),
+        cmocka_unit_test(test_nothing_is_due_once_it_leaves),
+        cmocka_unit_test(test_a_close_that_commits_goes_on_beating),
         cmocka_unit_test(test_no_polls_and_it_goes_away),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
