@@ -107,6 +107,7 @@ static int32_t draw_topic(struct chaos *c) {
 }
 
 static bool has_groups(const struct plan *plan) {
+    if (plan->crew.members > 0) return true;
     for (int32_t i = 0; i < plan->consumers; i++)
         if (plan->consumer[i].in_group) return true;
     return false;
@@ -115,6 +116,8 @@ static bool has_groups(const struct plan *plan) {
 static void move_coordinator(struct chaos *c) {
     char group[8];
     snprintf(group, sizeof group, "g%d", (int)sl_rng_range(&c->rng, 1, 6));
+    if (c->plan->crew.members > 0 && sl_rng_chance(&c->rng, 1, 2))
+        snprintf(group, sizeof group, "crew");
     world_broker_begin(c->world);
     (void)sl_broker_move_coordinator(c->world->broker, group, draw_node(c));
     world_broker_end(c->world);
@@ -234,6 +237,18 @@ static void aim_at_groups(struct chaos *c, struct sl_fault *f) {
     if (f->kind == SL_FAULT_ERROR) f->code = PICK(codes);
 }
 
+static void aim_at_members(struct chaos *c, struct sl_fault *f) {
+    static const int16_t apis[] = {SL_API_JOIN_GROUP, SL_API_SYNC_GROUP, SL_API_HEARTBEAT,
+                                   SL_API_LEAVE_GROUP, SL_API_CONSUMER_GROUP_HEARTBEAT};
+    static const int codes[] = {SLUICE_KAFKA_COORDINATOR_LOAD_IN_PROGRESS,
+                                SLUICE_KAFKA_COORDINATOR_NOT_AVAILABLE,
+                                SLUICE_KAFKA_NOT_COORDINATOR, SLUICE_KAFKA_REBALANCE_IN_PROGRESS,
+                                SLUICE_KAFKA_UNKNOWN_MEMBER_ID};
+    f->api = PICK(apis);
+    if (f->kind == SL_FAULT_LIE) f->code = 0;
+    if (f->kind == SL_FAULT_ERROR) f->code = PICK(codes);
+}
+
 static void harm_requests(struct chaos *c, enum plan_fault fault, enum sl_fault_kind kind) {
     static const int16_t apis[] = {
         SL_API_PRODUCE,     SL_API_PRODUCE,  SL_API_PRODUCE,      SL_API_FETCH,
@@ -250,6 +265,8 @@ static void harm_requests(struct chaos *c, enum plan_fault fault, enum sl_fault_
     if (kind == SL_FAULT_THROTTLE) f.delay_ms = (int32_t)(draw_duration(c, 3000) / WORLD_MS);
     if (fault != PLAN_EXECUTED && has_groups(c->plan) && sl_rng_chance(&c->rng, 1, 3))
         aim_at_groups(c, &f);
+    if (fault != PLAN_EXECUTED && c->plan->crew.members > 0 && sl_rng_chance(&c->rng, 1, 3))
+        aim_at_members(c, &f);
     if (fault == PLAN_EXECUTED) {
         f.api = SL_API_PRODUCE;
         f.executed = true;

@@ -183,7 +183,7 @@ static int32_t find_life(const struct truth *truth, const struct cursor *c, int6
 
 /* Returns the life of the topic that the record is from; LIFE_UNSEEN when it may be from several: a
  * batch that was out when the topic went may be written to the next one too. */
-static int32_t check_content(struct app *app, struct cursor *c, const sluice_view *v) {
+int32_t consumer_check_content(struct app *app, const struct cursor *c, const sluice_view *v) {
     struct truth *truth = &app->workload->truth;
     int32_t size = v->value == NULL ? -1 : (int32_t)v->value_size;
     uint64_t id = content_id(v->value, size, v->headers, v->headers_size, v->header_count);
@@ -210,7 +210,7 @@ static void take_record(struct app *app, const sluice_view *v) {
         return;
     }
     check_place(app, c, v);
-    int32_t life = check_content(app, c, v);
+    int32_t life = consumer_check_content(app, c, v);
     know_position(app, c, life, v->offset + 1);
     world_note(app->workload->world, WORLD_READ, app->id, v->partition, v->offset);
     app->records++;

@@ -23,7 +23,16 @@
     X(REMADE, "topics made again")                                         \
     X(WHOLE, "budgets of producers that were whole at the end")            \
     X(COMMITTED, "finished prefixes that were committed")                  \
-    X(RESUMED, "partitions that began where they were committed")
+    X(RESUMED, "partitions that began where they were committed")          \
+    X(GROUP, "groups that came to rest with every partition read")         \
+    X(REVOKED, "partitions that a member no longer had")                   \
+    X(RETURNED, "members that came back")                                  \
+    X(CRASHED, "members that were gone without a word")                    \
+    X(STATIC, "static members that came back")                             \
+    X(SHARED, "groups whose partitions the brokers shared out")            \
+    X(RESTED, "members that did not poll for longer than they may")        \
+    X(GIVEN, "partitions that a member was asked for by a notice")         \
+    X(LOST, "partitions that a member was told to have lost")
 enum hit {
 #define HIT_ENUM(name, text) HIT_##name,
     HITS(HIT_ENUM)

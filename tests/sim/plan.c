@@ -166,6 +166,55 @@ static void draw_later_additions(struct plan *plan) {
         plan->is_compacted[sl_rng_below(&rng, (uint64_t)plan->topics)] = true;
 }
 
+static bool has_consumer_protocol(const struct plan *plan) {
+    return plan->release == NULL || strcmp(plan->release, "4.0") == 0;
+}
+
+static void draw_strategies(struct plan_crew *crew, struct sl_rng *rng) {
+    static const char *const alike[] = {"range", "roundrobin", "sticky", "cooperative-sticky",
+                                        "cooperative-sticky"};
+    static const char *const mixed[] = {"range,roundrobin", "roundrobin", "roundrobin,sticky"};
+    const char *strategy = PICK(rng, alike);
+    bool is_mixed = draw_percent(rng, 20);
+    for (int32_t i = 0; i < PLAN_MEMBERS; i++)
+        crew->strategy[i] = is_mixed ? PICK(rng, mixed) : strategy;
+}
+
+/* Members of a group, in a quarter of the plans. */
+static void draw_crew(struct plan *plan) {
+    static const char *const protocols[] = {"classic", "classic", "consumer", "auto"};
+    static const int32_t sessions[] = {6000, 10000, 45000, 45000};
+    static const int32_t intervals[] = {1, 100, 1000, 5000};
+    static const int32_t shares[] = {0, 1, 5, 20};
+    static const int32_t leaves[] = {0, 2, 5, 20};
+    static const int32_t holds[] = {0, 500, 3000, 30000};
+    static const int32_t paces[] = {5, 20, 50, 200};
+    struct plan_crew *crew = &plan->crew;
+    struct sl_rng rng;
+    sl_rng_init(&rng, plan->seed ^ 0x63726577);
+    if (!draw_percent(&rng, 25)) return;
+    crew->members = (int32_t)sl_rng_range(&rng, 1, PLAN_MEMBERS);
+    crew->topics = (int32_t)sl_rng_range(&rng, 1, plan->topics);
+    crew->protocol = PICK(&rng, protocols);
+    if (strcmp(crew->protocol, "consumer") == 0 && !has_consumer_protocol(plan))
+        crew->protocol = "classic";
+    draw_strategies(crew, &rng);
+    bool knows_static = plan->release == NULL || strcmp(plan->release, "2.1") != 0;
+    crew->is_static = draw_percent(&rng, 25) && knows_static;
+    crew->is_told = draw_percent(&rng, 30);
+    crew->auto_commit = draw_percent(&rng, 75);
+    crew->commit_ms = PICK(&rng, intervals);
+    crew->commits = PICK(&rng, shares);
+    crew->holds = PICK(&rng, shares);
+    crew->leaves = PICK(&rng, leaves);
+    crew->rests = draw_percent(&rng, 25) ? 4 : 0;
+    crew->session_ms = PICK(&rng, sessions);
+    crew->poll_ms = crew->rests > 0 ? (int32_t)sl_rng_range(&rng, 2000, 6000) : 300000;
+    crew->hold_ms = PICK(&rng, holds);
+    crew->delay_ms = draw_percent(&rng, 80) ? 100 : 3000;
+    crew->pace_ms = PICK(&rng, paces);
+}
+
 /* Half of the consumers are in a group, and every other one of them never seeks, so that what was
  * finished is one run of records. */
 static void draw_groups(struct plan *plan) {
@@ -235,6 +284,7 @@ void plan_draw(struct plan *plan, uint64_t seed) {
     if (draw_percent(&rng, 15)) plan->message_max = PICK(&rng, small);
     draw_later_additions(plan);
     draw_groups(plan);
+    draw_crew(plan);
 }
 
 bool plan_has_faults(const struct plan *plan) {
@@ -249,6 +299,8 @@ int64_t plan_longest(const struct plan *plan) {
     for (int32_t i = 0; i < plan->producers; i++)
         if (plan->producer[i].delivery_timeout_ms > longest)
             longest = plan->producer[i].delivery_timeout_ms;
+    if (plan->crew.session_ms > longest) longest = plan->crew.session_ms;
+    if (plan->crew.poll_ms > longest) longest = plan->crew.poll_ms;
     return longest * WORLD_MS;
 }
 
@@ -264,6 +316,17 @@ static void print_producer(const struct plan_producer *p, FILE *out) {
         p->burst, p->pace_ms, p->shares_host, p->profile.value_max, p->profile.keyed,
         p->profile.explicit_partition, p->profile.headers, p->profile.large, p->borrows,
         p->partitioner, p->availability_timeout_ms, p->idle_ms);
+}
+
+static void print_crew(const struct plan_crew *c, FILE *out) {
+    if (c->members == 0) return;
+    fprintf(out,
+            "  members=%d topics=%d protocol=%s static=%d told=%d auto=%d/%d commits=%d%% "
+            "holds=%d%% leaves=%d rests=%d session=%d poll=%d hold=%d delay=%d pace=%d\n",
+            c->members, c->topics, c->protocol, c->is_static, c->is_told, c->auto_commit,
+            c->commit_ms, c->commits, c->holds, c->leaves, c->rests, c->session_ms, c->poll_ms,
+            c->hold_ms, c->delay_ms, c->pace_ms);
+    for (int32_t i = 0; i < c->members; i++) fprintf(out, "    strategy=%s\n", c->strategy[i]);
 }
 
 void plan_print(const struct plan *plan, FILE *out) {
@@ -299,6 +362,7 @@ void plan_print(const struct plan *plan, FILE *out) {
                 c->pace_ms, c->seeks, c->pauses, c->holds, c->one_partition, c->ends,
                 c->shares_host, c->in_group, c->auto_commit, c->commit_ms, c->commits);
     }
+    print_crew(&plan->crew, out);
     for (int i = 0; i < PLAN_FAULT_COUNT; i++)
         if (plan->mean[i] != 0)
             fprintf(out, "  every %6" PRId64 " ms %s: %s\n", plan->mean[i] / WORLD_MS,

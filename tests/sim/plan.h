@@ -46,7 +46,7 @@ enum plan_fault {
         PLAN_FAULT_COUNT
 };
 
-enum { PLAN_TOPICS = 3, PLAN_PRODUCERS = 3, PLAN_CONSUMERS = 3 };
+enum { PLAN_TOPICS = 3, PLAN_PRODUCERS = 3, PLAN_CONSUMERS = 3, PLAN_MEMBERS = 6 };
 
 struct plan_producer {
     struct content_profile profile;
@@ -90,6 +90,26 @@ struct plan_consumer {
     int32_t commit_ms; /* auto.commit.interval.ms */
     int32_t commits;   /* percent of steps that commit */
 };
+/* One group whose members share the partitions of the first topics. */
+struct plan_crew {
+    int32_t members; /* 0: there is no such group */
+    int32_t topics;
+    const char *protocol;
+    const char *strategy[PLAN_MEMBERS]; /* all have one in common */
+    bool is_static;
+    bool is_told; /* rebalance.notices */
+    bool auto_commit;
+    int32_t commit_ms;
+    int32_t commits; /* percent of steps that commit, … */
+    int32_t holds;   /* … that keep the batch for later */
+    int32_t leaves;  /* per mille of steps in which a member goes, to come back … */
+    int32_t rests;   /* … or does not poll for longer than it may */
+    int32_t session_ms;
+    int32_t poll_ms; /* max.poll.interval.ms */
+    int32_t hold_ms;
+    int32_t delay_ms; /* the broker's, before the first rebalance */
+    int32_t pace_ms;
+};
 struct plan {
     uint64_t seed;
     int64_t start;
@@ -110,6 +130,7 @@ struct plan {
     int32_t consumers;
     struct plan_producer producer[PLAN_PRODUCERS];
     struct plan_consumer consumer[PLAN_CONSUMERS];
+    struct plan_crew crew;
     /* all clients */
     int32_t request_timeout_ms;
     int32_t retry_backoff_ms;

@@ -128,11 +128,12 @@ static int64_t memory_of_codecs(const struct workload *load) {
 
 /* I17: what a client may have: its budgets and what connections, brokers and partitions need. */
 static int64_t memory_of(const struct workload *load, const struct app *app) {
-    int64_t budget =
-        app->kind == APP_PRODUCER ? app->producer->buffer_memory : app->consumer->memory;
+    int64_t budget = app->kind == APP_PRODUCER   ? app->producer->buffer_memory
+                     : app->kind == APP_CONSUMER ? app->consumer->memory
+                                                 : MEMBER_MEMORY;
     int64_t partitions = 0;
     for (int32_t i = 0; i < load->plan.topics; i++) partitions += load->plan.partitions[i];
-    if (app->kind == APP_CONSUMER) budget += memory_of_codecs(load);
+    if (app->kind != APP_PRODUCER) budget += memory_of_codecs(load);
     return budget + budget / 20 + 1536 * 1024 + load->plan.nodes * 64 * 1024 + partitions * 4096;
 }
 
@@ -167,23 +168,35 @@ static void make_apps(struct workload *load) {
             for (int32_t p = 0; p < WORKLOAD_CURSORS; p++) app->most[t][p] = -1;
         app->host->memory_limit += memory_of(load, app);
     }
+    for (int32_t i = 0; i < plan->crew.members; i++) {
+        struct app *app = add_app(load, APP_MEMBER, NULL);
+        app->member = i;
+        app->next_at += sl_rng_range(&load->rng, 0, plan->duration / 2);
+        snprintf(app->group, sizeof app->group, "crew");
+        app->host->memory_limit += memory_of(load, app);
+    }
 }
 
 /* ---- scheduling ---- */
 
 static void step_app(struct app *app) {
     struct workload *load = app->workload;
-    int64_t pace = app->kind == APP_PRODUCER ? app->producer->pace_ms : app->consumer->pace_ms;
+    int64_t pace = app->kind == APP_PRODUCER   ? app->producer->pace_ms
+                   : app->kind == APP_CONSUMER ? app->consumer->pace_ms
+                                               : load->plan.crew.pace_ms;
     app->steps++;
     if (app->steps % 128 == 0) app_check_metrics(app, false);
     if (app->kind == APP_PRODUCER)
         producer_step(app);
-    else
+    else if (app->kind == APP_CONSUMER)
         consumer_step(app);
+    else
+        member_step(app);
     /* Who has nothing more to do does it slowly. */
     if (app->kind == APP_PRODUCER && app->sent >= app->producer->records && pace < 100) pace = 100;
     if (load->phase != PHASE_FAULTS && pace < 20) pace = 20;
-    app->next_at = load->world->now + sl_rng_range(&load->rng, 0, 2 * pace * WORLD_MS);
+    app->next_at = load->world->now + sl_rng_range(&load->rng, 0, 2 * pace * WORLD_MS) + app->rest;
+    app->rest = 0;
 }
 
 static struct app *find_first_app(struct workload *load) {
@@ -201,11 +214,10 @@ static bool is_settled(struct workload *load) {
     char why[200];
     for (int32_t i = 0; i < load->app_count; i++) {
         struct app *app = &load->apps[i];
-        if (app->kind == APP_PRODUCER ? !producer_is_settled(app)
-                                      : !consumer_is_settled(app, why, sizeof why))
-            return false;
+        if (app->kind == APP_PRODUCER && !producer_is_settled(app)) return false;
+        if (app->kind == APP_CONSUMER && !consumer_is_settled(app, why, sizeof why)) return false;
     }
-    return true;
+    return crew_is_settled(load, why, sizeof why);
 }
 
 static void run_until(struct workload *load, int64_t until) {
@@ -254,6 +266,8 @@ static void complain_of_unsettled(struct workload *load) {
             world_violate(load->world, "I15: consumer %d has not come to the end: %s", app->id,
                           why);
     }
+    if (!crew_is_settled(load, why, sizeof why))
+        world_violate(load->world, "I25: the group has not come to rest: %s", why);
 }
 
 /* ---- the end ---- */
@@ -266,8 +280,10 @@ static void end_apps(struct workload *load) {
         int32_t timeout_ms = timeouts[sl_rng_below(&load->rng, 5)];
         if (app->kind == APP_PRODUCER)
             producer_end(app, timeout_ms);
-        else
+        else if (app->kind == APP_CONSUMER)
             consumer_end(app, timeout_ms);
+        else
+            member_end(app, timeout_ms);
         app->is_done = true;
     }
 }
@@ -279,7 +295,10 @@ static void print_dumps(struct workload *load) {
         struct app *app = &load->apps[i];
         if (app->client == NULL) continue;
         printf("---- application %d (%s on host %d) ----\n", app->id,
-               app->kind == APP_PRODUCER ? "producer" : "consumer", app->host->id);
+               app->kind == APP_PRODUCER   ? "producer"
+               : app->kind == APP_CONSUMER ? "consumer"
+                                           : "member",
+               app->host->id);
         if (sluice_client_dump(app->client, buf, sizeof buf, 50) > 0) puts(buf);
     }
     sl_text_init(&text, buf, sizeof buf);
@@ -321,6 +340,7 @@ static void run_phases(struct workload *load) {
     end_apps(load);
     world_run_for(w, 30 * WORLD_SECOND); /* what is still under way arrives */
     if (!world_is_broken(w)) truth_settle(&load->truth);
+    crew_check_commits(load);
 }
 
 static bool is_release(const struct plan *plan, const char *release) {
@@ -344,6 +364,7 @@ void workload_run(const struct plan *plan, enum workload_talk talk, struct workl
     load->world->observer = (struct world_observer){
         .user = load, .on_wire = on_wire, .on_gone = on_gone, .on_broker = on_broker};
     make_topics(load);
+    crew_init(load);
     make_apps(load);
     run_phases(load);
     if (world_is_broken(load->world)) {
@@ -364,6 +385,7 @@ void workload_run(const struct plan *plan, enum workload_talk talk, struct workl
     if (out->is_broken) printf("sim: violation: %s\n", load->world->violation);
     world_destroy(load->world);
     tap_deinit(&load->tap);
+    crew_deinit(load);
     truth_deinit(&load->truth);
     current_workload = NULL;
     free(load);

@@ -15,9 +15,10 @@
 #include "sim/world.h"
 #include "sluice/sluice.h"
 
-enum { WORKLOAD_APPS = 8, WORKLOAD_CURSORS = 64, WORKLOAD_TICK = WORLD_MS };
+enum { WORKLOAD_APPS = 12, WORKLOAD_CURSORS = 64, WORKLOAD_TICK = WORLD_MS };
+enum { MEMBER_MEMORY = 1 << 22 }; /* fetch.memory of a member of a group */
 
-enum app_kind { APP_PRODUCER = 1, APP_CONSUMER };
+enum app_kind { APP_PRODUCER = 1, APP_CONSUMER, APP_MEMBER };
 enum workload_phase { PHASE_FAULTS = 1, PHASE_HEALED, PHASE_END };
 
 /* What a consumer application expects of a partition that it has assigned. */
@@ -40,6 +41,28 @@ struct cursor {
     bool has_finished; /* something is */
     bool is_pinned;    /* a batch of it was freed: what comes behind is not finished */
     bool is_unsure;    /* a call failed that may or may not have finished something */
+};
+/* What a member of the group knows of a partition. */
+struct member_part {
+    bool is_mine;
+    bool is_leaving; /* a notice has asked for it */
+    int64_t floor;   /* committed when it came */
+    int64_t next;    /* behind what was handed out since then; -1: nothing was */
+    int64_t reach;   /* … of the batch that is being walked */
+};
+/* What all members together have made of a partition. */
+struct crew_part {
+    uint8_t *handed; /* owned, by offset: 1 handed out, 2 processed */
+    int64_t cap;
+    int64_t read;      /* everything before was handed out to somebody … */
+    int64_t processed; /* … and was processed; or it is before the log's start */
+};
+struct crew {
+    struct crew_part parts[PLAN_TOPICS][WORKLOAD_CURSORS];
+    /* Nothing in the plan makes brokers believe that a member is gone while it is there, or clients
+     * believe what is not so. */
+    bool is_firm;
+    bool has_told; /* HIT_SHARED was counted */
 };
 struct workload;
 struct app {
@@ -71,6 +94,13 @@ struct app {
     int64_t records;   /* read */
     char group[8];
     int64_t most[PLAN_TOPICS][WORKLOAD_CURSORS]; /* finished ever, by topic and partition; -1 */
+
+    int32_t member; /* its number in the group, from 0 */
+    bool has_subscribed;
+    bool was_here;
+    int64_t rest; /* ns that it stays away after this step */
+    sluice_rebalance *notice;
+    struct member_part parts[PLAN_TOPICS][WORKLOAD_CURSORS];
 };
 struct workload {
     struct plan plan;
@@ -81,6 +111,7 @@ struct workload {
     struct sl_rng rng; /* of the applications */
     struct app apps[WORKLOAD_APPS];
     int32_t app_count;
+    struct crew crew;
     enum workload_phase phase;
     int64_t heal_at;
 };
@@ -133,6 +164,20 @@ bool consumer_is_settled(struct app *app, char *why, size_t cap);
 struct cursor *consumer_cursor(struct app *app, const char *topic, int32_t partition);
 void consumer_end(struct app *app, int32_t timeout_ms);
 void consumer_drop(struct app *app);
+
+/* Compares a record that was read with what was written. */
+int32_t consumer_check_content(struct app *app, const struct cursor *c, const sluice_view *v);
+
+/* member_app.c: members of one group. */
+
+void crew_init(struct workload *load);
+void crew_deinit(struct workload *load);
+/* Every partition has one member, and has been read to its end; why: which one is not. */
+bool crew_is_settled(struct workload *load, char *why, size_t cap);
+/* Nothing is committed beyond what was processed (I10). */
+void crew_check_commits(struct workload *load);
+void member_step(struct app *app);
+void member_end(struct app *app, int32_t timeout_ms);
 
 /* commits_app.c: what a consumer in a group knows of its commits. */
 
