@@ -13,7 +13,7 @@
  *
  * Wire chunks. The library chooses the partition of a record without key, and may choose the same
  * one for a whole batch. So once SL_STAGING_CHUNK bytes of such records of one topic have come in a
- * row (`streak`), the next ones are encoded right here, into a chunk as large as a batch may be,
+ * row (`streak`) from one thread, the next ones are encoded right here, into a chunk as large as a batch may be,
  * with offset deltas from 0 on and the timestamp delta 0: core fills in the header and sends it.
  * Their bytes are summed for the CRC here as well: they are in this processor's cache, and not in
  * that of the I/O thread (values of 1,000 bytes: a quarter of the CPU).
@@ -61,6 +61,7 @@ struct sl_staging {
     uint32_t wire_cap;   /* bytes at data of wire chunks; 0: there are none with these settings */
     uint32_t streak;     /* bytes of records in a row that could have been staged in wire form */
     uint32_t wire_after; /* from so many on they are */
+    uintptr_t thread;    /* that put last */
     int64_t left_since;  /* `open`, a wire chunk, was left in a take then; 0: it was not yet */
     const struct sl_staging_topic *last; /* of the record before, or NULL */
     size_t staged;                       /* bytes in the chunks below */
@@ -419,6 +420,12 @@ static void write_staged(struct sl_staging *s, const struct sl_staging_input *in
     chunk->count++;
     s->open_topic = topic->index;
     sl_ahead_write(r); /* else the next lock waits for these stores */
+}
+
+void sl_staging_begin(struct sl_staging *s, uintptr_t thread) {
+    if (thread == s->thread) return;
+    s->thread = thread;
+    s->streak = 0;
 }
 
 int sl_staging_put(struct sl_staging *s, struct sl_staging_input *in, bool *wake) {

@@ -141,6 +141,10 @@ void sl_staging_tell_size(const struct sl_staging *s, const struct sl_staging_in
                           struct sl_text *out);
 /* Undoes prepare for a record that was not accepted. */
 void sl_staging_unprepare(const struct sl_staging *s, struct sl_staging_input *in);
+/* The records put next come from this thread (any number that tells threads apart). Where several
+ * take turns none is staged in wire form: each would hold up the others for longer (4 threads: twice
+ * the CPU). */
+void sl_staging_begin(struct sl_staging *s, uintptr_t thread);
 /* Copies one record in; takes in->large and sets it to NULL when it accepts. 0, SLUICE_ERR_FULL
  * (no room in the budget or in staging; tells staging that someone waits), SLUICE_ERR_UNREAD (no
  * room even if everything but unread reports were gone), SLUICE_ERR_TOO_BIG (over

@@ -140,6 +140,7 @@ int sl_inbox_put(struct sl_inbox *in, struct sl_staging_input *records, int32_t 
     bool waits = false;
     sl_latch_lock(&in->latch);
     if (in->closed) rv = SLUICE_ERR_CLOSED;
+    sl_staging_begin(in->staging, (uintptr_t)pthread_self());
     while (rv == 0 && done < count) {
         bool wake_for_this;
         rv = sl_staging_put(in->staging, &records[done], &wake_for_this);

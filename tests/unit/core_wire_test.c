@@ -189,6 +189,27 @@ static void test_other_records_end_the_stream(void **state) {
     }
 }
 
+/* Threads that take turns end it too, and a thread that comes alone begins another. */
+static void test_other_threads_end_the_stream(void **state) {
+    (void)state;
+    struct fixture f;
+    struct sl_staged staged;
+    set_up(&f);
+    begin_stream(&f);
+    for (uintptr_t i = 0; i < 1000; i++) {
+        sl_staging_begin(f.staging, 1 + i % 2);
+        assert_int_equal(put_plain(&f, NULL), 0);
+    }
+    sl_staging_take(f.staging, 1, true, &staged);
+    SL_LIST_EACH(it, tmp, &staged.chunks) {
+        const struct sl_chunk *chunk = SL_LIST_OF(it, struct sl_chunk, node);
+        assert_int_equal(chunk->is_wire, chunk->count == 1);
+    }
+    give_back(&f, &staged);
+    begin_stream(&f);
+    tear_down(&f);
+}
+
 /* Null and empty values, headers, keys that count for nothing: all are kept apart. */
 static void test_parts_of_a_record(void **state) {
     (void)state;
@@ -643,6 +664,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_chunk_holds_a_batch),
         cmocka_unit_test(test_other_records_end_the_stream),
+        cmocka_unit_test(test_other_threads_end_the_stream),
         cmocka_unit_test(test_parts_of_a_record),
         cmocka_unit_test(test_open_chunk_lingers),
         cmocka_unit_test(test_sleep_with_open_chunk),
