@@ -97,18 +97,7 @@ void sl_group_members_remove(struct sl_group *g, struct sl_classic_member *m) {
 }
 
 int sl_group_members_rename(struct sl_group *g, struct sl_classic_member *m, struct sl_str id) {
-    struct sl_classic *c = &g->classic;
-    struct sl_str copy;
-    if (!sl_owned_text(g->groups->alloc, id, &copy)) return SLUICE_ERR_NOMEM;
-    int rv = sl_map_put(&c->members, copy.data, (size_t)copy.size, m);
-    if (rv != 0) {
-        sl_owned_free_text(g->groups->alloc, &copy);
-        return rv;
-    }
-    sl_map_remove(&c->members, m->id.data, (size_t)m->id.size);
-    sl_owned_free_text(g->groups->alloc, &m->id);
-    m->id = copy;
-    return 0;
+    return sl_owned_rename(g->groups->alloc, &g->classic.members, &m->id, id, m);
 }
 
 int sl_group_members_update(struct sl_group *g, struct sl_classic_member *m,

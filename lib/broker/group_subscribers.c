@@ -66,19 +66,8 @@ void sl_group_subscribers_remove(struct sl_group *g, struct sl_consumer_member *
 
 int sl_group_subscribers_rename(struct sl_group *g, struct sl_consumer_member *m,
                                 struct sl_str id) {
-    struct sl_consumer *c = &g->consumer;
-    struct sl_str copy;
     if (sl_bytes_str_equal(m->id, id)) return 0;
-    if (!sl_owned_text(g->groups->alloc, id, &copy)) return SLUICE_ERR_NOMEM;
-    int rv = sl_map_put(&c->members, copy.data, (size_t)copy.size, m);
-    if (rv != 0) {
-        sl_owned_free_text(g->groups->alloc, &copy);
-        return rv;
-    }
-    sl_map_remove(&c->members, m->id.data, (size_t)m->id.size);
-    sl_owned_free_text(g->groups->alloc, &m->id);
-    m->id = copy;
-    return 0;
+    return sl_owned_rename(g->groups->alloc, &g->consumer.members, &m->id, id, m);
 }
 
 /* ---- what requests say anew ---- */

@@ -8,6 +8,8 @@
 
 #include "base/alloc.h"
 #include "base/bytes.h"
+#include "base/map.h"
+#include "sluice/error.h"
 
 /* False: out of memory, *out is null. */
 static inline bool sl_owned_text(const struct sl_alloc *alloc, struct sl_str from,
@@ -24,6 +26,21 @@ static inline void sl_owned_free_text(const struct sl_alloc *alloc, struct sl_st
     if (text->size >= 0)
         sl_alloc_free(alloc, (void *)(uintptr_t)text->data, (size_t)text->size + 1);
     *text = SL_STR_NULL;
+}
+/* What the map has under *name is under `to` from now on. 0 or NOMEM: all is as before. */
+static inline int sl_owned_rename(const struct sl_alloc *alloc, struct sl_map *map,
+                                  struct sl_str *name, struct sl_str to, void *value) {
+    struct sl_str copy;
+    if (!sl_owned_text(alloc, to, &copy)) return SLUICE_ERR_NOMEM;
+    int rv = sl_map_put(map, copy.data, (size_t)copy.size, value);
+    if (rv != 0) {
+        sl_owned_free_text(alloc, &copy);
+        return rv;
+    }
+    sl_map_remove(map, name->data, (size_t)name->size);
+    sl_owned_free_text(alloc, name);
+    *name = copy;
+    return 0;
 }
 /* The same for bytes. */
 static inline bool sl_owned_bytes(const struct sl_alloc *alloc, struct sl_bytes from,

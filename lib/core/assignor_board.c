@@ -203,6 +203,19 @@ static void claim_partition(struct sl_board_claims *claims, int32_t p, int32_t m
     }
 }
 
+int32_t sl_assignor_board_search(const struct sl_board_topic *t, int32_t m) {
+    int32_t low = 0;
+    int32_t high = t->member_count;
+    while (low < high) {
+        int32_t middle = low + (high - low) / 2;
+        if (t->members[middle] < m)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 int sl_assignor_board_claims(const struct sl_board *b, struct sl_board_claims *out) {
     size_t count = (size_t)b->partition_count;
     out->member = sl_arena_array(b->arena, count, sizeof *out->member);

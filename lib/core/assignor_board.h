@@ -47,6 +47,8 @@ int sl_assignor_board_init(struct sl_board *b, const struct sl_assignor_group *g
 void sl_assignor_board_deinit(struct sl_board *b);
 /* Whether all members are subscribed to the same of the topics that exist. */
 bool sl_assignor_board_is_even(const struct sl_board *b);
+/* Index of the first of the topic's members whose number is at least m; their count: none. */
+int32_t sl_assignor_board_search(const struct sl_board_topic *t, int32_t m);
 int sl_assignor_board_claims(const struct sl_board *b, struct sl_board_claims *out);
 /* Writes the plan as sl_assignor_assign gives it. */
 int sl_assignor_board_finish(const struct sl_board *b, struct sl_array *out);

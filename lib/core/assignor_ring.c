@@ -4,16 +4,8 @@
 
 /* Index of the first of the topic's members whose number is at least `place`; 0 beyond the last. */
 static int32_t next_in_ring(const struct sl_board_topic *t, int32_t place) {
-    int32_t low = 0;
-    int32_t high = t->member_count;
-    while (low < high) {
-        int32_t middle = low + (high - low) / 2;
-        if (t->members[middle] < place)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < t->member_count ? low : 0;
+    int32_t at = sl_assignor_board_search(t, place);
+    return at < t->member_count ? at : 0;
 }
 
 int sl_assignor_ring(struct sl_board *b) {

@@ -78,16 +78,8 @@ static void make_heap(const struct uneven_run *run, const struct sl_board_topic 
 
 /* The index of a member among a topic's members; -1: not subscribed. */
 static int32_t find_subscriber(const struct sl_board_topic *t, int32_t m) {
-    int32_t low = 0;
-    int32_t high = t->member_count;
-    while (low < high) {
-        int32_t middle = low + (high - low) / 2;
-        if (t->members[middle] < m)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < t->member_count && t->members[low] == m ? low : -1;
+    int32_t at = sl_assignor_board_search(t, m);
+    return at < t->member_count && t->members[at] == m ? at : -1;
 }
 
 static int start_uneven_topic(struct uneven_run *run, int32_t number) {

@@ -2,8 +2,9 @@
  *
  * Each record is partitioned and encoded once, in place, into the open batch of its partition, or
  * put into its topic's waiting list. A wire chunk becomes a batch of its own, if it is large enough
- * and the topic takes batches of its size; else its records are encoded anew. The walk looks a topic up once a run of records of it, and a
- * batch's limits once a record; everything else happens once a batch.
+ * and the topic takes batches of its size; else its records are encoded anew. The walk looks a topic
+ * up once a run of records of it, and a batch's limits once a record; everything else happens once a
+ * batch.
  *
  * When memory is short the walk stops at the record at hand, which stays where it is, and goes on
  * from there in a later turn; linger ends for what is open, because outcomes free memory. Nothing
@@ -286,10 +287,6 @@ static bool walk_wire_chunk(struct sl_core *core, struct sl_chunk *chunk) {
 
 /* ---- the walk over what was taken ---- */
 
-static size_t choose_batch_limit(const struct sl_settings *s) {
-    return (size_t)(s->batch_size < s->max_request_size ? s->batch_size : s->max_request_size);
-}
-
 /* Gives the topics that staging has interned since a place in `topics`. False: out of memory. */
 static bool adopt_topics(struct sl_core *core) {
     struct sl_batcher *b = &core->batcher;
@@ -312,7 +309,7 @@ static bool adopt_topics(struct sl_core *core) {
         t->name = name->name;
         t->topic = topic;
         t->sticky = -1;
-        t->batch_limit = choose_batch_limit(core->settings);
+        t->batch_limit = (size_t)sl_staging_batch_limit(core->settings);
         if (topic->staged.next == NULL) sl_list_init(&topic->staged);
         topic->batching = t;
         b->topics[b->topic_count++] = t;

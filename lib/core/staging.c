@@ -115,6 +115,11 @@ uint32_t sl_staging_run_min(const struct sl_settings *settings) {
     return STAGING_REPORT_BYTES;
 }
 
+int32_t sl_staging_batch_limit(const struct sl_settings *settings) {
+    if (settings->batch_size < settings->max_request_size) return settings->batch_size;
+    return settings->max_request_size;
+}
+
 uint32_t sl_staging_wire_charge(const struct sl_settings *settings, size_t bytes) {
     return (uint32_t)(bytes + (settings->reports == SL_REPORTS_NONE ? 0 : sizeof(uint64_t)));
 }
@@ -139,8 +144,7 @@ static void free_chunks(const struct sl_alloc *alloc, struct sl_list *chunks) {
 /* As large as a batch may get; 0: no record could do without a copy, or it would not pay. */
 static uint32_t choose_wire_cap(const struct sl_settings *settings,
                                 const struct sl_partitioner *partitioner) {
-    int64_t most = settings->batch_size;
-    if (most > settings->max_request_size) most = settings->max_request_size;
+    int64_t most = sl_staging_batch_limit(settings);
     int64_t share = settings->buffer_memory / STAGING_WIRE_SHARE;
     if (most > share) most = share;
     if (most < SL_STAGING_WIRE_MIN || partitioner->forget != 0) return 0;

@@ -177,6 +177,8 @@ struct sl_chunk *sl_staging_chunk_create(const struct sl_alloc *alloc, uint32_t 
 void sl_staging_chunk_destroy(const struct sl_alloc *alloc, struct sl_chunk *chunk);
 /* Bytes of memory that a chunk takes, or keeps the application from using. */
 size_t sl_staging_chunk_bytes(const struct sl_chunk *chunk);
+/* Bytes that a batch is filled to by the settings. */
+int32_t sl_staging_batch_limit(const struct sl_settings *settings);
 /* The least size of the first record of a run of one topic. */
 uint32_t sl_staging_run_min(const struct sl_settings *settings);
 

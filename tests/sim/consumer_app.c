@@ -227,15 +227,15 @@ static void skip_slices(struct app *app, sluice_batch *batch) {
     }
 }
 
-/* Walks at most `most` records. False: the walk met an error. */
-static bool walk(struct app *app, sluice_batch *batch, int64_t most) {
+bool consumer_walk(struct app *app, sluice_batch *batch, int64_t most,
+                   void (*take)(struct app *app, const sluice_view *view)) {
     sluice_view views[8];
     while (most > 0 && !world_is_broken(app->workload->world)) {
         int32_t cap = most < 8 ? (int32_t)most : 8;
         int32_t n = sluice_batch_read(batch, views, sizeof views[0], cap);
         if (n < 0) return false;
         if (n == 0) break;
-        for (int32_t i = 0; i < n; i++) take_record(app, &views[i]);
+        for (int32_t i = 0; i < n; i++) take(app, &views[i]);
         most -= n;
     }
     return true;
@@ -311,7 +311,7 @@ static void take_batch(struct app *app, sluice_batch *batch) {
     bool is_calm = load->phase != PHASE_FAULTS || app->held != NULL;
     int rv = 0;
     if (is_calm || app_draw(app, 80)) {
-        if (!walk(app, batch, INT64_MAX)) {
+        if (!consumer_walk(app, batch, INT64_MAX, take_record)) {
             sluice_batch_free(batch);
             seek_all(app);
             return;
@@ -330,7 +330,7 @@ static void take_batch(struct app *app, sluice_batch *batch) {
     } else if (app_draw(app, 40)) {
         int64_t part = sl_rng_range(&load->rng, 0, count);
         note_give(app, GIVE_FINISH, part);
-        if (!walk(app, batch, part)) {
+        if (!consumer_walk(app, batch, part, take_record)) {
             sluice_batch_free(batch);
             seek_all(app);
             return;

@@ -271,19 +271,6 @@ static void check_slices(struct app *app, sluice_batch *batch) {
     }
 }
 
-static bool walk(struct app *app, sluice_batch *batch, int64_t most) {
-    sluice_view views[8];
-    while (most > 0 && !world_is_broken(app->workload->world)) {
-        int32_t cap = most < 8 ? (int32_t)most : 8;
-        int32_t n = sluice_batch_read(batch, views, sizeof views[0], cap);
-        if (n < 0) return false;
-        if (n == 0) break;
-        for (int32_t i = 0; i < n; i++) take_record(app, &views[i]);
-        most -= n;
-    }
-    return true;
-}
-
 /* What was walked of the batch, or all of it, is processed: before the library is told. */
 static void note_processed(struct app *app, sluice_batch *batch, bool is_whole) {
     sluice_slice s;
@@ -363,7 +350,7 @@ static void take_batch(struct app *app, sluice_batch *batch) {
     bool is_whole = is_calm || app->held != NULL || app_draw(app, 85);
     bool is_retried = !is_whole && app_draw(app, 50);
     int64_t most = is_whole || is_retried ? INT64_MAX : sl_rng_range(&load->rng, 0, count);
-    if (!walk(app, batch, most)) {
+    if (!consumer_walk(app, batch, most, take_record)) {
         judge_given(app, sluice_batch_retry(batch));
         recover(app);
         return;

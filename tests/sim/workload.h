@@ -167,6 +167,9 @@ void consumer_drop(struct app *app);
 
 /* Compares a record that was read with what was written. */
 int32_t consumer_check_content(struct app *app, const struct cursor *c, const sluice_view *v);
+/* Walks at most `most` records. False: the walk met an error. */
+bool consumer_walk(struct app *app, sluice_batch *batch, int64_t most,
+                   void (*take)(struct app *app, const sluice_view *view));
 
 /* member_app.c: members of one group. */
 
