@@ -3,10 +3,16 @@
 #include "api/deliveries.h"
 
 #include "api/client.h"
+#include "base/ahead.h"
 #include "core/delivery.h"
 #include "sluice/producer.h"
 
-enum { DELIVERIES_MAGIC = 0x51c0de11, DELIVERIES_GONE = 0x0badde11 };
+enum {
+    DELIVERIES_MAGIC = 0x51c0de11,
+    DELIVERIES_GONE = 0x0badde11,
+    DELIVERIES_AHEAD =
+        256 /* bytes of a report that are asked for: with the tags of a few records */
+};
 
 struct sluice_deliveries {
     uint32_t magic;
@@ -73,6 +79,7 @@ int sluice_deliveries_next(sluice_deliveries *deliveries, sluice_delivery *out, 
         if (deliveries->node == &deliveries->told) return 0;
         d = SL_LIST_OF(deliveries->node, struct sl_delivery, node);
         deliveries->node = deliveries->node->next;
+        sl_ahead_all(SL_LIST_OF(deliveries->node, struct sl_delivery, node), DELIVERIES_AHEAD);
     }
     deliveries->next = d->more;
     sl_deliveries_fill(d, out);
@@ -84,8 +91,11 @@ void sluice_deliveries_free(sluice_deliveries *deliveries) {
     sluice_client *client = deliveries->client;
     const struct sl_alloc *alloc = sl_client_alloc(client);
     struct sl_list *node;
-    while ((node = sl_list_pop_front(&deliveries->told)) != NULL)
+    while ((node = sl_list_pop_front(&deliveries->told)) != NULL) {
+        const struct sl_list *next = deliveries->told.next;
+        sl_ahead_all(SL_LIST_OF(next, struct sl_delivery, node), sizeof(struct sl_delivery));
         sl_delivery_destroy(alloc, SL_LIST_OF(node, struct sl_delivery, node));
+    }
     deliveries->magic = DELIVERIES_GONE;
     sl_alloc_free(alloc, deliveries, sizeof *deliveries);
     sl_client_drop(client);

@@ -13,6 +13,18 @@ enum {
     SL_AHEAD_LINES = 3     /* what a record of 100 bytes takes with its header */
 };
 
+/* The line at this address will be read or written. */
+static inline void sl_ahead_line(const void *at) {
+    __builtin_prefetch(at);
+    /* Else a compiler drops calls of functions that do nothing but ask. */
+    __asm__ volatile("" : : "r"(at));
+}
+
+/* So many bytes will be. */
+static inline void sl_ahead_all(const void *at, size_t size) {
+    for (size_t i = 0; i < size; i += SL_AHEAD_LINE) sl_ahead_line((const uint8_t *)at + i);
+}
+
 /* What lies ahead will be read. */
 static inline void sl_ahead_read(const void *now) {
     const uint8_t *at = (const uint8_t *)now + SL_AHEAD_BYTES;

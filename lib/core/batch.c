@@ -31,6 +31,7 @@
 
 #include <string.h>
 
+#include "base/ahead.h"
 #include "core/delivery.h"
 #include "core/pack.h"
 #include "core/plant.h"
@@ -42,8 +43,9 @@
 enum {
     SEGMENT_LARGEST = 16 * 1024, /* measured: from 16 KiB on the size makes no difference */
     SEGMENT_SHARE = 8,           /* open batches may hold 1/8 of the budget in first segments */
-    BATCHES_KEPT = 1024,         /* arbitrary: as many as are in use at once in a busy client */
-    TAGS_FIRST = 16              /* arbitrary: small for batches of a few records */
+    SEGMENT_AHEAD = 256,         /* bytes of a segment that are asked for: header and a record */
+    TAGS_LEAST = 16,             /* arbitrary: small for batches of a few records */
+    TAGS_MOST = 1024             /* arbitrary: growing from there on costs nothing a record */
 };
 
 /* ---- pool ---- */
@@ -96,6 +98,7 @@ static struct sl_segment *take_segment(struct sl_core *core, int index, size_t r
         segment = pool->segments[index];
         pool->segments[index] = segment->next;
         pool->pooled -= bytes;
+        if (segment->next != NULL) sl_ahead_all(segment->next, SEGMENT_AHEAD);
     } else {
         segment = sl_alloc_get(core->alloc, bytes);
     }
@@ -130,7 +133,9 @@ static struct sl_batch *take_batch(struct sl_core *core) {
     struct sl_batch *batch;
     if (node != NULL) {
         batch = SL_LIST_OF(node, struct sl_batch, node);
-        pool->batch_count--;
+        pool->pooled -= sizeof *batch;
+        if (!sl_list_is_empty(&pool->batches))
+            sl_batch_ahead(SL_LIST_OF(pool->batches.next, struct sl_batch, node));
     } else {
         batch = sl_alloc_get(core->alloc, sizeof *batch);
         if (batch == NULL) return NULL;
@@ -141,12 +146,12 @@ static struct sl_batch *take_batch(struct sl_core *core) {
 
 static void give_batch(struct sl_core *core, struct sl_batch *batch) {
     struct sl_batch_pool *pool = &core->batcher.pool;
-    if (pool->batch_count >= BATCHES_KEPT) {
+    if (pool->pooled + sizeof *batch > pool->pooled_max) {
         sl_alloc_free(core->alloc, batch, sizeof *batch);
         return;
     }
     sl_list_push_front(&pool->batches, &batch->node);
-    pool->batch_count++;
+    pool->pooled += sizeof *batch;
 }
 
 /* ---- growth ---- */
@@ -191,6 +196,7 @@ static struct sl_batch *begin_batch(struct sl_core *core, struct sl_partition *p
             give_batch(core, batch);
             return NULL;
         }
+        batch->tags = batch->delivery->tags;
         batch->tag_cap = tag_cap;
         charge_batch(core, batch, (int64_t)sl_delivery_bytes(batch->delivery));
     }
@@ -215,12 +221,20 @@ static void begin_records(struct sl_core *core, struct sl_batch *batch,
     batch->size = SL_RECORD_HEADER_SIZE;
 }
 
+/* Room for the tags of a batch like the one closed last, and some. */
+static int32_t guess_tags(const struct sl_partition *partition) {
+    const struct sl_batching *t = partition->topic->batching;
+    int32_t count = t->last_count;
+    if (count < TAGS_LEAST) return TAGS_LEAST;
+    return count < TAGS_MOST ? count + count / 2 : TAGS_MOST;
+}
+
 struct sl_batch *sl_batch_create(struct sl_core *core, struct sl_partition *partition, size_t room,
                                  uint32_t open_count) {
     struct sl_segment *segment =
         take_segment(core, choose_segment_class(core, open_count), SL_RECORD_HEADER_SIZE + room);
     if (segment == NULL) return NULL;
-    struct sl_batch *batch = begin_batch(core, partition, TAGS_FIRST);
+    struct sl_batch *batch = begin_batch(core, partition, guess_tags(partition));
     if (batch == NULL)
         give_segment(core, segment);
     else
@@ -240,8 +254,7 @@ struct sl_batch *sl_batch_adopt(struct sl_core *core, struct sl_partition *parti
     segment->used = 0;
     if (batch->delivery != NULL) {
         for (uint32_t i = 0; i < chunk->count; i++)
-            batch->delivery->tags[i] =
-                *sl_staging_wire_tag(chunk, SL_PLANTED(6) ? chunk->count - 1 - i : i);
+            batch->tags[i] = *sl_staging_wire_tag(chunk, SL_PLANTED(6) ? chunk->count - 1 - i : i);
     }
     begin_records(core, batch, segment);
     batch->at += chunk->size - SL_STAGING_WIRE_FRONT;
@@ -281,8 +294,10 @@ static int choose_next_class(const struct sl_segment *last) {
 bool sl_batch_grow(struct sl_core *core, struct sl_batch *batch, size_t room, bool has_value) {
     if (batch->count == batch->tag_cap) {
         int32_t cap = batch->tag_cap * 2;
+        int64_t before = (int64_t)sl_delivery_bytes(batch->delivery);
         if (sl_delivery_grow(core->alloc, batch->delivery, cap) != 0) return false;
-        charge_batch(core, batch, (int64_t)sizeof(uint64_t) * (cap - batch->tag_cap));
+        charge_batch(core, batch, (int64_t)sl_delivery_bytes(batch->delivery) - before);
+        batch->tags = batch->delivery->tags;
         batch->tag_cap = cap;
     }
     bool has_room = (size_t)(batch->end - batch->at) >= room;

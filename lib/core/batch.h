@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/ahead.h"
 #include "base/bytes.h"
 #include "base/list.h"
 #include "core/partition.h"
@@ -28,9 +29,8 @@ enum {
 struct sl_batch_pool {
     struct sl_segment *segments[SL_BATCH_CLASSES];
     struct sl_list batches;
-    size_t pooled;     /* bytes of segments lying here */
+    size_t pooled;     /* bytes lying here */
     size_t pooled_max; /* what comes back beyond it is freed */
-    uint32_t batch_count;
 };
 
 enum sl_batch_state {
@@ -44,20 +44,21 @@ enum sl_batch_state {
  * identity in the header may be set anew, while certainly unwritten. */
 struct sl_batch {
     /* hot while open */
-    uint8_t *at;                  /* where the next record goes */
-    uint8_t *end;                 /* of the segment */
-    struct sl_delivery *delivery; /* owned until the outcome; carries the tags. NULL: no reports */
-    int32_t count;                /* records */
-    int32_t tag_cap;              /* room for tags; INT32_MAX without reports */
-    int32_t size;                 /* bytes of the batch, header included */
+    uint8_t *at;     /* where the next record goes */
+    uint8_t *end;    /* of the segment */
+    uint64_t *tags;  /* of the delivery; NULL without reports */
+    int32_t count;   /* records */
+    int32_t tag_cap; /* room for tags; INT32_MAX without reports */
+    int32_t size;    /* bytes of the batch, header included */
     enum sl_batch_state state;
     uint64_t generation; /* of flushes: all its records belong to it */
     int64_t base_timestamp;
     int64_t max_timestamp;
 
-    struct sl_list node;   /* batcher: closed; partition: sealed or in_flight; the pool */
-    struct sl_list linger; /* batcher: lingering or overdue, while open and not due */
-    struct sl_list expiry; /* batcher: all that have no outcome, by deadline */
+    struct sl_delivery *delivery; /* owned until the outcome; owns the tags. NULL: no reports */
+    struct sl_list node;          /* batcher: closed; partition: sealed or in_flight; the pool */
+    struct sl_list linger;        /* batcher: lingering or overdue, while open and not due */
+    struct sl_list expiry;        /* batcher: all that have no outcome, by deadline */
     struct sl_partition *partition;
     struct sl_segment *segments; /* owned, in order */
     struct sl_segment *last;
@@ -93,6 +94,11 @@ struct sl_batch {
     struct sl_pack *pack;           /* PACKING: the job, which refers to the bytes; else NULL */
     struct sl_produce_entry *entry; /* in flight: its line in the request; else NULL */
 };
+
+/* The batch will be looked at soon. Any address may be given. */
+static inline void sl_batch_ahead(const struct sl_batch *batch) {
+    sl_ahead_all(batch, sizeof *batch);
+}
 
 void sl_batch_pool_init(struct sl_batch_pool *pool, size_t pooled_max);
 void sl_batch_pool_deinit(struct sl_batch_pool *pool, const struct sl_alloc *alloc);

@@ -27,6 +27,7 @@
 
 #include <string.h>
 
+#include "base/ahead.h"
 #include "core/delivery.h"
 #include "core/pack.h"
 #include "core/plant.h"
@@ -34,7 +35,10 @@
 #include "record/record.h"
 #include "sluice/error.h"
 
-enum { BATCHER_POOL_SHARE = 4 }; /* up to 1/4 of the budget stays as warm segments */
+enum {
+    BATCHER_POOL_SHARE = 4, /* up to 1/4 of the budget stays as warm segments and batches */
+    BATCHER_AHEAD = 512     /* bytes of records that are asked for before they are sealed */
+};
 
 /* Input that each codec gets through in about a millisecond, by measurement of 100-byte JSON. */
 static size_t measure_codec_budget(int codec) {
@@ -161,6 +165,8 @@ void sl_batcher_close(struct sl_core *core, struct sl_batch *batch) {
     batch->serial = b->serial + 1;
     b->serial += (uint64_t)batch->count;
     sl_list_push_back(&b->closed, &batch->node);
+    struct sl_batching *t = batch->partition->topic->batching;
+    t->last_count = batch->count;
     turn_sticky(batch);
 }
 
@@ -200,8 +206,22 @@ static bool seal_first(struct sl_core *core) {
     return true;
 }
 
+/* What sealing the second closed batch needs is asked for, and the third itself. */
+static void look_behind_first(const struct sl_batcher *b) {
+    const struct sl_list *second = b->closed.next->next;
+    if (second == &b->closed) return;
+    const struct sl_batch *batch = SL_LIST_OF(second, struct sl_batch, node);
+    sl_partition_ahead(batch->partition);
+    sl_ahead_all(batch->segments->data, BATCHER_AHEAD);
+    if (second->next != &b->closed) sl_batch_ahead(SL_LIST_OF(second->next, struct sl_batch, node));
+}
+
 static void seal_closed(struct sl_core *core) {
-    while (!sl_list_is_empty(&core->batcher.closed) && seal_first(core)) continue;
+    const struct sl_batcher *b = &core->batcher;
+    do {
+        if (sl_list_is_empty(&b->closed)) return;
+        look_behind_first(b);
+    } while (seal_first(core));
 }
 
 void sl_batcher_set_jobs(struct sl_core *core, int32_t most, int32_t least_us) {
@@ -239,6 +259,15 @@ void sl_batcher_on_drained(struct sl_core *core, struct sl_partition *partition)
 
 /* ---- the turn ---- */
 
+/* As look_behind_first, of those that linger. */
+static void look_behind_oldest(const struct sl_batcher *b) {
+    const struct sl_list *second = b->lingering.next->next;
+    if (second == &b->lingering) return;
+    sl_partition_ahead(SL_LIST_OF(second, struct sl_batch, linger)->partition);
+    if (second->next != &b->lingering)
+        sl_batch_ahead(SL_LIST_OF(second->next, struct sl_batch, linger));
+}
+
 static void run_linger(struct sl_core *core) {
     struct sl_batcher *b = &core->batcher;
     int64_t linger = core->settings->linger_ms * SL_MS;
@@ -248,8 +277,10 @@ static void run_linger(struct sl_core *core) {
     bool is_over =
         b->hurry || (oldest != NULL &&
                      SL_LIST_OF(oldest, struct sl_batch, linger)->opened_at + linger <= core->now);
-    while (is_over && !sl_list_is_empty(&b->lingering))
+    while (is_over && !sl_list_is_empty(&b->lingering)) {
+        look_behind_oldest(b);
         lapse_batch(core, SL_LIST_OF(b->lingering.next, struct sl_batch, linger));
+    }
     b->hurry = false;
 }
 

@@ -135,6 +135,7 @@ struct sl_delivery {
     struct sl_watch *watch; /* owned: of the call that waits for it; NULL: it is for all */
     uint64_t *tags;         /* owned, `count` of tag_cap, in offset order; NULL without reports */
     int32_t tag_cap;        /* 0 with chunk */
+    int32_t inside;         /* room for tags behind this struct, in the same memory */
     char *text;             /* owned: what the broker said, or more than the code says; or NULL */
     size_t text_bytes;      /* of its memory */
     int32_t told_apart;     /* records of the batch that have a report of their own (KIP-467) */

@@ -23,26 +23,34 @@
 
 enum { DELIVERY_TEXT_MAX = 1000 }; /* arbitrary: brokers say a sentence or two */
 
+static uint64_t *tags_inside(struct sl_delivery *d) { return (uint64_t *)(void *)(d + 1); }
+
+/* One with room for so many tags inside. */
+static size_t measure_delivery(int32_t inside) {
+    return sizeof(struct sl_delivery) + (size_t)inside * sizeof(uint64_t);
+}
+
 int sl_delivery_create(const struct sl_alloc *alloc, int32_t tag_cap, struct sl_delivery **out) {
-    struct sl_delivery *d = sl_alloc_zero(alloc, sizeof *d);
+    struct sl_delivery *d = sl_alloc_get(alloc, measure_delivery(tag_cap));
     if (d == NULL) return SLUICE_ERR_NOMEM;
-    d->partition = -1;
-    d->base_offset = -1;
-    d->timestamp_ms = -1;
-    int rv = sl_delivery_grow(alloc, d, tag_cap);
-    if (rv != 0) {
-        sl_alloc_free(alloc, d, sizeof *d);
-        return rv;
-    }
+    *d = (struct sl_delivery){.partition = -1,
+                              .base_offset = -1,
+                              .timestamp_ms = -1,
+                              .tags = tags_inside(d),
+                              .tag_cap = tag_cap,
+                              .inside = tag_cap};
     *out = d;
     return 0;
 }
 
 int sl_delivery_grow(const struct sl_alloc *alloc, struct sl_delivery *delivery, int32_t tag_cap) {
     SL_ASSERT(delivery->chunk == NULL && tag_cap > delivery->tag_cap);
-    uint64_t *tags = sl_alloc_resize(alloc, delivery->tags, (size_t)delivery->tag_cap,
-                                     (size_t)tag_cap, sizeof *tags);
+    bool is_inside = delivery->tags == tags_inside(delivery);
+    uint64_t *tags =
+        sl_alloc_resize(alloc, is_inside ? NULL : delivery->tags,
+                        is_inside ? 0 : (size_t)delivery->tag_cap, (size_t)tag_cap, sizeof *tags);
     if (tags == NULL) return SLUICE_ERR_NOMEM;
+    if (is_inside) memcpy(tags, delivery->tags, (size_t)delivery->tag_cap * sizeof *tags);
     delivery->tags = tags;
     delivery->tag_cap = tag_cap;
     return 0;
@@ -73,13 +81,15 @@ void sl_delivery_destroy(const struct sl_alloc *alloc, struct sl_delivery *deliv
         return;
     }
     sl_alloc_free(alloc, delivery->text, delivery->text_bytes);
-    sl_alloc_free(alloc, delivery->tags, (size_t)delivery->tag_cap * sizeof *delivery->tags);
-    sl_alloc_free(alloc, delivery, sizeof *delivery);
+    if (delivery->tags != tags_inside(delivery))
+        sl_alloc_free(alloc, delivery->tags, (size_t)delivery->tag_cap * sizeof *delivery->tags);
+    sl_alloc_free(alloc, delivery, measure_delivery(delivery->inside));
 }
 
 size_t sl_delivery_bytes(const struct sl_delivery *delivery) {
     if (delivery->chunk != NULL) return sl_staging_chunk_bytes(delivery->chunk);
-    return sizeof *delivery + (size_t)delivery->tag_cap * sizeof *delivery->tags +
+    int32_t outside = delivery->tag_cap > delivery->inside ? delivery->tag_cap : 0;
+    return measure_delivery(delivery->inside) + (size_t)outside * sizeof *delivery->tags +
            delivery->text_bytes;
 }
 

@@ -4,8 +4,10 @@
 #define SL_CORE_PARTITION_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#include "base/ahead.h"
 #include "base/heap.h"
 #include "base/list.h"
 
@@ -45,5 +47,10 @@ struct sl_partition {
     struct sl_partition_produce produce;
     struct sl_fetch_position *fetch; /* fetcher's, while assigned; else NULL */
 };
+
+/* What a record or a batch needs of it will be looked at soon. */
+static inline void sl_partition_ahead(const struct sl_partition *p) {
+    sl_ahead_all(p, offsetof(struct sl_partition, fetch));
+}
 
 #endif

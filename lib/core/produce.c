@@ -29,6 +29,15 @@ static struct sl_batch *head_to_send(const struct sl_partition *p) {
     return SL_LIST_OF(p->produce.sealed.next, struct sl_batch, node);
 }
 
+/* The first batch of the broker's second ready partition is asked for, and the third partition. */
+static void look_behind(const struct sl_broker *broker, const struct sl_list *first) {
+    if (first->next == &broker->produce_ready) return;
+    const struct sl_list *third = first->next->next;
+    sl_batch_ahead(head_to_send(SL_LIST_OF(first->next, struct sl_partition, produce.ready)));
+    if (third != &broker->produce_ready)
+        sl_partition_ahead(SL_LIST_OF(third, struct sl_partition, produce.ready));
+}
+
 /* Takes partitions off the broker's list, as many as one request holds, and numbers their first
  * batches. Returns how many. */
 static int32_t pick_partitions(struct sl_core *core, struct sl_broker *broker) {
@@ -40,6 +49,7 @@ static int32_t pick_partitions(struct sl_core *core, struct sl_broker *broker) {
         struct sl_list *node = broker->produce_ready.next;
         struct sl_partition *p = SL_LIST_OF(node, struct sl_partition, produce.ready);
         struct sl_batch *head = head_to_send(p);
+        look_behind(broker, node);
         SL_ASSERT(head->state == SL_BATCH_SEALED);
         /* What made it ready may have changed since, an identity for one. */
         if (core->settings->idempotence && head->sequence < 0 &&

@@ -17,6 +17,7 @@
  * twice keeps the first word, and one that is left out counts as an open attempt. */
 #include <string.h>
 
+#include "base/ahead.h"
 #include "core/delivery.h"
 #include "core/produce.h"
 #include "core/record_errors.h"
@@ -31,6 +32,7 @@
 
 /* Decoded arrays may be larger than what they were decoded from, within reason. */
 enum { ANSWER_MEMORY_FACTOR = 8, ANSWER_MEMORY_MIN = 64 * 1024 };
+enum { ANSWER_AHEAD = 4 }; /* batches that their memory is asked for before their turn; arbitrary */
 
 enum answer_meaning {
     ANSWER_WRITTEN = 1,
@@ -225,6 +227,21 @@ static struct sl_produce_entry *match_entry(struct sl_produce *produce, int32_t 
     return NULL;
 }
 
+/* Asks for what the lines after that one lead to. */
+static void look_ahead(const struct sl_produce *produce, int32_t at) {
+    if (at + 2 * ANSWER_AHEAD < produce->count) {
+        const struct sl_produce_entry *far = &produce->entries[at + 2 * ANSWER_AHEAD];
+        sl_partition_ahead(far->partition);
+        if (far->batch != NULL) sl_batch_ahead(far->batch);
+    }
+    if (at + ANSWER_AHEAD < produce->count) {
+        const struct sl_batch *near = produce->entries[at + ANSWER_AHEAD].batch;
+        if (near == NULL) return;
+        sl_ahead_line(near->segments);
+        if (near->delivery != NULL) sl_ahead_all(near->delivery, sizeof *near->delivery);
+    }
+}
+
 static void take_answer(struct sl_core *core, struct sl_produce *produce,
                         const struct sl_produce_response *message) {
     const struct sl_node_endpoint *nodes = message->node_endpoints.items;
@@ -235,6 +252,7 @@ static void take_answer(struct sl_core *core, struct sl_produce *produce,
     for (int32_t i = 0; i < message->topics.count; i++) {
         const struct sl_produce_partition_response *parts = topics[i].partitions.items;
         for (int32_t j = 0; j < topics[i].partitions.count; j++) {
+            look_ahead(produce, at);
             struct sl_produce_entry *entry =
                 match_entry(produce, &at, &topics[i], parts[j].partition);
             if (entry == NULL) continue;

@@ -121,8 +121,7 @@ static int move_record(struct split *split, struct sl_batch *part) {
         sl_batch_write_record(part->at, &in, r.timestamp - part->base_timestamp, part->count);
     part->at += size;
     part->size += (int32_t)size;
-    if (part->delivery != NULL)
-        part->delivery->tags[part->count] = split->whole->delivery->tags[split->taken];
+    if (part->tags != NULL) part->tags[part->count] = split->whole->tags[split->taken];
     part->count++;
     split->taken++;
     return 0;

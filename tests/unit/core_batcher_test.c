@@ -836,6 +836,50 @@ static void test_account_covers_what_is_allocated(void **state) {
     prod_end(p);
 }
 
+/* Records of two topics in turn, over so many partitions that the walk looks at many batches ahead;
+ * an allocation fails, or none when n is 0. True: one did. */
+static bool spread_records(long n) {
+    enum { PARTITIONS = 70, RECORDS = 3000 };
+    struct prod *p = prod_prepare();
+    p->h->topics[0].partition_count = PARTITIONS;
+    p->h->topics[1] = (struct host_topic){
+        .name = "u", .id = 8, .partition_count = PARTITIONS, .leader = 1, .leader_epoch = 5};
+    p->h->topic_count = 2;
+    prod_open(p);
+    prod_put(p, "t", 0, 0);
+    prod_put(p, "u", 0, 1);
+    prod_serve_for(p, 20);
+    if (n > 0) test_memory_fail_at(&p->h->memory, p->h->memory.calls + n);
+    uint64_t accepted = 2;
+    for (uint64_t tag = 2; tag < RECORDS; tag++) {
+        const char *topic = tag / 3 % 2 == 0 ? "t" : "u";
+        if (prod_try_put(p, topic, (int32_t)(tag * 37 % PARTITIONS), accepted) == 0) accepted++;
+        if (tag % 1000 == 999) prod_turn(p);
+    }
+    prod_serve_for(p, 200);
+    assert_in_range(accepted, RECORDS - 1, RECORDS);
+    prod_expect(p, 0, accepted - 1, SL_OUTCOME_WRITTEN);
+    int64_t written = 0;
+    for (int i = 0; i < p->log_count; i++) {
+        written += p->logs[i].count;
+        for (int32_t k = 1; k < p->logs[i].count; k++)
+            assert_true(p->logs[i].tags[k] > p->logs[i].tags[k - 1]);
+    }
+    assert_int_equal(written, accepted);
+    assert_int_equal(p->log_count, 2 * PARTITIONS);
+    bool has_failed = n > 0 && test_memory_has_failed(&p->h->memory);
+    prod_end(p);
+    return has_failed;
+}
+
+static void test_many_partitions_keep_order(void **state) {
+    (void)state;
+    assert_false(spread_records(0));
+    long n = 1;
+    while (spread_records(n)) n += 7;
+    assert_true(n > 140);
+}
+
 /* Each allocation fails once: nothing is lost, nothing is written twice, order is kept. */
 static void sweep_memory(bool from_then_on) {
     for (long n = 1;; n++) {
@@ -986,6 +1030,7 @@ int main(void) {
         cmocka_unit_test(test_close_tells_everything),
         cmocka_unit_test(test_reports_none_and_failed),
         cmocka_unit_test(test_account_covers_what_is_allocated),
+        cmocka_unit_test(test_many_partitions_keep_order),
         cmocka_unit_test(test_every_allocation_may_fail),
         cmocka_unit_test(test_memory_may_stay_short_for_a_while),
         cmocka_unit_test(test_close_needs_no_memory),

@@ -14,7 +14,7 @@
 #include "record/compress.h"
 #include "record/crc32c.h"
 
-enum { PROD_TAGS = 4096, PROD_PARTS = 64, PROD_LOG = 2048 };
+enum { PROD_TAGS = 4096, PROD_PARTS = 160, PROD_LOG = 2048 };
 
 struct prod_part { /* of a Produce request */
     char topic[32];
