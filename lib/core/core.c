@@ -391,6 +391,8 @@ static void lower_deadline(int64_t *at, int64_t other) {
     if (other < *at) *at = other;
 }
 
+uint32_t sl_core_filling(const struct sl_core *core) { return core->batcher.open_count; }
+
 int64_t sl_core_deadline(const struct sl_core *core) {
     int64_t at = SL_NEVER;
     if (core->state == SL_CORE_CLOSED) return at;

@@ -108,6 +108,8 @@ bool sl_core_next_output(struct sl_core *core, struct sl_output *out);
 void sl_core_take_events(struct sl_core *core, struct sl_events *out);
 /* When sl_core_run wants to be called next, or SL_NEVER. A time that has passed means now. */
 int64_t sl_core_deadline(const struct sl_core *core);
+/* So many partitions have a batch that records are put into. */
+uint32_t sl_core_filling(const struct sl_core *core);
 /* True once a CLOSE command is done with: nothing is left to wait for. */
 bool sl_core_is_closed(const struct sl_core *core);
 /* What the closing came to: 0, TIMEOUT when something was left at the deadline, or the code that a

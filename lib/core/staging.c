@@ -40,7 +40,9 @@
 #include "sluice/error.h"
 
 enum {
-    STAGING_KEPT_CHUNKS = SL_STAGING_BOUND / SL_STAGING_CHUNK + 4, /* more than can be staged */
+    STAGING_KEPT_CHUNKS = 4,    /* more than can be staged */
+    STAGING_STRETCH = 2 * 1024, /* staged for each partition; more changes little */
+    STAGING_STRETCH_SHARE = 8,  /* but no more than 1/8 of the budget; arbitrary */
     STAGING_ALIGN = 8,
     STAGING_TOPIC_MAX = 249, /* Kafka's own limit of topic names */
     STAGING_KEPT_SHARE = 8,  /* up to 1/8 of the budget stays as free wire chunks: else they would
@@ -64,7 +66,8 @@ struct sl_staging {
     uintptr_t thread;    /* that put last */
     int64_t left_since;  /* `open`, a wire chunk, was left in a take then; 0: it was not yet */
     const struct sl_staging_topic *last; /* of the record before, or NULL */
-    size_t staged;                       /* bytes in the chunks below */
+    size_t staged;                       /* bytes in the chunks below … */
+    size_t bound;                        /* … and how many there may be */
     uint32_t records;                    /* and records */
     uint32_t wake_at;                    /* SL_STAGING_AWAKE: the I/O thread is awake */
     bool hurry;                          /* for the next take */
@@ -165,6 +168,7 @@ int sl_staging_create(const struct sl_settings *settings, const struct sl_alloc 
     sl_list_init(&s->new_topics);
     sl_partitioner_init(&s->partitioner, settings);
     s->wire_cap = choose_wire_cap(settings, &s->partitioner);
+    s->bound = SL_STAGING_BOUND;
     s->wire_after = s->wire_cap < SL_STAGING_CHUNK ? s->wire_cap : SL_STAGING_CHUNK;
     sl_map_init(&s->names, alloc);
     *out = s;
@@ -292,7 +296,7 @@ static int refuse_for_budget(struct sl_staging *s, int64_t charge, bool *wake) {
 /* 0, or FULL or UNREAD: there is no room for a charge. */
 static int check_staging_room(struct sl_staging *s, int64_t charge, bool *wake) {
     if (s->used + charge > s->settings->buffer_memory) return refuse_for_budget(s, charge, wake);
-    if (s->staged == 0 || s->staged + (size_t)charge <= SL_STAGING_BOUND) return 0;
+    if (s->staged == 0 || s->staged + (size_t)charge <= s->bound) return 0;
     s->staging_full = true;
     *wake = rouse(s);
     return SLUICE_ERR_FULL;
@@ -521,6 +525,17 @@ void sl_staging_take(struct sl_staging *s, int64_t now, bool all, struct sl_stag
     s->wake_at = SL_STAGING_AWAKE;
 }
 
+void sl_staging_stretch(struct sl_staging *s, uint32_t partitions) {
+    size_t bound = (size_t)partitions * STAGING_STRETCH;
+    size_t share = (size_t)s->settings->buffer_memory / STAGING_STRETCH_SHARE;
+    if (bound > share) bound = share;
+    if (bound > SL_STAGING_BOUND_MOST) bound = SL_STAGING_BOUND_MOST;
+    /* Batches are closed in crowds: what was needed a moment ago will be needed again. */
+    size_t before = s->bound - s->bound / STAGING_STRETCH_SHARE;
+    if (bound < before) bound = before;
+    s->bound = bound > SL_STAGING_BOUND ? bound : SL_STAGING_BOUND;
+}
+
 /* A refused record would fit now. */
 static bool announce_room(struct sl_staging *s) {
     if (s->refused == 0 || s->used + s->refused > s->settings->buffer_memory) return false;
@@ -536,7 +551,7 @@ static void keep_chunk(struct sl_staging *s, struct sl_chunk *chunk) {
         sl_list_push_front(&s->free_wire, &chunk->node);
         s->free_wire_count++;
     } else if (!chunk->is_wire && chunk->cap == SL_STAGING_CHUNK &&
-               s->free_count < STAGING_KEPT_CHUNKS) {
+               s->free_count < s->bound / SL_STAGING_CHUNK + STAGING_KEPT_CHUNKS) {
         sl_list_push_front(&s->free, &chunk->node);
         s->free_count++;
     } else {

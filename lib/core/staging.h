@@ -25,7 +25,9 @@
 
 enum {
     SL_STAGING_CHUNK = 256 * 1024,      /* measured: 64 KiB to 1 MiB are alike */
-    SL_STAGING_BOUND = 4 * 1024 * 1024, /* of staged, untaken bytes: more is cache-cold */
+    SL_STAGING_BOUND = 4 * 1024 * 1024, /* of staged, untaken bytes: more is cache-cold; … */
+    SL_STAGING_BOUND_MOST = 16 * 1024 * 1024, /* … with thousands of partitions all of it is, and
+                                               * few records a batch cost more */
     SL_STAGING_LARGE = 2 * 1024,   /* values from here on get a chunk of their own, sent from it */
     SL_STAGING_WIRE_MIN = 4 * 1024 /* wire chunks are not worth while below; arbitrary */
 };
@@ -160,6 +162,8 @@ bool sl_staging_has_records(const struct sl_staging *s);
  * sl_staging_sleep. A wire chunk that is being filled stays for linger.ms, unless `all` is wanted or
  * someone waits for room. now: monotonic nanoseconds. */
 void sl_staging_take(struct sl_staging *s, int64_t now, bool all, struct sl_staged *out);
+/* So many partitions are being filled: how much may be staged follows from it. */
+void sl_staging_stretch(struct sl_staging *s, uint32_t partitions);
 /* Empty chunks come back (spliced out of the list), and charged bytes; negative: core needed more
  * than was charged. True: someone was refused with FULL and there is room again. */
 bool sl_staging_give(struct sl_staging *s, struct sl_list *chunks, int64_t freed_bytes);

@@ -230,11 +230,13 @@ bool sl_inbox_read(struct sl_inbox *in, int64_t bytes, bool *room) {
     return due;
 }
 
-void sl_inbox_take(struct sl_inbox *in, int64_t now, bool all, struct sl_inbox_taken *out) {
+void sl_inbox_take(struct sl_inbox *in, int64_t now, bool all, uint32_t partitions,
+                   struct sl_inbox_taken *out) {
     sl_list_init(&out->commands);
     out->room = false;
     sl_latch_lock(&in->latch);
     all |= !sl_list_is_empty(&in->commands);
+    sl_staging_stretch(in->staging, partitions);
     sl_staging_take(in->staging, now, all, &out->staged);
     sl_list_splice_back(&out->commands, &in->commands);
     in->poked = false;

@@ -101,8 +101,9 @@ bool sl_inbox_read(struct sl_inbox *in, int64_t bytes, bool *room);
 /* ---- I/O thread ---- */
 
 /* all: also what could be filled further (sl_staging_take); so it is in any case where there are
- * commands. */
-void sl_inbox_take(struct sl_inbox *in, int64_t now, bool all, struct sl_inbox_taken *out);
+ * commands. partitions: that are being filled. */
+void sl_inbox_take(struct sl_inbox *in, int64_t now, bool all, uint32_t partitions,
+                   struct sl_inbox_taken *out);
 /* Chunks and bytes come back; unread: bytes of reports that are about to be posted. True: the
  * room event is due. */
 bool sl_inbox_give(struct sl_inbox *in, struct sl_list *chunks, int64_t freed, int64_t unread);

@@ -83,7 +83,7 @@ static void take_inputs(struct sluice_client *c, int64_t now, int64_t wall_ms, b
     sl_core_on_time(c->core, now, wall_ms);
     take_interrupts(c);
     take_jobs(c, false);
-    sl_inbox_take(&c->inbox, now, all, &taken);
+    sl_inbox_take(&c->inbox, now, all, sl_core_filling(c->core), &taken);
     sl_outbox_take_orders(&c->outbox, &orders, &buffers, &freed);
     if (freed != 0 || !sl_list_is_empty(&buffers)) sl_core_on_returned(c->core, &buffers, freed);
     pass_commands(c, &orders);

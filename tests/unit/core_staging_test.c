@@ -325,6 +325,42 @@ static void test_unread_reports_are_told_apart(void **state) {
     tear_down(&f);
 }
 
+/* Fills staging, and takes it. How many bytes of the budget were taken. */
+static int64_t fill_staging(struct fixture *f) {
+    while (put_bytes(f, 1000, NULL) == 0) continue;
+    int64_t used = sl_staging_used(f->staging);
+    take_and_drain(f);
+    return used;
+}
+
+/* With thousands of partitions more may be staged, as far as the budget allows; without them it is
+ * less again, bit by bit, and so is what stays allocated. */
+static void test_partitions_stretch_the_bound(void **state) {
+    (void)state;
+    enum { ROUNDS = 20 };
+    struct fixture f;
+    set_up(&f, SL_REPORTS_NONE, 256 << 20);
+    assert_in_range(fill_staging(&f), SL_STAGING_BOUND - 2000, SL_STAGING_BOUND);
+    size_t before = f.memory.live_bytes;
+    sl_staging_stretch(f.staging, 4000);
+    assert_in_range(fill_staging(&f), 7 << 20, 9 << 20);
+    sl_staging_stretch(f.staging, 100000);
+    assert_in_range(fill_staging(&f), SL_STAGING_BOUND_MOST - 2000, SL_STAGING_BOUND_MOST);
+    sl_staging_stretch(f.staging, 0);
+    assert_in_range(fill_staging(&f), SL_STAGING_BOUND_MOST / 2, SL_STAGING_BOUND_MOST - 2000);
+    for (int i = 0; i < ROUNDS; i++) {
+        sl_staging_stretch(f.staging, 0);
+        (void)fill_staging(&f);
+    }
+    assert_in_range(fill_staging(&f), SL_STAGING_BOUND - 2000, SL_STAGING_BOUND);
+    assert_true(f.memory.live_bytes <= before + (2 << 20));
+    tear_down(&f);
+    set_up(&f, SL_REPORTS_NONE, 48 << 20);
+    sl_staging_stretch(f.staging, 100000);
+    assert_in_range(fill_staging(&f), (6 << 20) - 2000, 6 << 20); /* an eighth of the budget */
+    tear_down(&f);
+}
+
 /* The bound of staging is room too: a take announces it. */
 static void test_staging_bound_holds(void **state) {
     (void)state;
@@ -532,6 +568,7 @@ int main(void) {
         cmocka_unit_test(test_core_may_charge_more),
         cmocka_unit_test(test_unread_reports_are_told_apart),
         cmocka_unit_test(test_staging_bound_holds),
+        cmocka_unit_test(test_partitions_stretch_the_bound),
         cmocka_unit_test(test_one_wake_a_sleep),
         cmocka_unit_test(test_chunk_threshold),
         cmocka_unit_test(test_every_allocation_may_fail),
