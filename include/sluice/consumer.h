@@ -28,7 +28,9 @@ SLUICE_API SLUICE_MUST int sluice_consumer_assign(sluice_client *consumer,
 
 /* Reads topics together with the group (group.id): the partitions of all of them are shared among its
  * members, and the library applies what that gives. Replaces the topics of before; partitions that
- * stay keep their buffer. Topics need not exist yet.
+ * stay keep their buffer. Topics need not exist yet. A partition without a committed offset starts by
+ * auto.offset.reset; one that appears while the subscription is on starts at its beginning instead of
+ * by latest, so nothing that was written before this member noticed is left out.
  * topics   names; "^…" is a regular expression that topics are found by, "!^…" one of topics to
  *          leave out: POSIX extended where members share the partitions (group.protocol classic),
  *          RE2 where brokers do (consumer; those have no "!^…").

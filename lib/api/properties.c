@@ -192,7 +192,8 @@ static const struct sl_property property_table[] = {
     {.name = "auto.offset.reset", .fallback = "latest", .roles = FOR_CONSUMER,
      PROPERTY_WORDS(SL_RESET_LATEST, "latest|earliest|none"), PROPERTY_FIELD(settings.offset_reset),
      .text = "Where a partition starts that has no position, or one that does not exist any more; "
-             "none: it is an error."},
+             "none: it is an error. With latest, partitions that appear while a subscription is on "
+             "start at their beginning all the same: nothing is left out unseen."},
     {.name = "check.crcs", .fallback = "true", .roles = FOR_CONSUMER, PROPERTY_BOOL,
      PROPERTY_FIELD(settings.check_crcs), .text = "The checksum of every batch is verified."},
     {.name = "isolation.level", .fallback = "read_uncommitted", .roles = FOR_CONSUMER,

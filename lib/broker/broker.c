@@ -201,6 +201,12 @@ int sl_broker_delete_topic(struct sl_broker_cluster *c, const char *name) {
     return 0;
 }
 
+int sl_broker_grow_topic(struct sl_broker_cluster *c, const char *name, int32_t partitions) {
+    struct sl_cluster_topic *topic = sl_cluster_find(&c->cluster, sl_bytes_str(name));
+    if (topic == NULL) return SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+    return sl_cluster_grow_topic(&c->cluster, topic, partitions);
+}
+
 void sl_broker_set_state(struct sl_broker_cluster *c, int32_t id, enum sl_broker_state state) {
     struct sl_cluster_node *node = sl_cluster_node(&c->cluster, id);
     if (node == NULL || node->state == state) return;

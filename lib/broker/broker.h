@@ -85,6 +85,9 @@ bool sl_broker_next_output(struct sl_broker_cluster *c, struct sl_broker_output 
 int sl_broker_create_topic(struct sl_broker_cluster *c, const char *name, int32_t partitions,
                            int32_t replicas);
 int sl_broker_delete_topic(struct sl_broker_cluster *c, const char *name);
+/* Adds partitions to a topic until there are so many. 0, NOMEM, 3 UNKNOWN_TOPIC_OR_PARTITION, or 37
+ * INVALID_PARTITIONS when there would not be more than before. */
+int sl_broker_grow_topic(struct sl_broker_cluster *c, const char *name, int32_t partitions);
 /* Version cap of one API on one node (0: all): "pretend to be release N" is built of these.
  * max -1: the node does not know the API. */
 int sl_broker_cap_version(struct sl_broker_cluster *c, int32_t node, int16_t api, int16_t max);

@@ -318,6 +318,37 @@ void sl_cluster_delete_topic(struct sl_cluster *c, struct sl_cluster_topic *topi
     c->topic_changes++;
 }
 
+/* Partitions move in memory; nothing but their own batches points to them from one input to the
+ * next. */
+int sl_cluster_grow_topic(struct sl_cluster *c, struct sl_cluster_topic *topic,
+                          int32_t partitions) {
+    int32_t before = topic->partition_count;
+    if (partitions <= before) return SLUICE_KAFKA_INVALID_PARTITIONS;
+    size_t old = (size_t)before, count = (size_t)partitions, each = (size_t)topic->replica_count;
+    int32_t *replicas = sl_alloc_array(c->alloc, count * each, sizeof *replicas);
+    struct sl_cluster_partition *array = sl_alloc_array(c->alloc, count, sizeof *array);
+    if (replicas == NULL || array == NULL) {
+        sl_alloc_free(c->alloc, array, count * sizeof *array);
+        sl_alloc_free(c->alloc, replicas, count * each * sizeof *replicas);
+        return SLUICE_ERR_NOMEM;
+    }
+    memcpy(array, topic->partitions, old * sizeof *array);
+    memcpy(replicas, topic->replicas, old * each * sizeof *replicas);
+    sl_alloc_free(c->alloc, topic->partitions, old * sizeof *array);
+    sl_alloc_free(c->alloc, topic->replicas, old * each * sizeof *replicas);
+    topic->partitions = array;
+    topic->replicas = replicas;
+    topic->partition_count = partitions;
+    for (int32_t i = 0; i < before; i++) {
+        array[i].replicas = replicas + (size_t)i * each;
+        sl_log_on_moved(&array[i].log);
+    }
+    for (int32_t i = before; i < partitions; i++) place_partition(c, topic, i);
+    c->changes++;
+    c->topic_changes++;
+    return 0;
+}
+
 struct sl_cluster_topic *sl_cluster_find(const struct sl_cluster *c, struct sl_str name) {
     return name.size < 1 ? NULL : sl_map_get(&c->by_name, name.data, (size_t)name.size);
 }

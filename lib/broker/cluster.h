@@ -66,7 +66,7 @@ struct sl_cluster {
     struct sl_map by_name;  /* of sl_cluster_topic, owned */
     struct sl_map by_id;    /* the same */
     uint64_t changes;       /* moves whenever a waiting Fetch may have to be looked at */
-    uint64_t topic_changes; /* moves whenever a topic comes or goes */
+    uint64_t topic_changes; /* moves whenever a topic comes, grows or goes */
     /* The coordinating node of each shard of groups and transactional ids; -1: none. */
     int32_t coordinators[SL_CLUSTER_SHARDS];
 };
@@ -99,6 +99,9 @@ int sl_cluster_judge_topic(const struct sl_cluster *c, struct sl_str name, int32
 int sl_cluster_create_topic(struct sl_cluster *c, struct sl_str name, int32_t partitions,
                             int32_t replicas, struct sl_cluster_topic **out);
 void sl_cluster_delete_topic(struct sl_cluster *c, struct sl_cluster_topic *topic);
+/* Adds partitions until there are so many: 0, NOMEM, or 37 INVALID_PARTITIONS when there would not
+ * be more than before. */
+int sl_cluster_grow_topic(struct sl_cluster *c, struct sl_cluster_topic *topic, int32_t partitions);
 /* NULL when absent, all four. */
 struct sl_cluster_topic *sl_cluster_find(const struct sl_cluster *c, struct sl_str name);
 struct sl_cluster_topic *sl_cluster_find_id(const struct sl_cluster *c, const struct sl_uuid *id);

@@ -69,6 +69,10 @@ void sl_log_deinit(struct sl_log *log) {
     sl_alloc_free(alloc, log->epochs, log->epoch_cap * sizeof *log->epochs);
 }
 
+void sl_log_on_moved(struct sl_log *log) {
+    for (size_t i = 0; i < log->count; i++) log->batches[log->first + i]->log = log;
+}
+
 /* ---- appending ---- */
 
 /* Room for one more pointer behind the last. */

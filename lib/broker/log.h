@@ -57,6 +57,8 @@ struct sl_log {
 };
 void sl_log_init(struct sl_log *log, struct sl_log_store *store);
 void sl_log_deinit(struct sl_log *log);
+/* The log was copied to this place in memory, and the old one is forgotten. */
+void sl_log_on_moved(struct sl_log *log);
 
 /* Copies the batch of info->size bytes to the end of the log. 0 with *base_offset, or NOMEM and
  * nothing changed. */

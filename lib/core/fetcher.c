@@ -15,7 +15,8 @@
  * stopping and resetting flush it first.
  *
  * auto.offset.reset is applied in two cases only: there is no offset to begin with, and the broker
- * says that the offset is out of range. No other error ever moves a position. */
+ * says that the offset is out of range. No other error ever moves a position. What has appeared
+ * while a subscription is on begins at its beginning all the same (group_topics.c says why). */
 #include "core/fetcher.h"
 
 #include <stdarg.h>
@@ -277,6 +278,15 @@ static int64_t pick_reset_symbol(const struct sl_core *core) {
     return 0;
 }
 
+/* The same for a partition that has not begun: latest would leave records of a new one out. */
+static int64_t pick_start_symbol(const struct sl_core *core,
+                                 const struct sl_fetch_position *position) {
+    int64_t symbol = pick_reset_symbol(core);
+    bool is_new = symbol == SL_OFFSET_LATEST && position->topic != NULL &&
+                  sl_group_saw_new(core, position->topic, position->index);
+    return is_new ? SL_OFFSET_EARLIEST : symbol;
+}
+
 /* Sets where to go on: a number, a symbol to look up, or without a group the reset policy in place of
  * COMMITTED (which then, with auto.offset.reset=none, ends in stop_without_offset). */
 static void set_offset(struct sl_core *core, struct sl_fetch_position *position, int64_t offset) {
@@ -294,7 +304,7 @@ static void set_offset(struct sl_core *core, struct sl_fetch_position *position,
 static void on_committed_found(struct sl_core *core, struct sl_committed_lookup *lookup,
                                const struct sl_committed_offset *found) {
     struct sl_fetch_position *position = SL_LIST_OF(lookup, struct sl_fetch_position, committed);
-    int64_t symbol = pick_reset_symbol(core);
+    int64_t symbol = pick_start_symbol(core, position);
     if (found->code != 0) {
         sl_fetch_stop(core, position, found->code, "its committed offset could not be had: %s",
                       sl_errors_find(found->code)->text);
@@ -308,8 +318,8 @@ static void on_committed_found(struct sl_core *core, struct sl_committed_lookup 
     }
 }
 
-void sl_fetch_reset(struct sl_core *core, struct sl_fetch_position *position, const char *why) {
-    int64_t symbol = pick_reset_symbol(core);
+static void reset_position(struct sl_core *core, struct sl_fetch_position *position, int64_t symbol,
+                           const char *why) {
     sl_fetch_answer_flush(core);
     if (position->state != SL_FETCH_RUNNING) return; /* what came before it was corrupt */
     if (symbol == 0) {
@@ -318,12 +328,17 @@ void sl_fetch_reset(struct sl_core *core, struct sl_fetch_position *position, co
         return;
     }
     sl_core_notice(core, SL_NOTICE_ERROR, SL_LOG_WARNING, SLUICE_ERR_NO_OFFSET, -1,
-                   "%s-%d at offset %lld: %s; going to the %s by auto.offset.reset", position->name,
+                   "%s-%d at offset %lld: %s; going to the %s%s", position->name,
                    (int)position->index, (long long)position->offset, why,
-                   symbol == SL_OFFSET_EARLIEST ? "beginning" : "end");
+                   symbol == SL_OFFSET_EARLIEST ? "beginning" : "end",
+                   symbol == pick_reset_symbol(core) ? " by auto.offset.reset" : "");
     set_offset(core, position, symbol);
     position->moved = true;
     sl_fetch_place(core, position);
+}
+
+void sl_fetch_reset(struct sl_core *core, struct sl_fetch_position *position, const char *why) {
+    reset_position(core, position, pick_reset_symbol(core), why);
 }
 
 /* ---- errors ---- */
@@ -508,7 +523,8 @@ void sl_fetcher_on_recreated(struct sl_core *core, struct sl_topic *topic) {
         position->last_epoch = -1;
         position->high_watermark = position->last_stable = -1;
         if (position->state == SL_FETCH_RUNNING)
-            sl_fetch_reset(core, position, "the topic was deleted and created anew");
+            reset_position(core, position, pick_start_symbol(core, position),
+                           "the topic was deleted and created anew");
         else
             sl_fetch_place(core, position);
     }

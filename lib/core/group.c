@@ -301,6 +301,7 @@ void sl_group_on_command(struct sl_core *core, struct sl_command *command) {
 
 void sl_group_on_topic(struct sl_core *core, struct sl_topic *topic) {
     struct sl_membership *g = &core->group;
+    sl_group_topics_see(core, topic);
     if (g->state == SL_GROUP_IDLE || g->wants_leave) return;
     bool is_other = sl_group_topics_update(core);
     g->must_resolve |= g->has_unknown;

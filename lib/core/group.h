@@ -165,6 +165,8 @@ void sl_group_on_topic(struct sl_core *core, struct sl_topic *topic);
 /* Whether the topic is subscribed, or its partitions are shared here. */
 bool sl_group_uses(const struct sl_core *core, const struct sl_topic *topic);
 void sl_group_mark_topics(struct sl_core *core);
+/* The partition is the group's to share, and appeared while the subscription was on. */
+bool sl_group_saw_new(const struct sl_core *core, const struct sl_topic *topic, int32_t partition);
 /* The client closes: what is finished is committed, then the member leaves. True: that is done. */
 bool sl_group_close(struct sl_core *core);
 void sl_group_run(struct sl_core *core);
@@ -235,6 +237,8 @@ void sl_group_topics_deinit(struct sl_membership *g);
 /* Looks for what the names stand for. True: topics are other ones than before. */
 bool sl_group_topics_update(struct sl_core *core);
 bool sl_group_topics_has(const struct sl_membership *g, const char *topic);
+/* Metadata has spoken of the topic: it is known from now on with how many partitions it began. */
+void sl_group_topics_see(struct sl_core *core, struct sl_topic *topic);
 /* Nothing that the subscription needs is missing: patterns have been looked for. */
 bool sl_group_topics_is_ready(struct sl_core *core);
 /* Metadata is to ask for all topics, and keep this one if it wants it. */

@@ -3,7 +3,13 @@
  * Names are topics at once, whether they exist or not: metadata asks for them, and goes on asking.
  * Patterns are looked for among all topics of the cluster, which metadata asks for while there are
  * any (sl_group_topics_wants_all): at first, and then as often as metadata is renewed. A topic that
- * is gone no longer counts. Kafka's own topics are matched by no pattern. */
+ * is gone no longer counts. Kafka's own topics are matched by no pattern.
+ *
+ * What appears while the subscription is on (a topic, or partitions of one) is read from its
+ * beginning, whatever auto.offset.reset=latest says: records that were written before anybody here
+ * noticed would be left out silently. Known is only what this member saw appear. Of a topic that a
+ * broker matched with a pattern (KIP-848) nothing is heard before it is assigned, and it may be old
+ * and have been another member's; so it counts as old. */
 #include <string.h>
 
 #include "base/pattern.h"
@@ -65,8 +71,19 @@ bool sl_group_topics_has_exclusion(const struct sl_membership *g) {
     return false;
 }
 
+/* A subscription begins: what is known now has not appeared under it. */
+static void begin_to_see(struct sl_core *core) {
+    struct sl_metadata *m = &core->metadata;
+    for (uint32_t i = 0; i < m->topic_count; i++) {
+        struct sl_topic *topic = m->topics[i];
+        bool is_known = topic->partition_count > 0 && !topic->forgotten;
+        topic->first_count = is_known ? topic->partition_count : -1;
+    }
+}
+
 void sl_group_topics_subscribe(struct sl_core *core, struct sl_command *command) {
     struct sl_membership *g = &core->group;
+    if (g->name_count == 0) begin_to_see(core);
     drop_patterns(g);
     free_names(core, g->names, g->name_count);
     g->names = command->settings;
@@ -179,6 +196,24 @@ bool sl_group_topics_has(const struct sl_membership *g, const char *topic) {
     for (int32_t i = 0; i < g->topic_count; i++)
         if (strcmp(g->topics[i]->name, topic) == 0) return true;
     return false;
+}
+
+/* Patterns have been looked for among all topics, and there was none of that name then. */
+static bool was_absent(const struct sl_core *core) {
+    return sl_group_topics_wants_all(core) && core->metadata.all_updated_at != 0 &&
+           core->metadata.all_updated_at >= core->group.all_since;
+}
+
+void sl_group_topics_see(struct sl_core *core, struct sl_topic *topic) {
+    if (topic->first_count >= 0) return;
+    if (topic->code == SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION || was_absent(core))
+        topic->first_count = 0;
+    else if (topic->partition_count > 0)
+        topic->first_count = topic->partition_count;
+}
+
+bool sl_group_saw_new(const struct sl_core *core, const struct sl_topic *topic, int32_t partition) {
+    return core->group.name_count > 0 && topic->first_count >= 0 && partition >= topic->first_count;
 }
 
 bool sl_group_uses(const struct sl_core *core, const struct sl_topic *topic) {

@@ -100,6 +100,7 @@ static struct sl_topic *add_topic(struct sl_core *core, const char *name) {
     if (sl_map_put(&m->by_name, name, size, topic) != 0) goto destroy_topic;
     topic->name_str = sl_bytes_str(topic->name);
     topic->index = m->topic_count;
+    topic->first_count = -1;
     topic->unknown_since = topic->used_at = core->now;
     sl_list_init(&topic->staged);
     m->topics[m->topic_count++] = topic;

@@ -27,6 +27,8 @@ struct sl_topic {
     uint32_t generation;      /* counts re-creations: an answer of an older one is dropped */
     int32_t partition_count;  /* 0: unknown */
     int32_t partition_cap; /* of partitions: objects are kept when a re-created topic has fewer */
+    int32_t first_count;   /* group: partitions that it was first seen with under the subscription,
+                            * -1: not seen yet; those beyond appeared since */
     struct sl_partition **partitions;
     int code;              /* topic-level error of the last answer */
     int64_t unknown_since; /* 0: known */

@@ -168,6 +168,7 @@ static void recreate_topic(struct sl_core *core, struct sl_topic *topic, int32_t
     int32_t before = topic->partition_count;
     topic->generation++;
     topic->partition_count = count;
+    topic->first_count = 0;
     sl_core_log(core, SL_LOG_NOTICE, "topic \"%s\" was deleted and created anew", topic->name);
     tell_recreated(core, topic);
     make_leaderless(core, topic, 0, before > count ? before : count);

@@ -6,14 +6,14 @@
 
 #include "broker/broker.h"
 
-enum { MEMBERS = 4, PARTITIONS = 6 };
+enum { MEMBERS = 4, PARTITIONS = 6, NEW = 2 };
 
 struct group {
     struct story s;
     sluice_client *producer;
     sluice_client *members[MEMBERS];
-    int64_t read[MEMBERS];    /* records */
-    int64_t seen[PARTITIONS]; /* highest offset read, + 1 */
+    int64_t read[MEMBERS];          /* records */
+    int64_t seen[PARTITIONS + NEW]; /* highest offset read, + 1 */
     int64_t total;
     int sent;
 };
@@ -89,7 +89,7 @@ static int owned(struct group *g, int i) {
 }
 /* No partition is with two. */
 static void check_owners(struct group *g) {
-    int owners[PARTITIONS] = {0};
+    int owners[PARTITIONS + NEW] = {0};
     for (int i = 0; i < MEMBERS; i++) {
         sluice_offsets *list;
         sluice_offset o;
@@ -98,7 +98,7 @@ static void check_owners(struct group *g) {
         for (int k = 0; sluice_offsets_at(list, k, &o, sizeof o) == 1; k++) owners[o.partition]++;
         sluice_offsets_free(list);
     }
-    for (int p = 0; p < PARTITIONS; p++) assert_true(owners[p] <= 1);
+    for (int p = 0; p < PARTITIONS + NEW; p++) assert_true(owners[p] <= 1);
 }
 /* Polls until the partitions are shared so, for so long at most. */
 static void await(struct group *g, int a, int b, int c, int32_t timeout_ms) {
@@ -412,6 +412,54 @@ static void test_unsubscribe(void **state) {
     end(&g);
 }
 
+/* A topic grows while it is subscribed: what is written to the new partitions before anybody in the
+ * group has noticed is read, although members begin at the end. */
+static void grow(struct group *g) {
+    struct sl_broker_cluster *broker = g->s.world->broker;
+    const uint8_t *batch;
+    size_t size;
+    int64_t base;
+    world_broker_begin(g->s.world);
+    assert_int_equal(sl_broker_grow_topic(broker, "t", PARTITIONS + NEW), 0);
+    assert_int_equal(sl_broker_log_batch(broker, "t", 0, 0, &batch, &size), 0);
+    for (int32_t i = 0; i < NEW; i++)
+        assert_int_equal(sl_broker_log_append(broker, "t", PARTITIONS + i, batch, size, &base), 0);
+    world_broker_end(g->s.world);
+}
+static void play_growing(const char *protocol) {
+    static const char *const topics[] = {"t"};
+    const char *const settings[] = {"group.id",
+                                    "g",
+                                    "auto.offset.reset",
+                                    "latest",
+                                    "group.protocol",
+                                    protocol,
+                                    "metadata.max.age.ms",
+                                    "60000",
+                                    NULL};
+    struct group g;
+    begin(&g, 3);
+    send(&g, 1);
+    assert_true(story_await_reports(&g.s, g.producer, 1, 30000));
+    for (int i = 0; i < 2; i++) {
+        g.members[i] = story_open(&g.s, SLUICE_CONSUMER, settings);
+        assert_int_equal(sluice_consumer_subscribe(g.members[i], topics, 1), 0);
+    }
+    await(&g, 3, 3, 0, 30000);
+    grow(&g);
+    await(&g, 4, 4, 0, 130000);
+    for (int i = 0; i < 100; i++) poll_all(&g);
+    for (int32_t i = 0; i < NEW; i++) assert_true(g.seen[PARTITIONS + i] > 0);
+    assert_int_equal(g.seen[0], 0); /* what was there before is left out, as it should be */
+    end(&g);
+}
+
+static void test_a_topic_grows(void **state) {
+    (void)state;
+    play_growing("classic");
+    play_growing("consumer");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_eager),
@@ -424,6 +472,7 @@ int main(void) {
         cmocka_unit_test(test_a_leaked_batch_does_not_stall_the_group),
         cmocka_unit_test(test_the_coordinator_goes),
         cmocka_unit_test(test_notices),
-        cmocka_unit_test(test_unsubscribe)};
+        cmocka_unit_test(test_unsubscribe),
+        cmocka_unit_test(test_a_topic_grows)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

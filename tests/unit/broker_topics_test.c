@@ -175,6 +175,31 @@ static void test_behind_the_back(void **state) {
     client_end(c);
 }
 
+/* A topic that grows keeps what it has, and its new partitions are empty and led. */
+static void test_growing(void **state) {
+    (void)state;
+    struct client *c = client_start(3, 2);
+    client_append(c, "t", 0, 3);
+    client_append(c, "t", 1, 4);
+    assert_int_equal(sl_broker_grow_topic(c->broker, "u", 3),
+                     SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    assert_int_equal(sl_broker_grow_topic(c->broker, "t", 2), SLUICE_KAFKA_INVALID_PARTITIONS);
+    assert_int_equal(sl_broker_grow_topic(c->broker, "t", 5), 0);
+    sl_broker_check(c->broker);
+    client_append(c, "t", 1, 1);
+    client_append(c, "t", 4, 2);
+    static const int64_t ends[] = {3, 5, 0, 0, 2};
+    for (int32_t i = 0; i < 5; i++) {
+        struct sl_broker_log_view view = client_log(c, "t", i);
+        assert_int_equal(view.log_end, ends[i]);
+        assert_true(view.leader > 0);
+    }
+    assert_int_equal(sl_broker_log_trim(c->broker, "t", 0, 3), 0);
+    sl_broker_check(c->broker);
+    assert_int_equal(sl_broker_delete_topic(c->broker, "t"), 0);
+    client_end(c);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_create_in_every_version),
@@ -184,6 +209,7 @@ int main(void) {
         cmocka_unit_test(test_delete_by_name),
         cmocka_unit_test(test_delete_by_id),
         cmocka_unit_test(test_behind_the_back),
+        cmocka_unit_test(test_growing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
