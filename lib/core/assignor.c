@@ -50,6 +50,8 @@ const struct sl_assignor *sl_assignor_find(struct sl_str name) {
 
 const char *sl_assignor_name(const struct sl_assignor *a) { return a->name; }
 
+bool sl_assignor_goes_by_racks(const struct sl_assignor *a) { return a->kind == ASSIGNOR_RANGE; }
+
 bool sl_assignor_is_cooperative(const struct sl_assignor *a) {
     return a->kind == ASSIGNOR_COOPERATIVE;
 }

@@ -50,6 +50,8 @@ const struct sl_assignor *sl_assignor_find(struct sl_str name);
 const struct sl_assignor *sl_assignor_at(int number);
 /* The name in JoinGroup. */
 const char *sl_assignor_name(const struct sl_assignor *a);
+/* It gives partitions to members near their replicas, where racks are known. */
+bool sl_assignor_goes_by_racks(const struct sl_assignor *a);
 /* Its members keep their partitions while the group is rebalanced. */
 bool sl_assignor_is_cooperative(const struct sl_assignor *a);
 

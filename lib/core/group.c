@@ -309,7 +309,8 @@ void sl_group_on_topic(struct sl_core *core, struct sl_topic *topic) {
     if (is_other && g->has_patterns)
         sl_group_want_join(core, false, "topics that match the subscription came or went");
     else if (sl_group_leader_on_topic(core, topic))
-        sl_group_want_join(core, false, "the partitions of \"%s\" are other ones", topic->name);
+        sl_group_want_join(core, false, "the partitions of \"%s\" are other ones, or elsewhere",
+                           topic->name);
 }
 
 void sl_group_on_refused(struct sl_core *core, int code, int32_t epoch) {

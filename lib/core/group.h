@@ -9,6 +9,7 @@
  *   group_join.c             the classic protocol: joining, heartbeats, leaving
  *   group_join_answers.c     what its answers mean
  *   group_leader.c           a leader's part: sharing the partitions among all members
+ *   group_racks.c            … near to them
  *   group_follow.c           KIP-848 */
 #ifndef SL_CORE_GROUP_H
 #define SL_CORE_GROUP_H
@@ -29,6 +30,7 @@ struct sl_topic;
 struct sl_join_group_response;
 struct sl_assignor;
 struct sl_metadata_topic;
+struct sl_metadata_topic_response;
 struct sl_pattern;
 
 enum sl_group_state {
@@ -49,10 +51,14 @@ enum sl_group_change_state {
     SL_CHANGE_COMMITTING /* what was processed of them is being committed */
 };
 
-/* A topic and how many partitions it had when they were shared. */
+/* A topic of the members, and what it was like when its partitions were shared. */
 struct sl_group_watch {
     struct sl_topic *topic;
     int32_t partition_count;
+    int32_t *replicas;   /* owned: brokers, while they are being shared by racks (group_racks.c) */
+    size_t replica_size; /* numbers in there */
+    uint64_t print;      /* of the racks in the last answer; 0: not known */
+    uint64_t shared_print; /* of those that it was shared by */
 };
 
 struct sl_membership {
@@ -99,6 +105,7 @@ struct sl_membership {
     bool is_leader;
     bool is_cooperative;
     bool skip_assignment;
+    bool has_racks;                     /* leader: partitions are shared by racks */
     const struct sl_assignor *assignor; /* chosen by the group; NULL: none yet */
     int32_t owned_epoch;                /* generation in which `owned` was assigned; -1: none */
     struct sl_arena members;            /* memory of: */
@@ -274,8 +281,24 @@ bool sl_group_leader_assign(struct sl_core *core);
 void sl_group_leader_release(struct sl_core *core);
 /* No leader any more. */
 void sl_group_leader_forget(struct sl_core *core);
-/* A topic of the members has another number of partitions now. */
+/* A topic of the members has another number of partitions now, or has them in other racks. */
 bool sl_group_leader_on_topic(struct sl_core *core, const struct sl_topic *topic);
+/* group_racks.c */
+/* The members are known: asks for what sharing needs. */
+void sl_group_racks_begin(struct sl_core *core);
+/* Metadata lists each partition of the topic once. */
+void sl_group_racks_on_answer(struct sl_core *core, const struct sl_topic *topic,
+                              const struct sl_metadata_topic_response *answer);
+/* Whether sharing waits for an answer about this one. */
+bool sl_group_racks_is_awaited(const struct sl_membership *g, const struct sl_group_watch *watch);
+/* Of each partition the racks, borrowed from the brokers; NULL: not known. 0 or NOMEM. */
+int sl_group_racks_list(struct sl_core *core, const struct sl_group_watch *watch,
+                        struct sl_arena *arena, const struct sl_array **out);
+/* The partitions are shared. */
+void sl_group_racks_end(struct sl_core *core);
+/* Its replicas are in other racks than when they were shared. */
+bool sl_group_racks_are_other(const struct sl_group_watch *watch);
+void sl_group_racks_forget(struct sl_core *core, struct sl_group_watch *watch);
 /* group_follow.c */
 void sl_group_follow_init(struct sl_membership *g);
 void sl_group_follow_run(struct sl_core *core);

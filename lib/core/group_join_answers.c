@@ -77,7 +77,9 @@ static int take_join(struct sl_core *core, const struct sl_join_group_response *
     sl_core_log(core, SL_LOG_INFO, "group \"%s\": joined generation %d as %s%s",
                 core->settings->group_id, (int)g->epoch, g->member_id,
                 g->is_leader ? ", the leader" : "");
-    return g->is_leader ? sl_group_leader_take(core, answer) : 0;
+    if (g->is_leader) return sl_group_leader_take(core, answer);
+    sl_group_leader_forget(core);
+    return 0;
 }
 
 void sl_group_join_on_joined(struct sl_core *core, struct sl_call *call, int rv,

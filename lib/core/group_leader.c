@@ -4,8 +4,8 @@
  * topic that any member reads is waited for until metadata has spoken of it, or for too long. A
  * member whose bytes make no sense gets nothing, and the group goes on without it.
  *
- * The leader remembers how many partitions each of these topics had (watch). When that changes, it
- * joins again, and the partitions are shared anew; a leader that was told not to assign (KIP-814)
+ * The leader remembers how many partitions each of these topics had (watch), and by which racks they
+ * were shared (group_racks.c). When that changes, it joins again, and the partitions are shared anew; a leader that was told not to assign (KIP-814)
  * does so too. */
 #include <string.h>
 
@@ -131,7 +131,7 @@ static int watch_topic(struct sl_core *core, struct sl_str name) {
                                                    (size_t)g->watch_count + 1, sizeof *grown);
     if (grown == NULL) return SLUICE_ERR_NOMEM;
     g->watch = grown;
-    g->watch[g->watch_count++] = (struct sl_group_watch){topic, 0};
+    g->watch[g->watch_count++] = (struct sl_group_watch){.topic = topic};
     return 0;
 }
 
@@ -176,7 +176,10 @@ int sl_group_leader_take(struct sl_core *core, const struct sl_join_group_respon
     g->assign_since = core->now;
     /* So that the others do not wait for us in vain. */
     g->assign_by = core->now + core->settings->session_timeout_ms / 2 * SL_MS;
-    if (rv != 0) sl_group_leader_forget(core);
+    if (rv != 0)
+        sl_group_leader_forget(core);
+    else
+        sl_group_racks_begin(core);
     return rv;
 }
 
@@ -189,6 +192,7 @@ void sl_group_leader_release(struct sl_core *core) {
 void sl_group_leader_forget(struct sl_core *core) {
     struct sl_membership *g = &core->group;
     sl_group_leader_release(core);
+    for (int32_t i = 0; i < g->watch_count; i++) sl_group_racks_forget(core, &g->watch[i]);
     sl_alloc_free(core->alloc, g->watch, (size_t)g->watch_count * sizeof *g->watch);
     g->watch = NULL;
     g->watch_count = 0;
@@ -198,14 +202,17 @@ bool sl_group_leader_on_topic(struct sl_core *core, const struct sl_topic *topic
     const struct sl_membership *g = &core->group;
     for (int32_t i = 0; g->is_leader && i < g->watch_count; i++)
         if (g->watch[i].topic == topic)
-            return g->watch[i].partition_count != topic->partition_count;
+            return g->watch[i].partition_count != topic->partition_count ||
+                   sl_group_racks_are_other(&g->watch[i]);
     return false;
 }
 
 /* ---- assigning ---- */
 
-static bool is_topic_awaited(const struct sl_membership *g, const struct sl_topic *topic) {
-    return topic->partition_count == 0 && topic->updated_at < g->assign_since;
+static bool is_topic_awaited(const struct sl_membership *g, const struct sl_group_watch *watch) {
+    const struct sl_topic *topic = watch->topic;
+    return (topic->partition_count == 0 && topic->updated_at < g->assign_since) ||
+           sl_group_racks_is_awaited(g, watch);
 }
 
 static int list_assigned(struct sl_core *core, const struct sl_array *shares) {
@@ -235,24 +242,28 @@ static int assign_partitions(struct sl_core *core) {
     struct sl_array *shares =
         sl_arena_array(&g->members, (size_t)g->member_list.count + 1, sizeof *shares);
     if (topics == NULL || shares == NULL) return SLUICE_ERR_NOMEM;
-    for (int32_t i = 0; i < g->watch_count; i++)
+    int rv = 0;
+    for (int32_t i = 0; rv == 0 && i < g->watch_count; i++) {
         topics[i] = (struct sl_assignor_topic){g->watch[i].topic->name_str,
                                                g->watch[i].topic->partition_count, NULL};
+        rv = sl_group_racks_list(core, &g->watch[i], &g->members, &topics[i].racks);
+    }
     struct sl_assignor_group group = {.members = g->member_list.items,
                                       .topics = topics,
                                       .member_count = g->member_list.count,
                                       .topic_count = g->watch_count};
-    int rv = sl_assignor_assign(g->assignor, &group, &g->members, shares);
+    if (rv == 0) rv = sl_assignor_assign(g->assignor, &group, &g->members, shares);
     return rv != 0 ? rv : list_assigned(core, shares);
 }
 
 bool sl_group_leader_assign(struct sl_core *core) {
     struct sl_membership *g = &core->group;
     for (int32_t i = 0; i < g->watch_count && core->now < g->assign_by; i++)
-        if (is_topic_awaited(g, g->watch[i].topic)) return false;
+        if (is_topic_awaited(g, &g->watch[i])) return false;
     for (int32_t i = 0; i < g->watch_count; i++)
         g->watch[i].partition_count = g->watch[i].topic->partition_count;
     int rv = g->skip_assignment ? 0 : assign_partitions(core);
+    sl_group_racks_end(core);
     if (rv == 0) {
         sl_core_log(core, SL_LOG_INFO,
                     "group \"%s\" generation %d: %s for %d members over %d topics by %s",

@@ -193,6 +193,13 @@ void sl_metadata_refresh(struct sl_core *core, struct sl_topic *topic) {
     sl_list_push_back(&m->wanted, &topic->wait_node);
 }
 
+void sl_metadata_ask(struct sl_core *core, struct sl_topic *topic) {
+    sl_metadata_use(core, topic);
+    if (topic->asked) return;
+    sl_list_remove(&topic->wait_node);
+    sl_list_push_back(&core->metadata.wanted, &topic->wait_node);
+}
+
 /* Whether a consumer is assigned the topic, or somebody looks an offset of it up. */
 static bool is_topic_consumed(const struct sl_core *core, const struct sl_topic *topic) {
     for (uint32_t i = 0; i < core->fetcher.slot_count; i++) {

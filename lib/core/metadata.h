@@ -75,6 +75,8 @@ struct sl_topic *sl_metadata_find_id(struct sl_core *core, const struct sl_uuid 
 /* Ask again soon: what we know of this topic was wrong (NULL: of the brokers). Rate-limited by
  * the retry back-off. */
 void sl_metadata_refresh(struct sl_core *core, struct sl_topic *topic);
+/* Asks at once: something of this topic is needed that was not kept. */
+void sl_metadata_ask(struct sl_core *core, struct sl_topic *topic);
 /* A leader hint in a Produce or Fetch answer (KIP-951): taken when newer than what is cached and
  * the broker is known (so call sl_metadata_endpoint first). True: taken; then the on_leader
  * functions of sender and fetcher have run as after any change of leader, and a refresh of the

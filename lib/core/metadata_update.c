@@ -236,6 +236,8 @@ static void apply_topic(struct sl_core *core, struct sl_topic *topic,
     }
     if (grows) tell_partitions(core, topic);
     apply_leaders(core, topic, answer, count, version);
+    if (is_consuming(core) && count == topic->partition_count)
+        sl_group_racks_on_answer(core, topic, answer);
     tell_topic(core, topic);
     sl_metadata_end_probes(core, topic, 0);
 }

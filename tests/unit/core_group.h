@@ -156,7 +156,8 @@ struct grp_sync {
     int32_t generation;
     char member_id[64];
     int assignments;
-    int partitions[4]; /* of each assignment */
+    int partitions[4];   /* of each assignment */
+    uint32_t numbers[4]; /* which, a bit each */
 };
 static inline struct grp_sync grp_next_sync(struct cons *c) {
     struct grp_sync out;
@@ -173,7 +174,12 @@ static inline struct grp_sync grp_next_sync(struct cons *c) {
         struct sl_consumer_assignment a;
         assert_int_equal(sl_consumer_protocol_decode_assignment(all[i].assignment, &arena, &a), 0);
         const struct sl_consumer_partitions *p = a.partitions.items;
-        for (int32_t t = 0; t < a.partitions.count; t++) out.partitions[i] += p[t].partitions.count;
+        for (int32_t t = 0; t < a.partitions.count; t++) {
+            const int32_t *numbers = p[t].partitions.items;
+            out.partitions[i] += p[t].partitions.count;
+            for (int32_t k = 0; k < p[t].partitions.count; k++)
+                out.numbers[i] |= UINT32_C(1) << numbers[k];
+        }
     }
     sl_arena_deinit(&arena);
     return out;

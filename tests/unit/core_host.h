@@ -77,8 +77,10 @@ struct host {
     int16_t metadata_max; /* highest Metadata version that ApiVersions lists */
     int16_t produce_max;  /* of Produce, 0: the highest there is */
     struct host_node nodes[HOST_NODES];
+    const char *racks[HOST_NODES]; /* of the nodes; NULL: none */
     int node_count;
     struct host_topic topics[HOST_TOPICS];
+    int32_t (*replicas)[2]; /* of each topic's partitions; NULL: none are told */
     int topic_count;
     uint64_t op_id;
     struct sl_list jobs; /* that core has asked for, in order; the test runs them */
@@ -331,7 +333,7 @@ static inline void host_answer_metadata(struct host *h, const struct host_reques
     struct sl_metadata_broker brokers[HOST_NODES];
     for (int i = 0; i < h->node_count; i++) {
         memset(&brokers[i], 0, sizeof brokers[i]);
-        brokers[i].rack = SL_STR_NULL;
+        brokers[i].rack = sl_bytes_str(h->racks[i]);
         brokers[i].node_id = h->nodes[i].id;
         brokers[i].host = sl_bytes_str(h->nodes[i].host);
         brokers[i].port = h->nodes[i].port;
@@ -352,6 +354,8 @@ static inline void host_answer_metadata(struct host *h, const struct host_reques
         struct sl_metadata_partition_response *items =
             sl_arena_array(&arena, (size_t)topic->partition_count + 1, sizeof *items);
         host_describe_topic(topic, &topics[i], items);
+        for (int32_t p = 0; h->replicas != NULL && p < topic->partition_count; p++)
+            items[p].replica_nodes = (struct sl_array){h->replicas[p], 2};
     }
     struct sl_metadata_response answer;
     sl_codec_defaults(&sl_metadata_response_type, &answer);
