@@ -62,4 +62,23 @@ int64_t sl_committer_deadline(const struct sl_core *core);
 void sl_committer_check(const struct sl_core *core);
 void sl_committer_dump(const struct sl_core *core, struct sl_text *out);
 
+/* ---- between the committer*.c files ---- */
+
+/* committer.c */
+/* The next tick has everything again that is not known to be committed, as far as it is assigned. */
+void sl_committer_collect_again(struct sl_core *core);
+/* The task of a tick has ended. */
+void sl_committer_note_tick_end(struct sl_core *core, int code);
+/* committer_send.c: all that wait go, once the coordinator is known. */
+void sl_committer_send(struct sl_core *core);
+/* committer_end.c */
+/* All its entries are decided. */
+void sl_committer_end(struct sl_core *core, struct sl_commit_task *task);
+/* The rest of them gets that code. */
+void sl_committer_end_undecided(struct sl_core *core, struct sl_commit_task *task, int code);
+/* The deadline of an op, or the end of the client. A request that has left goes on for others. */
+void sl_committer_on_over(struct sl_core *core, struct sl_op *op, int code);
+/* A refusal for membership's sake. */
+bool sl_committer_is_membership(int code);
+
 #endif
