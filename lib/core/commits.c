@@ -127,6 +127,7 @@ struct sl_array sl_commits_merge_topics(struct sl_commit_merge *merge, struct sl
     for (int32_t i = 0; i < index->group_count; i++) {
         const struct sl_partition_group *group = &index->groups[i];
         topics[i].name = sl_bytes_str(group->name);
+        topics[i].topic_id = group->id;
         topics[i].partitions = (struct sl_array){&partitions[group->first], group->count};
     }
     for (int32_t i = 0; i < index->count; i++) {

@@ -11,8 +11,12 @@
  * What passes by itself, and what membership has to settle first, is asked again without limit; who
  * waits has a deadline of their own.
  *
+ * Topics are named by id under the same conditions as in commits (committer_send.c).
+ *
  * Not here: what happens without an offset (fetcher.c). */
 #include "core/committed.h"
+
+#include <string.h>
 
 #include "core/group.h"
 #include "core/unit.h"
@@ -21,7 +25,7 @@
 #include "wire/errors.h"
 #include "wire/messages.h"
 
-enum { FETCH_GROUPS_SINCE = 8, FETCH_MEMBER_SINCE = 9 };
+enum { FETCH_GROUPS_SINCE = 8, FETCH_MEMBER_SINCE = 9, FETCH_OFFSETS_BY_ID_SINCE = 10 };
 
 void sl_committed_init(struct sl_committed *c, struct sl_core *core) {
     c->core = core;
@@ -90,6 +94,7 @@ static struct sl_array list_fetch_topics(const struct sl_partition_index *index,
     for (int32_t i = 0; i < index->group_count; i++) {
         const struct sl_partition_group *group = &index->groups[i];
         topics[i].name = sl_bytes_str(group->name);
+        topics[i].topic_id = group->id;
         topics[i].partitions = (struct sl_array){&partitions[group->first], group->count};
     }
     for (int32_t i = 0; i < index->count; i++)
@@ -104,6 +109,7 @@ static int fill_committed(struct sl_core *core, struct sl_call *call, int16_t ve
     struct sl_group_identity who;
     (void)call;
     int rv = index_lookups(c);
+    if (rv == 0 && version >= FETCH_OFFSETS_BY_ID_SINCE) rv = sl_metadata_identify(core, &c->index);
     if (rv != 0) return rv;
     sl_group_identity(core, &who);
     c->asked_epoch = who.epoch;
@@ -128,14 +134,18 @@ static int fill_committed(struct sl_core *core, struct sl_call *call, int16_t ve
 
 /* ---- the answer ---- */
 
-static void take_fetched_topics(struct sl_committed *c, struct sl_array topics) {
+static void take_fetched_topics(struct sl_committed *c, struct sl_array topics, bool by_id) {
     for (int32_t t = 0; t < topics.count; t++) {
         const struct sl_offset_fetch_topic_response *topic =
             (const struct sl_offset_fetch_topic_response *)topics.items + t;
         const struct sl_offset_fetch_partition_response *p = topic->partitions.items;
+        struct sl_str name =
+            by_id ? sl_partition_index_name(&c->index, &topic->topic_id) : topic->name;
         for (int32_t i = 0; i < topic->partitions.count; i++) {
-            int32_t at = sl_partition_index_find(&c->index, topic->name, p[i].partition);
+            int32_t at = sl_partition_index_find(&c->index, name, p[i].partition);
             if (at < 0) continue;
+            if (p[i].error_code == SLUICE_KAFKA_UNKNOWN_TOPIC_ID)
+                sl_metadata_doubt_id(c->core, name);
             c->found[at] =
                 (struct sl_committed_offset){.offset = p[i].offset >= 0 ? p[i].offset : -1,
                                              .leader_epoch = p[i].leader_epoch,
@@ -149,12 +159,12 @@ static void take_fetched_topics(struct sl_committed *c, struct sl_array topics) 
 static int take_fetched(struct sl_committed *c, const struct sl_offset_fetch_response *m,
                         int16_t version) {
     if (version < FETCH_GROUPS_SINCE) {
-        take_fetched_topics(c, m->topics);
+        take_fetched_topics(c, m->topics, false);
         return sl_calls_code(m->error_code);
     }
     if (m->groups.count != 1) return SLUICE_ERR_MALFORMED;
     const struct sl_offset_fetch_group_response *group = m->groups.items;
-    take_fetched_topics(c, group->topics);
+    take_fetched_topics(c, group->topics, version >= FETCH_OFFSETS_BY_ID_SINCE);
     return sl_calls_code(group->error_code);
 }
 
@@ -214,6 +224,17 @@ static void on_committed_answered(struct sl_core *core, struct sl_call *call, in
 
 /* ---- turns ---- */
 
+/* Metadata knows the ids of all topics that are asked for. */
+static bool are_lookups_identified(const struct sl_core *core) {
+    const char *last = "";
+    SL_LIST_EACH(node, next, &core->committed.asked) {
+        const char *name = SL_LIST_OF(node, const struct sl_committed_lookup, node)->name;
+        if (strcmp(name, last) != 0 && sl_metadata_id(core, name) == NULL) return false;
+        last = name;
+    }
+    return true;
+}
+
 void sl_committed_run(struct sl_core *core) {
     struct sl_committed *c = &core->committed;
     struct sl_call *call = &c->call;
@@ -236,6 +257,9 @@ void sl_committed_run(struct sl_core *core) {
     call->broker = broker;
     call->purpose = SL_PURPOSE_COORDINATOR;
     call->deadline = SL_NEVER;
+    call->version_low = call->api->client_min;
+    call->version_high =
+        are_lookups_identified(core) ? call->api->client_max : FETCH_OFFSETS_BY_ID_SINCE - 1;
     call->fill = fill_committed;
     call->done = on_committed_answered;
     sl_calls_start(core, call);

@@ -1,11 +1,20 @@
-/* The one request that is under way, and what its answer means for the tasks in it. */
+/* The one request that is under way, and what its answer means for the tasks in it.
+ *
+ * It names topics by id where the broker has that (version 10) and metadata knows the ids of all;
+ * otherwise by name, as for topics that were never used here. An id that the broker does not know is
+ * of a topic that was made anew, or is too new for it: metadata is asked, and then it again. */
 #include "core/committer.h"
+
+#include <string.h>
+
 #include "core/group.h"
 #include "core/unit.h"
 #include "sluice/error.h"
 #include "sluice/kafka_errors.h"
 #include "wire/errors.h"
 #include "wire/messages.h"
+
+enum { COMMIT_BY_ID_SINCE = 10 };
 
 /* What the answer for an offset means. */
 enum commit_verdict {
@@ -67,15 +76,20 @@ static void judge_task(struct sl_core *core, struct sl_commit_task *task, int rv
     }
 }
 
-static void take_commit_answer(struct sl_commit_merge *merge,
-                               const struct sl_offset_commit_response *m) {
+static void take_commit_answer(struct sl_core *core, const struct sl_offset_commit_response *m) {
+    struct sl_committer *c = &core->committer;
+    bool by_id = c->call.version >= COMMIT_BY_ID_SINCE;
     for (int32_t t = 0; t < m->topics.count; t++) {
         const struct sl_offset_commit_topic_response *topic =
             (const struct sl_offset_commit_topic_response *)m->topics.items + t;
         const struct sl_offset_commit_partition_response *p = topic->partitions.items;
-        for (int32_t i = 0; i < topic->partitions.count; i++)
-            sl_commits_merge_answer(merge, topic->name, p[i].partition,
-                                    sl_calls_code(p[i].error_code));
+        struct sl_str name =
+            by_id ? sl_partition_index_name(&c->merge.index, &topic->topic_id) : topic->name;
+        for (int32_t i = 0; i < topic->partitions.count; i++) {
+            int code = sl_calls_code(p[i].error_code);
+            sl_commits_merge_answer(&c->merge, name, p[i].partition, code);
+            if (code == SLUICE_KAFKA_UNKNOWN_TOPIC_ID) sl_metadata_doubt_id(core, name);
+        }
     }
 }
 
@@ -139,7 +153,7 @@ static void on_commit_answered(struct sl_core *core, struct sl_call *call, int r
         sl_commits_merge_deinit(&c->merge);
         return;
     }
-    if (rv == 0) take_commit_answer(&c->merge, response);
+    if (rv == 0) take_commit_answer(core, response);
     SL_LIST_EACH(node, next, &c->sent)
         judge_task(core, SL_LIST_OF(node, struct sl_commit_task, node), rv);
     spread_answer(core, rv);
@@ -155,8 +169,8 @@ static int fill_commit(struct sl_core *core, struct sl_call *call, int16_t versi
     struct sl_offset_commit_request *m = message;
     struct sl_group_identity who;
     (void)call;
-    (void)version;
     int rv = sl_commits_merge(&c->merge, &c->sent);
+    if (rv == 0 && version >= COMMIT_BY_ID_SINCE) rv = sl_metadata_identify(core, &c->merge.index);
     if (rv != 0) return rv;
     sl_group_identity(core, &who);
     m->group_id = sl_bytes_str(who.group_id);
@@ -167,6 +181,21 @@ static int fill_commit(struct sl_core *core, struct sl_call *call, int16_t versi
     c->sent_epoch = who.epoch;
     c->sent_at = core->now;
     return 0;
+}
+
+/* Metadata knows the ids of all topics in the request. */
+static bool are_commits_identified(const struct sl_core *core) {
+    const char *last = "";
+    SL_LIST_EACH(node, next, &core->committer.sent) {
+        const struct sl_commit_task *task = SL_LIST_OF(node, const struct sl_commit_task, node);
+        for (int32_t i = 0; i < task->list->count; i++) {
+            const char *topic = task->list->entries[i].topic;
+            bool is_same = strcmp(topic, last) == 0; /* they mostly come topic by topic */
+            if (!is_same && sl_metadata_id(core, topic) == NULL) return false;
+            last = topic;
+        }
+    }
+    return true;
 }
 
 void sl_committer_send(struct sl_core *core) {
@@ -191,6 +220,9 @@ void sl_committer_send(struct sl_core *core) {
     c->call.broker = broker;
     c->call.purpose = SL_PURPOSE_COORDINATOR;
     c->call.deadline = SL_NEVER;
+    c->call.version_low = c->call.api->client_min;
+    c->call.version_high =
+        are_commits_identified(core) ? c->call.api->client_max : COMMIT_BY_ID_SINCE - 1;
     c->call.fill = fill_commit;
     c->call.done = on_commit_answered;
     sl_calls_start(core, &c->call);

@@ -143,6 +143,27 @@ struct sl_topic *sl_metadata_find_id(struct sl_core *core, const struct sl_uuid 
     return sl_map_get(&core->metadata.by_id, id->bytes, sizeof id->bytes);
 }
 
+const struct sl_uuid *sl_metadata_id(const struct sl_core *core, const char *name) {
+    const struct sl_topic *topic = sl_map_get(&core->metadata.by_name, name, strlen(name));
+    bool is_known = topic != NULL && topic->code == 0 && !sl_bytes_uuid_is_zero(&topic->id);
+    return is_known ? &topic->id : NULL;
+}
+
+int sl_metadata_identify(const struct sl_core *core, struct sl_partition_index *index) {
+    int rv = 0;
+    for (int32_t i = 0; rv == 0 && i < index->group_count; i++) {
+        const struct sl_uuid *id = sl_metadata_id(core, index->groups[i].name);
+        rv = id == NULL ? SLUICE_ERR_NOMEM : sl_partition_index_identify(index, i, id);
+    }
+    return rv;
+}
+
+void sl_metadata_doubt_id(struct sl_core *core, struct sl_str name) {
+    struct sl_topic *topic =
+        name.size <= 0 ? NULL : sl_map_get(&core->metadata.by_name, name.data, (size_t)name.size);
+    if (topic != NULL) sl_metadata_refresh(core, topic);
+}
+
 /* ---- what to ask for, and when ---- */
 
 static int64_t metadata_backoff(struct sl_core *core, uint32_t rounds) {

@@ -14,6 +14,7 @@
 #include "core/partition.h"
 
 struct sl_command;
+struct sl_partition_index;
 struct sl_metadata_response;
 
 enum { SL_PARTITIONS_MAX = 1000000, SL_BROKERS_MAX = 10000 }; /* caps on what a peer may name */
@@ -72,6 +73,12 @@ struct sl_topic *sl_metadata_topic(struct sl_core *core, const char *name);
 /* The topic is about to be produced to: it stays in use, or is asked for when it was forgotten. */
 void sl_metadata_use(struct sl_core *core, struct sl_topic *topic);
 struct sl_topic *sl_metadata_find_id(struct sl_core *core, const struct sl_uuid *id);
+/* The topic's id; NULL: it is not known, or the last answer was an error. */
+const struct sl_uuid *sl_metadata_id(const struct sl_core *core, const char *name);
+/* Gives the topics of an index their ids. 0 or NOMEM, also when one has none (any more). */
+int sl_metadata_identify(const struct sl_core *core, struct sl_partition_index *index);
+/* Ask again soon: the id that we know of this topic is none. */
+void sl_metadata_doubt_id(struct sl_core *core, struct sl_str name);
 /* Ask again soon: what we know of this topic was wrong (NULL: of the brokers). Rate-limited by
  * the retry back-off. */
 void sl_metadata_refresh(struct sl_core *core, struct sl_topic *topic);

@@ -13,11 +13,13 @@ void sl_partition_index_init(struct sl_partition_index *index, const struct sl_a
     *index = (struct sl_partition_index){.alloc = alloc};
     sl_map_init(&index->by_name, alloc);
     sl_map_init(&index->by_topic, alloc);
+    sl_map_init(&index->by_id, alloc);
 }
 
 void sl_partition_index_deinit(struct sl_partition_index *index) {
     sl_map_deinit(&index->by_name);
     sl_map_deinit(&index->by_topic);
+    sl_map_deinit(&index->by_id);
     sl_alloc_free(index->alloc, index->entries, (size_t)index->cap * sizeof *index->entries);
     sl_alloc_free(index->alloc, index->groups, (size_t)index->cap * sizeof *index->groups);
     sl_partition_index_init(index, index->alloc);
@@ -73,6 +75,18 @@ int sl_partition_index_add(struct sl_partition_index *index, const char *topic, 
     }
     *at = (int32_t)(entry - index->entries);
     return 0;
+}
+
+int sl_partition_index_identify(struct sl_partition_index *index, int32_t group,
+                                const struct sl_uuid *id) {
+    index->groups[group].id = *id;
+    return sl_map_put(&index->by_id, id->bytes, sizeof id->bytes, &index->groups[group]);
+}
+
+struct sl_str sl_partition_index_name(const struct sl_partition_index *index,
+                                      const struct sl_uuid *id) {
+    const struct sl_partition_group *group = sl_map_get(&index->by_id, id->bytes, sizeof id->bytes);
+    return group == NULL ? SL_STR_NULL : sl_bytes_str(group->name);
 }
 
 int32_t sl_partition_index_find(const struct sl_partition_index *index, struct sl_str topic,

@@ -9,9 +9,10 @@
 
 /* A topic, and where its partitions stand when all are listed topic by topic. */
 struct sl_partition_group {
-    const char *name; /* borrowed */
-    int32_t count;    /* partitions of it */
-    int32_t first;    /* place of the first, by sl_partition_index_order */
+    const char *name;  /* borrowed */
+    int32_t count;     /* partitions of it */
+    int32_t first;     /* place of the first, by sl_partition_index_order */
+    struct sl_uuid id; /* by sl_partition_index_identify */
 };
 struct sl_partition_entry {
     struct sl_partition_group *group;
@@ -22,6 +23,7 @@ struct sl_partition_index {
     const struct sl_alloc *alloc;
     struct sl_map by_name;              /* partition and topic → struct sl_partition_entry */
     struct sl_map by_topic;             /* name → struct sl_partition_group */
+    struct sl_map by_id;                /* the same, where they have ids */
     struct sl_partition_entry *entries; /* owned */
     struct sl_partition_group *groups;  /* owned */
     int32_t count;
@@ -38,6 +40,12 @@ int sl_partition_index_reserve(struct sl_partition_index *index, int64_t most);
  * USAGE: no topic has such a name. */
 int sl_partition_index_add(struct sl_partition_index *index, const char *topic, int32_t partition,
                            int32_t *at);
+/* Where requests name topics by id: the group of that number has this one. 0 or NOMEM. */
+int sl_partition_index_identify(struct sl_partition_index *index, int32_t group,
+                                const struct sl_uuid *id);
+/* The topic that has the id here, whatever metadata has learned since; null: none. */
+struct sl_str sl_partition_index_name(const struct sl_partition_index *index,
+                                      const struct sl_uuid *id);
 /* The number, or -1. */
 int32_t sl_partition_index_find(const struct sl_partition_index *index, struct sl_str topic,
                                 int32_t partition);

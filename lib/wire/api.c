@@ -5,7 +5,6 @@
  *         accepts; the ceiling is the newest version whose meaning the client implements.
  * broker  what the test broker serves: also the older versions that other clients send.
  *
- * OffsetCommit and OffsetFetch 10 name topics by id; what is committed is known by name.
  * ApiVersions 5 and DeleteGroups 3 (Kafka 4.4) are described by their message tables but in
  * neither range yet. Every range lies within what the message tables describe. */
 #include "wire/api.h"
@@ -28,8 +27,8 @@ static const struct sl_api api_table[] = {
     API(SL_API_FETCH,            "Fetch",           fetch,               10, 18,  4, 18, 12),
     API(SL_API_LIST_OFFSETS,     "ListOffsets",     list_offsets,         4, 11,  1, 11,  6),
     API(SL_API_METADATA,         "Metadata",        metadata,             7, 13,  0, 13,  9),
-    API(SL_API_OFFSET_COMMIT,    "OffsetCommit",    offset_commit,        6,  9,  2, 10,  8),
-    API(SL_API_OFFSET_FETCH,     "OffsetFetch",     offset_fetch,         5,  9,  1, 10,  6),
+    API(SL_API_OFFSET_COMMIT,    "OffsetCommit",    offset_commit,        6, 10,  2, 10,  8),
+    API(SL_API_OFFSET_FETCH,     "OffsetFetch",     offset_fetch,         5, 10,  1, 10,  6),
     API(SL_API_FIND_COORDINATOR, "FindCoordinator", find_coordinator,     2,  6,  0,  6,  3),
     API(SL_API_JOIN_GROUP,       "JoinGroup",       join_group,           3,  9,  0,  9,  6),
     API(SL_API_HEARTBEAT,        "Heartbeat",       heartbeat,            2,  4,  0,  4,  4),

@@ -43,6 +43,20 @@ static inline int group_finds(const struct cons *c) {
 
 /* ---- OffsetCommit ---- */
 
+/* The topic that a request names, by name or by id. */
+static inline void group_topic_name(const struct cons *c, char out[32], struct sl_str name,
+                                    const struct sl_uuid *id) {
+    for (int i = 0; i < c->h->topic_count && name.size <= 0; i++)
+        if (c->h->topics[i].id == id->bytes[0]) name = sl_bytes_str(c->h->topics[i].name);
+    cons_name(out, name);
+}
+static inline struct sl_uuid group_topic_id(const struct cons *c, const char *name) {
+    struct sl_uuid id = {{0}};
+    const struct host_topic *topic = host_find_topic(c->h, sl_bytes_str(name));
+    if (topic != NULL) memset(id.bytes, topic->id, sizeof id.bytes);
+    return id;
+}
+
 struct group_part {
     char topic[32];
     int32_t partition;
@@ -73,7 +87,7 @@ static inline struct group_commit group_next_commit(struct cons *c) {
         for (int32_t i = 0; i < topic->partitions.count; i++) {
             assert_true(out.count < CONS_PARTS);
             struct group_part *part = &out.parts[out.count++];
-            cons_name(part->topic, topic->name);
+            group_topic_name(c, part->topic, topic->name, &topic->topic_id);
             cons_name(part->metadata, p[i].metadata);
             part->partition = p[i].partition;
             part->offset = p[i].offset;
@@ -98,6 +112,7 @@ static inline void group_reply_codes(struct cons *c, const struct group_commit *
     for (int i = commit->count - 1; i >= 0; i--) {
         if (codes[i] == GROUP_OMIT) continue;
         topics[count].name = sl_bytes_str(commit->parts[i].topic);
+        topics[count].topic_id = group_topic_id(c, commit->parts[i].topic);
         topics[count].partitions = (struct sl_array){&parts[count], 1};
         parts[count] =
             (struct sl_offset_commit_partition_response){commit->parts[i].partition, codes[i]};
@@ -197,7 +212,7 @@ static inline struct group_lookup group_next_lookup(struct cons *c) {
         for (int32_t i = 0; i < topic->partitions.count; i++) {
             assert_true(out.count < CONS_PARTS);
             struct group_part *part = &out.parts[out.count++];
-            cons_name(part->topic, topic->name);
+            group_topic_name(c, part->topic, topic->name, &topic->topic_id);
             part->partition = ((const int32_t *)topic->partitions.items)[i];
         }
     }
@@ -221,6 +236,7 @@ static inline void group_reply_lookup(struct cons *c, const struct group_lookup 
     for (int i = lookup->count - 1; code == 0 && i >= 0; i--) {
         if (found[i].code == GROUP_OMIT) continue;
         topics[count].name = sl_bytes_str(lookup->parts[i].topic);
+        topics[count].topic_id = group_topic_id(c, lookup->parts[i].topic);
         topics[count].partitions = (struct sl_array){&parts[count], 1};
         parts[count] = (struct sl_offset_fetch_partition_response){
             .partition = lookup->parts[i].partition,

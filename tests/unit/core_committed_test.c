@@ -248,6 +248,50 @@ static void memory_may_fail_anywhere(void **state) {
     }
 }
 
+static void topics_go_by_id_where_all_are_known(void **state) {
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct cons c;
+        group_prepare(&c, false);
+        if (i == 1) c.h->offsets_max = 9;
+        if (i == 2) c.h->metadata_max = 9;
+        cons_create(&c);
+        cons_assign(&c, 2, SL_OFFSET_COMMITTED);
+        cons_turn(&c);
+        group_found(&c);
+        struct group_lookup lookup = group_next_lookup(&c);
+        assert_int_equal(lookup.r.header.version, i == 0 ? 10 : 9);
+        group_reply_lookup(&c, &lookup, 0, (struct group_found[]){{0, 40}, {0, 41}});
+        assert_int_equal(cons_position(&c, 0) + cons_position(&c, 1), 81);
+        cons_end(&c);
+    }
+}
+
+/* A topic that the broker knows under another id is not one without an offset. */
+static void an_id_that_is_none_is_asked_for(void **state) {
+    (void)state;
+    struct cons c;
+    assign_committed(&c, 1, SL_RESET_NONE);
+    group_found(&c);
+    struct group_lookup lookup = group_next_lookup(&c);
+    struct sl_uuid old = {{0}};
+    struct sl_offset_fetch_partition_response part = {
+        .offset = -1, .metadata = SL_STR_NULL, .error_code = SLUICE_KAFKA_UNKNOWN_TOPIC_ID};
+    struct sl_offset_fetch_topic_response topic = {.name = SL_STR(""), .partitions = {&part, 1}};
+    struct sl_offset_fetch_group_response group = {.group_id = SL_STR("g"), .topics = {&topic, 1}};
+    struct sl_offset_fetch_response m;
+    sl_codec_defaults(&sl_offset_fetch_response_type, &m);
+    memset(old.bytes, 1, sizeof old.bytes);
+    topic.topic_id = old;
+    m.groups = (struct sl_array){&group, 1};
+    c.h->topics[0].id = 9;
+    host_reply(c.h, &lookup.r, &m);
+    cons_advance(&c, 1000);
+    while (group_lookups(&c) > 0) group_found_one(&c, 0, 40); /* under whichever id */
+    assert_int_equal(cons_position(&c, 0), 40);
+    cons_end(&c);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_request_for_all),
@@ -260,6 +304,8 @@ int main(void) {
         cmocka_unit_test(the_symbol_becomes_a_number),
         cmocka_unit_test(a_resolve_ends_at_its_deadline),
         cmocka_unit_test(memory_may_fail_anywhere),
+        cmocka_unit_test(topics_go_by_id_where_all_are_known),
+        cmocka_unit_test(an_id_that_is_none_is_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

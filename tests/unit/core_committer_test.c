@@ -373,6 +373,88 @@ static void memory_may_fail_anywhere(void **state) {
     assert_true(failures > 0);
 }
 
+/* The request that waits is of that version, and gets that code. */
+static void answer_in_version(struct cons *c, int16_t version, int16_t code) {
+    struct group_commit commit = group_next_commit(c);
+    assert_int_equal(commit.r.header.version, version);
+    group_reply(c, &commit, code);
+}
+
+static void topics_go_by_id_where_all_are_known(void **state) {
+    (void)state;
+    struct cons c;
+    group_open(&c, 2, false);
+    struct sl_offsets *list = cons_list(&c, "t", 0, 3);
+    struct sl_op *op = group_commit_list(&c, list, 10000);
+    group_found(&c);
+    answer_in_version(&c, 10, 0);
+    group_expect_op(op, 0, "");
+    /* One that was never used here goes by its name, and the others with it. */
+    list = cons_list(&c, "t", 0, 4);
+    sl_offset_list_put(list, "elsewhere", 0)->offset = 1;
+    op = group_commit_list(&c, list, 10000);
+    answer_in_version(&c, 9, 0);
+    group_expect_op(op, 0, "");
+    cons_end(&c);
+}
+
+static void by_name_where_the_broker_has_no_ids(void **state) {
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct cons c;
+        group_prepare(&c, false);
+        if (i == 0) c.h->offsets_max = 9;
+        if (i == 1) c.h->metadata_max = 9; /* ids came with version 10 */
+        cons_create(&c);
+        cons_assign(&c, 1, 0);
+        cons_turn(&c);
+        struct sl_op *op = group_commit_one(&c, 0, 3, 10000);
+        group_found(&c);
+        answer_in_version(&c, 9, 0);
+        group_expect_op(op, 0, "");
+        cons_end(&c);
+    }
+}
+
+/* The broker knows the topic under another id: metadata is asked, and then it again. */
+static void an_id_that_is_none_is_asked_for(void **state) {
+    (void)state;
+    struct cons c;
+    group_open(&c, 1, false);
+    struct sl_op *op = group_commit_one(&c, 0, 3, 10000);
+    group_found(&c);
+    c.h->topics[0].id = 9;
+    struct group_commit commit = group_next_commit(&c);
+    struct sl_offset_commit_partition_response part = {0, SLUICE_KAFKA_UNKNOWN_TOPIC_ID};
+    struct sl_offset_commit_topic_response topic = {.name = SL_STR(""), .partitions = {&part, 1}};
+    struct sl_offset_commit_response m;
+    sl_codec_defaults(&sl_offset_commit_response_type, &m);
+    memset(topic.topic_id.bytes, 1, sizeof topic.topic_id.bytes);
+    m.topics = (struct sl_array){&topic, 1};
+    host_reply(c.h, &commit.r, &m);
+    cons_advance(&c, 1000);
+    assert_int_equal(c.h->core->metadata.topics[0]->id.bytes[0], 9);
+    group_answer(&c, 0, 3, 0); /* under its new id, or the test would not know it */
+    group_expect_op(op, 0, "");
+    cons_end(&c);
+}
+
+/* Of a topic that is gone brokers say so by name, as they always did. */
+static void a_topic_that_is_gone_goes_by_name(void **state) {
+    (void)state;
+    struct cons c;
+    group_open(&c, 1, false);
+    c.h->topics[0].code = SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+    sl_metadata_refresh(c.h->core, NULL);
+    cons_advance(&c, 1000);
+    struct sl_op *op = group_commit_one(&c, 0, 3, 3000);
+    group_found(&c);
+    answer_in_version(&c, 9, SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    cons_advance(&c, 4000);
+    group_expect_op(op, SLUICE_ERR_TIMEOUT, "UNKNOWN_TOPIC_OR_PARTITION");
+    cons_end(&c);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_finished_is_committed),
@@ -390,6 +472,10 @@ int main(void) {
         cmocka_unit_test(a_close_waits_for_commits),
         cmocka_unit_test(a_seek_begins_anew),
         cmocka_unit_test(memory_may_fail_anywhere),
+        cmocka_unit_test(topics_go_by_id_where_all_are_known),
+        cmocka_unit_test(by_name_where_the_broker_has_no_ids),
+        cmocka_unit_test(an_id_that_is_none_is_asked_for),
+        cmocka_unit_test(a_topic_that_is_gone_goes_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -108,8 +108,8 @@ static void test_commits_before_it_joins(void **state) {
     assert_true(sl_bytes_str_equal(m->member_id, SL_STR("m1")));
     assert_int_equal(p->offset, 10);
     struct sl_offset_commit_partition_response part = {.partition = 0};
-    struct sl_offset_commit_topic_response answered = {.name = topic->name,
-                                                       .partitions = {&part, 1}};
+    struct sl_offset_commit_topic_response answered = {
+        .name = topic->name, .topic_id = topic->topic_id, .partitions = {&part, 1}};
     struct sl_offset_commit_response answer;
     sl_codec_defaults(&sl_offset_commit_response_type, &answer);
     answer.topics = (struct sl_array){&answered, 1};

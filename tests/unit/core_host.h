@@ -76,6 +76,7 @@ struct host {
     size_t send_cap;      /* bytes that a socket takes at a time; 0: no limit */
     int16_t metadata_max; /* highest Metadata version that ApiVersions lists */
     int16_t produce_max;  /* of Produce, 0: the highest there is */
+    int16_t offsets_max;  /* of OffsetCommit and OffsetFetch, the same */
     struct host_node nodes[HOST_NODES];
     const char *racks[HOST_NODES]; /* of the nodes; NULL: none */
     int node_count;
@@ -270,6 +271,8 @@ static inline void host_answer_versions(struct host *h, const struct host_reques
         const struct sl_api *api = sl_api_at(i);
         int16_t max = api->key == SL_API_METADATA ? h->metadata_max : api->broker_max;
         if (api->key == SL_API_PRODUCE && h->produce_max != 0) max = h->produce_max;
+        bool is_offsets = api->key == SL_API_OFFSET_COMMIT || api->key == SL_API_OFFSET_FETCH;
+        if (is_offsets && h->offsets_max != 0) max = h->offsets_max;
         ranges[count++] = (struct sl_api_versions_range){api->key, api->broker_min, max};
     }
     struct sl_api_versions_response answer;
