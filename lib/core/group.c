@@ -303,14 +303,19 @@ void sl_group_on_topic(struct sl_core *core, struct sl_topic *topic) {
     struct sl_membership *g = &core->group;
     sl_group_topics_see(core, topic);
     if (g->state == SL_GROUP_IDLE || g->wants_leave) return;
-    bool is_other = sl_group_topics_update(core);
+    if (sl_group_topics_update(core) && g->has_patterns && !g->is_consumer) g->is_changed = true;
     g->must_resolve |= g->has_unknown;
-    if (g->is_consumer || g->state != SL_GROUP_STABLE) return;
-    if (is_other && g->has_patterns)
+    sl_group_look_at_topics(core);
+}
+
+/* What came while the group was being rebalanced counts once it is. */
+void sl_group_look_at_topics(struct sl_core *core) {
+    struct sl_membership *g = &core->group;
+    if (g->is_consumer || g->state != SL_GROUP_STABLE || g->wants_join) return;
+    if (g->is_changed)
         sl_group_want_join(core, false, "topics that match the subscription came or went");
-    else if (sl_group_leader_on_topic(core, topic))
-        sl_group_want_join(core, false, "the partitions of \"%s\" are other ones, or elsewhere",
-                           topic->name);
+    else if (sl_group_leader_is_outdated(core))
+        sl_group_want_join(core, false, "partitions are other ones, or elsewhere");
 }
 
 void sl_group_on_refused(struct sl_core *core, int code, int32_t epoch) {

@@ -198,6 +198,9 @@ void sl_group_set_state(struct sl_core *core, enum sl_group_state state);
 /* Join, or join again, after the back-off when delayed. */
 void sl_group_want_join(struct sl_core *core, bool delayed, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Joins again when topics are not what they were when the group was joined, or its partitions shared;
+ * while that is under way it waits. */
+void sl_group_look_at_topics(struct sl_core *core);
 /* Membership is lost: partitions go at once, nothing is committed. */
 void sl_group_lose(struct sl_core *core, const char *why);
 /* The group cannot go on: partitions go, and the next poll says so. */
@@ -281,8 +284,9 @@ bool sl_group_leader_assign(struct sl_core *core);
 void sl_group_leader_release(struct sl_core *core);
 /* No leader any more. */
 void sl_group_leader_forget(struct sl_core *core);
-/* A topic of the members has another number of partitions now, or has them in other racks. */
-bool sl_group_leader_on_topic(struct sl_core *core, const struct sl_topic *topic);
+/* Some topic of the members has another number of partitions than when they were shared, or has them
+ * in other racks. */
+bool sl_group_leader_is_outdated(const struct sl_core *core);
 /* group_racks.c */
 /* The members are known: asks for what sharing needs. */
 void sl_group_racks_begin(struct sl_core *core);

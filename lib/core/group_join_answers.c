@@ -131,6 +131,7 @@ void sl_group_join_on_synced(struct sl_core *core, struct sl_call *call, int rv,
     g->attempts = 0;
     sl_group_set_state(core, SL_GROUP_STABLE);
     sl_group_take_target(core, target);
+    sl_group_look_at_topics(core);
 }
 
 /* ---- heartbeats ---- */

@@ -162,17 +162,32 @@ static int take_member(struct sl_core *core, const struct sl_join_group_member *
     return g->members.failed ? SLUICE_ERR_NOMEM : rv;
 }
 
+/* A member that is listed twice would have two shares, of which the broker gives it the last. */
+static int take_members(struct sl_core *core, const struct sl_array *members) {
+    struct sl_membership *g = &core->group;
+    const struct sl_join_group_member *from = members->items;
+    struct sl_assignor_member *own =
+        sl_arena_array(&g->members, (size_t)members->count + 1, sizeof *own);
+    if (own == NULL) return SLUICE_ERR_NOMEM;
+    struct sl_map seen;
+    int32_t count = 0;
+    int rv = 0;
+    sl_map_init(&seen, core->alloc);
+    for (int32_t i = 0; rv == 0 && i < members->count; i++) {
+        struct sl_str id = from[i].member_id;
+        if (id.size <= 0 || sl_map_get(&seen, id.data, (size_t)id.size) != NULL) continue;
+        rv = sl_map_put(&seen, id.data, (size_t)id.size, own);
+        if (rv == 0) rv = take_member(core, &from[i], &own[count++]);
+    }
+    sl_map_deinit(&seen);
+    g->member_list = (struct sl_array){own, count};
+    return rv;
+}
+
 int sl_group_leader_take(struct sl_core *core, const struct sl_join_group_response *answer) {
     struct sl_membership *g = &core->group;
-    const struct sl_join_group_member *members = answer->members.items;
     sl_group_leader_forget(core);
-    struct sl_assignor_member *own =
-        sl_arena_array(&g->members, (size_t)answer->members.count + 1, sizeof *own);
-    if (own == NULL) return SLUICE_ERR_NOMEM;
-    int rv = 0;
-    for (int32_t i = 0; rv == 0 && i < answer->members.count; i++)
-        rv = take_member(core, &members[i], &own[i]);
-    g->member_list = (struct sl_array){own, answer->members.count};
+    int rv = take_members(core, &answer->members);
     g->assign_since = core->now;
     /* So that the others do not wait for us in vain. */
     g->assign_by = core->now + core->settings->session_timeout_ms / 2 * SL_MS;
@@ -198,12 +213,14 @@ void sl_group_leader_forget(struct sl_core *core) {
     g->watch_count = 0;
 }
 
-bool sl_group_leader_on_topic(struct sl_core *core, const struct sl_topic *topic) {
+bool sl_group_leader_is_outdated(const struct sl_core *core) {
     const struct sl_membership *g = &core->group;
-    for (int32_t i = 0; g->is_leader && i < g->watch_count; i++)
-        if (g->watch[i].topic == topic)
-            return g->watch[i].partition_count != topic->partition_count ||
-                   sl_group_racks_are_other(&g->watch[i]);
+    for (int32_t i = 0; g->is_leader && i < g->watch_count; i++) {
+        const struct sl_group_watch *watch = &g->watch[i];
+        if (watch->partition_count != watch->topic->partition_count ||
+            sl_group_racks_are_other(watch))
+            return true;
+    }
     return false;
 }
 

@@ -101,13 +101,13 @@ static inline struct grp_join grp_next_join(struct cons *c) {
     sl_arena_deinit(&arena);
     return out;
 }
+static const char *grp_others[] = {"other-1", "other-2", "other-3"};
 /* The answer: generation, who leads, and for the leader this member and `others`, which are
  * subscribed to the same. */
 static inline void grp_reply_join(struct cons *c, const struct grp_join *join, int32_t generation,
                                   const char *id, const char *leader, int others) {
     struct sl_join_group_response m;
     struct sl_join_group_member members[4];
-    static const char *const names[] = {"other-1", "other-2", "other-3"};
     uint8_t empty[512];
     struct sl_writer writer;
     struct sl_str topic = SL_STR("t");
@@ -129,7 +129,7 @@ static inline void grp_reply_join(struct cons *c, const struct grp_join *join, i
     members[0].instance_id = SL_STR_NULL;
     members[0].metadata = (struct sl_bytes){join->metadata[0], join->metadata_size[0]};
     for (int i = 0; i < others; i++) {
-        members[i + 1].member_id = sl_bytes_str(names[i]);
+        members[i + 1].member_id = sl_bytes_str(grp_others[i]);
         members[i + 1].instance_id = SL_STR_NULL;
         members[i + 1].metadata = (struct sl_bytes){empty, (int32_t)writer.size};
     }

@@ -402,6 +402,68 @@ static void test_new_partitions_make_the_leader_join_again(void **state) {
     cons_end(&c);
 }
 
+/* What metadata says while the group is being rebalanced is not forgotten. */
+static void test_partitions_that_come_while_it_syncs(void **state) {
+    struct cons c;
+    (void)state;
+    grp_prepare(&c);
+    grp_start(&c);
+    cons_advance(&c, 3000);
+    struct grp_join join = grp_next_join(&c);
+    grp_reply_join(&c, &join, 1, "m1", "m1", 0);
+    struct grp_sync sync = grp_next_sync(&c);
+    assert_int_equal(sync.partitions[0], 3);
+    c.h->topics[0].partition_count = 5;
+    sl_metadata_refresh(c.h->core, NULL);
+    cons_turn(&c);
+    assert_int_equal(c.h->core->metadata.topics[0]->partition_count, 5);
+    grp_reply_sync(&c, &sync, 0, 3);
+    join = grp_next_join(&c);
+    grp_reply_join(&c, &join, 2, "m1", "m1", 0);
+    assert_int_equal(grp_next_sync(&c).partitions[0], 5);
+    cons_end(&c);
+}
+
+static void test_topics_that_come_while_it_syncs(void **state) {
+    static const char *const names[] = {"^t", "^x"};
+    struct cons c;
+    (void)state;
+    grp_prepare(&c);
+    cons_create(&c);
+    assert_int_equal(sl_gate_subscribe(c.gate, names, 2), 0);
+    cons_advance(&c, 3000);
+    grp_find(&c, 1);
+    struct grp_join join = grp_next_join(&c);
+    assert_int_equal(join.topics[0], 1);
+    grp_reply_join(&c, &join, 1, "m1", "m1", 0);
+    struct grp_sync sync = grp_next_sync(&c);
+    cons_advance(&c, 2500);
+    c.h->topics[2] = (struct host_topic){"x", 4, 0, 2, 1, 5};
+    c.h->topic_count = 3;
+    sl_metadata_refresh(c.h->core, NULL);
+    cons_turn(&c);
+    grp_reply_sync(&c, &sync, 0, 3);
+    join = grp_next_join(&c);
+    assert_int_equal(join.topics[0], 2);
+    cons_end(&c);
+}
+
+/* Whoever is listed twice has one share all the same. */
+static void test_a_member_that_is_listed_twice(void **state) {
+    struct cons c;
+    (void)state;
+    grp_prepare(&c);
+    grp_start(&c);
+    struct grp_join join = grp_next_join(&c);
+    grp_others[1] = grp_others[0];
+    grp_reply_join(&c, &join, 1, "m1", "m1", 2);
+    grp_others[1] = "other-2";
+    struct grp_sync sync = grp_next_sync(&c);
+    assert_int_equal(sync.assignments, 2);
+    assert_int_equal(sync.partitions[0] + sync.partitions[1], 3);
+    cons_end(&c);
+}
+
 static void test_patterns_are_looked_for_here(void **state) {
     static const char *const names[] = {"^t", "^x", "!^tmp"};
     struct cons c;
@@ -509,6 +571,9 @@ int main(void) {
         cmocka_unit_test(test_no_polls_and_it_goes_away),
         cmocka_unit_test(test_the_leader_waits_for_metadata_of_others_topics),
         cmocka_unit_test(test_new_partitions_make_the_leader_join_again),
+        cmocka_unit_test(test_partitions_that_come_while_it_syncs),
+        cmocka_unit_test(test_topics_that_come_while_it_syncs),
+        cmocka_unit_test(test_a_member_that_is_listed_twice),
         cmocka_unit_test(test_patterns_are_looked_for_here),
         cmocka_unit_test(test_a_pattern_that_is_none_is_told),
         cmocka_unit_test(test_the_coordinator_moves),
