@@ -55,7 +55,7 @@ SLUICE_API int sluice_consumer_rejoin(sluice_client *consumer, const char *reaso
  * Returns 0, SLUICE_ERR_HELD (nothing there, and batches not given back hold the whole receive
  * budget), or an error of one partition, once, which then waits for a seek: SLUICE_ERR_MALFORMED
  * (a corrupt batch), SLUICE_ERR_UNSUPPORTED (message format 0 or 1), SLUICE_ERR_TOO_BIG (over
- * fetch.batch.decoded.max.bytes), SLUICE_ERR_NO_OFFSET (auto.offset.reset=none), Kafka's codes (29
+ * fetch.batch.decoded.max.bytes or receive.message.max.bytes), SLUICE_ERR_NO_OFFSET (auto.offset.reset=none), Kafka's codes (29
  * not allowed …); sluice_client_explain names partition and offset. SLUICE_ERR_STALE: a finish
  * whose result nobody looked at was too late. SLUICE_NOTICE_REBALANCE (rebalance.notices): partitions
  * came or went, sluice_consumer_rebalance says which. Kafka's codes of a group that cannot go on

@@ -97,7 +97,8 @@ static const struct sl_property property_table[] = {
      .text = "The system's receive buffer of each connection; -1 (ours): as the system tunes it."},
     {.name = "receive.message.max.bytes", .fallback = "100000000", .roles = FOR_ALL,
      PROPERTY_NUMBER(1000, 2147483647), PROPERTY_FIELD(settings.receive_frame_max),
-     .text = "A longer answer of a broker is refused, and its connection closed."},
+     .text = "A longer answer of a broker is refused, and its connection closed. A record batch that "
+             "makes an answer so long stops its partition with an error."},
     {.name = "allow.auto.create.topics", .fallback = "true", .roles = FOR_ALL, PROPERTY_BOOL,
      PROPERTY_FIELD(settings.auto_create_topics),
      .text = "Topics that do not exist may be created by the broker when they are first used."},

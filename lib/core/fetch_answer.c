@@ -34,6 +34,9 @@ struct fetch_reading {
     struct sl_fetch_session *session;
     struct sl_fetched *fetched;
     const struct sl_fetch_response *answer;
+    const uint8_t *cut_at; /* where the answer was cut, because it is too long; NULL: it is whole */
+    uint32_t cut_from;     /* its length */
+    bool cut_is_told;      /* the partition that makes it so long has been stopped */
 };
 
 /* ---- batch headers ---- */
@@ -128,6 +131,38 @@ static void grow_partition_bytes(struct sl_core *core, struct sl_fetch_position 
     }
 }
 
+/* The first batch of a partition, which brokers send whole however large it is (KIP-74), makes the
+ * answer longer than what may be received. Nothing but a setting or the application can help it. */
+static void stop_at_giant(struct fetch_reading *r, struct sl_fetch_position *position,
+                          const struct sl_records *records, const struct sl_batch_info *info) {
+    char past[80] = "";
+    struct sl_text text;
+    sl_text_init(&text, past, sizeof past);
+    if (records->size >= SL_RECORD_HEADER_SIZE) {
+        uint64_t last_delta = sl_bytes_get32(records->data + SL_RECORD_LAST_DELTA);
+        sl_text_printf(&text, ", or seek past it, by its header to %llu",
+                       (unsigned long long)((uint64_t)info->base_offset + last_delta + 1));
+    }
+    r->cut_is_told = true;
+    sl_fetch_stop(
+        r->session->core, position, SLUICE_ERR_TOO_BIG,
+        "a batch of %d bytes does not fit into receive.message.max.bytes (%d): set that to "
+        "%u or more%s",
+        (int)info->size, (int)r->session->core->settings->receive_frame_max, r->cut_from, past);
+}
+
+/* The first batch of the entry ends beyond what is there. */
+static void read_cut_batch(struct fetch_reading *r, struct sl_fetch_position *position,
+                           const struct sl_records *records) {
+    const struct sl_settings *settings = r->session->core->settings;
+    struct sl_batch_info info;
+    (void)sl_batch_read_info(records->data, (size_t)records->size, &info);
+    if (r->cut_at == NULL || records->data + records->size != r->cut_at)
+        grow_partition_bytes(r->session->core, position);
+    else if (info.size > settings->fetch_max_bytes) /* a smaller one would fit */
+        stop_at_giant(r, position, records, &info);
+}
+
 /* The position is behind everything that may be read. */
 static bool is_at_end(const struct sl_core *core, const struct sl_fetch_partition_response *p,
                       int64_t offset) {
@@ -189,7 +224,7 @@ static void read_batches(struct fetch_reading *r, struct sl_fetch_position *posi
     else if (run.rv == SLUICE_ERR_MALFORMED)
         sl_fetch_stop(core, position, run.rv, "a corrupt record batch: seek past it to go on");
     else if (run.rv == SL_BATCH_CUT)
-        grow_partition_bytes(core, position);
+        read_cut_batch(r, position, &p->records);
     else if (is_stuck)
         wait_for_progress(core, position);
     else
@@ -345,6 +380,14 @@ static bool follow_session(struct sl_fetch_session *session, const struct sl_fet
     return session->has_moved;
 }
 
+/* Of an answer that was cut the session is over with its link. */
+static bool follow_answer(struct fetch_reading *r) {
+    if (r->cut_at == NULL) return follow_session(r->session, r->answer);
+    (void)count_unheard(r->session);
+    sl_fetch_session_restart(r->session);
+    return r->cut_is_told || r->session->has_moved;
+}
+
 static void read_endpoints(struct sl_core *core, const struct sl_fetch_response *m) {
     const struct sl_node_endpoint *e = m->node_endpoints.items;
     for (int32_t i = 0; i < m->node_endpoints.count; i++)
@@ -376,14 +419,18 @@ void sl_fetch_answer_read(struct sl_fetch_session *session, struct sl_response *
     struct sl_core *core = session->core;
     struct sl_arena *arena = &core->fetcher.arena;
     struct sl_fetch_response m;
+    const struct sl_api *api = sl_api_find(SL_API_FETCH);
+    int16_t version = session->request.version;
     sl_arena_reset(arena);
     arena->limit = sl_reader_left(&resp->body) * FETCH_MEMORY_FACTOR + FETCH_MEMORY_MIN;
-    int rv = sl_frame_decode_response(&resp->body, arena, sl_api_find(SL_API_FETCH),
-                                      session->request.version, &m);
+    const uint8_t *end = resp->body.end;
+    int rv = resp->cut_from > 0 ? sl_frame_decode_cut(&resp->body, arena, api, version, &m)
+                                : sl_frame_decode_response(&resp->body, arena, api, version, &m);
     arena->limit = 0;
     if (rv != 0) {
         back_session_off(session);
-        if (rv == SLUICE_ERR_MALFORMED) sl_link_fail(resp->link, rv, "a malformed answer to Fetch");
+        if (rv == SLUICE_ERR_MALFORMED && resp->cut_from == 0)
+            sl_link_fail(resp->link, rv, "a malformed answer to Fetch");
         return;
     }
     sl_stats_on_throttle(core, SL_API_FETCH, m.throttle_ms);
@@ -392,7 +439,10 @@ void sl_fetch_answer_read(struct sl_fetch_session *session, struct sl_response *
         on_session_error(session, sl_calls_code(m.error_code));
         return;
     }
-    struct fetch_reading r = {.session = session, .answer = &m};
+    struct fetch_reading r = {.session = session,
+                              .answer = &m,
+                              .cut_at = resp->cut_from > 0 ? end : NULL,
+                              .cut_from = resp->cut_from};
     r.fetched = make_fetched(core, count_slices(&m, core->settings->poll_ends));
     if (r.fetched == NULL) { /* positions have not moved: the same comes again */
         back_session_off(session);
@@ -405,7 +455,7 @@ void sl_fetch_answer_read(struct sl_fetch_session *session, struct sl_response *
     sl_stats_on_fetched(core, core->stats.records_fetched - records,
                         core->stats.bytes_fetched - bytes);
     keep_answer(core, r.fetched, resp);
-    if (follow_session(session, &m))
+    if (follow_answer(&r))
         session->attempts = 0;
     else
         back_session_off(session);

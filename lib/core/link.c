@@ -342,6 +342,7 @@ static void forget_connection(struct sl_link *link) {
     sl_buffers_give(&core->buffers, link->in);
     link->in = NULL;
     link->in_need = link->in_seen = 0;
+    link->in_cut = 0;
     sl_link_arm(link);
 }
 

@@ -47,6 +47,8 @@ struct sl_response {
                                * sets this to NULL. Other APIs: NULL */
     struct sl_reader body;    /* at the body */
     struct sl_link *link;
+    uint32_t cut_from; /* Fetch: the answer has so many bytes, more than may be received, and only
+                        * its beginning is here; the link fails after it. 0: it is whole */
 };
 struct sl_request;
 /* The end of a request, exactly once. rv 0: resp is the answer (NULL for one with no_response).
@@ -114,6 +116,8 @@ struct sl_link {
     int32_t address;           /* index in broker->addresses of the present attempt */
     struct sl_buffer *in; /* owned: begins with the frame being received; NULL: no bytes of it */
     size_t in_need;       /* bytes of that frame, prefix included; 0: prefix incomplete */
+    uint32_t in_cut;      /* of an answer too long to be received, whose beginning in_need is: its
+                           * length; 0: the whole of it is received */
     size_t in_seen;       /* bytes of it that were there when its request was given more time */
     size_t last_frame;    /* size of the last whole answer: what the next may need */
     size_t trusted;       /* size of the largest: claims up to its double get memory at once */

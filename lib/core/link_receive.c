@@ -9,7 +9,11 @@
  *
  * The answer to a Fetch gets a buffer of its own, because the application keeps it; all others are
  * read where they lie. Answers come in the order of their requests (protocol notes 3.1); another
- * correlation id means that the stream cannot be trusted, and ends the connection. */
+ * correlation id means that the stream cannot be trusted, and ends the connection.
+ *
+ * An answer longer than receive.message.max.bytes ends it too. Of one to a Fetch the beginning is
+ * handed on first: brokers send the first batch whole, however large it is (KIP-74), and would again
+ * and again; its partition has to be known, so that it can be stopped. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -21,7 +25,9 @@ enum {
     RECEIVE_FIRST = 64 * 1024,            /* less costs system calls (measured) */
     RECEIVE_EXPECT_MAX = 8 * 1024 * 1024, /* what the shared spare buffer may grow to */
     RECEIVE_CLAIM = 1024 * 1024,          /* taken at once for any connection */
-    RECEIVE_SETUP_MAX = 64 * 1024         /* no answer before READY is longer */
+    RECEIVE_SETUP_MAX = 64 * 1024,        /* no answer before READY is longer */
+    RECEIVE_CUT = 1024 * 1024 /* of one that is too long: what comes before the records of 20,000
+                               * partitions */
 };
 
 /* ---- room ---- */
@@ -122,7 +128,7 @@ static struct sl_request *match_answer(struct sl_link *link, struct sl_reader *b
 static void deliver_answer(struct sl_link *link, const uint8_t *frame, size_t size,
                            struct sl_buffer *buffer) {
     struct sl_core *core = link->core;
-    struct sl_response response = {.buffer = buffer, .link = link};
+    struct sl_response response = {.buffer = buffer, .link = link, .cut_from = link->in_cut};
     sl_reader_init(&response.body, frame + SL_FRAME_PREFIX, size - SL_FRAME_PREFIX);
     struct sl_request *request = match_answer(link, &response.body);
     if (request != NULL) {
@@ -137,8 +143,21 @@ static void deliver_answer(struct sl_link *link, const uint8_t *frame, size_t si
 
 /* ---- frames ---- */
 
+static bool is_fetch_next(const struct sl_link *link) {
+    const struct sl_list *first = link->queue.next;
+    if (first == &link->queue) return false;
+    return SL_LIST_OF(first, const struct sl_request, node)->api->key == SL_API_FETCH;
+}
+
+static void refuse_length(struct sl_link *link, uint32_t length, uint32_t most) {
+    sl_link_fail(link, SLUICE_ERR_MALFORMED,
+                 "an answer of %" PRIu32 " bytes is not allowed (receive.message.max.bytes "
+                 "is %" PRIu32 ")",
+                 length, most);
+}
+
 /* Checks the prefix of the frame at data, of which `size` bytes are there; returns the size of the
- * frame with its prefix, or 0 after failing the link. */
+ * frame with its prefix, or of what is received of it, or 0 after failing the link. */
 static size_t check_prefix(struct sl_link *link, const uint8_t *data, size_t size) {
     const struct sl_broker *broker = link->broker;
     uint32_t length = sl_bytes_get32(data);
@@ -148,6 +167,10 @@ static size_t check_prefix(struct sl_link *link, const uint8_t *data, size_t siz
     enum { LENGTH_MIN = 4 }; /* a correlation id */
     if (length >= LENGTH_MIN && length <= most) return (size_t)length + SL_FRAME_PREFIX;
     const char *what = sl_frame_guess(data, size);
+    if (what == NULL && length > most && length <= INT32_MAX && is_fetch_next(link)) {
+        link->in_cut = length;
+        return SL_FRAME_PREFIX + (most < RECEIVE_CUT ? most : RECEIVE_CUT);
+    }
     if (what != NULL) {
         sl_link_fail(link, SLUICE_ERR_MALFORMED,
                      "%s:%u does not speak Kafka: it sent %s; check the port and "
@@ -159,10 +182,7 @@ static size_t check_prefix(struct sl_link *link, const uint8_t *data, size_t siz
                      " bytes to begin with; check the port",
                      broker->host, broker->port, length);
     } else {
-        sl_link_fail(link, SLUICE_ERR_MALFORMED,
-                     "an answer of %" PRIu32 " bytes is not allowed (receive.message.max.bytes "
-                     "is %" PRIu32 ")",
-                     length, most);
+        refuse_length(link, length, most);
     }
     return 0;
 }
@@ -177,12 +197,6 @@ static struct sl_buffer *copy_frame(struct sl_link *link, const uint8_t *frame, 
     memcpy(buffer->data, frame, size);
     buffer->size = size;
     return buffer;
-}
-
-static bool is_fetch_next(const struct sl_link *link) {
-    const struct sl_list *first = link->queue.next;
-    if (first == &link->queue) return false;
-    return SL_LIST_OF(first, const struct sl_request, node)->api->key == SL_API_FETCH;
 }
 
 /* Hands the whole frame at `at` of `in` on. in stays with the caller, or is gone (*in NULL). */
@@ -242,6 +256,8 @@ void sl_link_on_received(struct sl_link *link, size_t size) {
         link->in_need = link->in_seen = 0;
         deliver_frame(link, &in, at, need);
         at += need;
+        if (link->id == id && link->in_cut != 0)
+            refuse_length(link, link->in_cut, (uint32_t)core->settings->receive_frame_max);
     }
     if (link->id != id) {
         sl_buffers_give(&core->buffers, in);

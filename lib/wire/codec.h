@@ -45,6 +45,11 @@ int sl_codec_decode(struct sl_reader *r, struct sl_arena *arena, const struct sl
 /* The same for what may have more behind it, which is left in the reader. */
 int sl_codec_decode_front(struct sl_reader *r, struct sl_arena *arena, const struct sl_type *type,
                           void *message, int16_t version, bool flexible);
+/* Decodes the beginning of a body that ends in the middle of a records field: arrays end with the
+ * item that this is in, and that field has the bytes that are there. 0, NOMEM, or MALFORMED when it
+ * ends elsewhere. */
+int sl_codec_decode_cut(struct sl_reader *r, struct sl_arena *arena, const struct sl_type *type,
+                        void *message, int16_t version, bool flexible);
 /* One line of text: {field=value, …}; records as their size, at most the caller's buffer. */
 void sl_codec_dump(const struct sl_type *type, const void *message, int16_t version,
                    struct sl_text *out);

@@ -24,6 +24,7 @@ struct decoder {
     struct sl_arena *arena;
     int16_t version;
     bool flexible;
+    bool *cut; /* NULL: the whole body is there; else whether a records field was cut */
 };
 
 static void decode_struct(const struct decoder *d, const struct sl_type *type, void *message);
@@ -90,6 +91,18 @@ static const uint8_t *decode_data(const struct decoder *d, bool narrow, bool nul
     return data;
 }
 
+/* The rest of the body, where it has less than the field. */
+static void decode_cut_records(const struct decoder *d, bool nullable, struct sl_records *to) {
+    to->data = NULL;
+    to->size = decode_length(d, false, nullable);
+    if (to->size < 0 || d->r->failed) return;
+    size_t left = sl_reader_left(d->r);
+    *d->cut = (size_t)to->size > left;
+    if (*d->cut) to->size = (int32_t)left;
+    to->data = sl_reader_take(d->r, (size_t)to->size);
+    if (*d->cut) sl_reader_fail(d->r); /* there is nothing behind it */
+}
+
 /* ---- values ---- */
 
 static void decode_value(const struct decoder *d, int kind, bool nullable, void *to) {
@@ -129,7 +142,10 @@ static void decode_value(const struct decoder *d, int kind, bool nullable, void 
         struct sl_records *records = to;
         records->pieces = NULL;
         records->piece_count = 0;
-        records->data = decode_data(d, false, nullable, &records->size);
+        if (d->cut != NULL)
+            decode_cut_records(d, nullable, records);
+        else
+            records->data = decode_data(d, false, nullable, &records->size);
         return;
     }
     case SL_KIND_UUID: {
@@ -152,10 +168,12 @@ static void decode_array(const struct decoder *d, const struct sl_field *f, stru
     size_t least =
         f->item != NULL ? least_struct_size(d, f->item) : least_plain_size(d, f->item_kind);
     /* An item of no bytes at all would let any count through. */
-    if (least == 0 || (size_t)count > sl_reader_left(d->r) / least) {
+    size_t most = least == 0 ? 0 : sl_reader_left(d->r) / least;
+    if (least == 0 || ((size_t)count > most && d->cut == NULL)) {
         sl_reader_fail(d->r);
         return;
     }
+    if ((size_t)count > most) count = (int32_t)most + 1; /* the last may begin where it was cut */
     size_t size = sl_codec_item_size(f);
     char *item = sl_arena_array(d->arena, (size_t)count, size);
     if (item == NULL) {
@@ -170,6 +188,7 @@ static void decode_array(const struct decoder *d, const struct sl_field *f, stru
         } else {
             decode_value(d, f->item_kind, false, item);
         }
+        if (d->cut != NULL && *d->cut) to->count = i + 1;
     }
 }
 
@@ -222,7 +241,7 @@ static void decode_tags(const struct decoder *d, const struct sl_type *type, voi
         if (data == NULL || f == NULL) continue;
         struct sl_reader inside;
         sl_reader_init(&inside, data, size);
-        struct decoder of_tag = {&inside, d->arena, d->version, d->flexible};
+        struct decoder of_tag = {&inside, d->arena, d->version, d->flexible, NULL};
         decode_field(&of_tag, f, (char *)message + f->offset);
         if (inside.failed || sl_reader_left(&inside) > 0) sl_reader_fail(d->r);
     }
@@ -243,7 +262,7 @@ static void decode_struct(const struct decoder *d, const struct sl_type *type, v
 
 int sl_codec_decode_front(struct sl_reader *r, struct sl_arena *arena, const struct sl_type *type,
                           void *message, int16_t version, bool flexible) {
-    struct decoder d = {r, arena, version, flexible};
+    struct decoder d = {r, arena, version, flexible, NULL};
     memset(message, 0, type->size);
     decode_struct(&d, type, message);
     if (arena->failed) return SLUICE_ERR_NOMEM;
@@ -255,4 +274,14 @@ int sl_codec_decode(struct sl_reader *r, struct sl_arena *arena, const struct sl
     int rv = sl_codec_decode_front(r, arena, type, message, version, flexible);
     if (rv != 0) return rv;
     return sl_reader_left(r) > 0 ? SLUICE_ERR_MALFORMED : 0;
+}
+
+int sl_codec_decode_cut(struct sl_reader *r, struct sl_arena *arena, const struct sl_type *type,
+                        void *message, int16_t version, bool flexible) {
+    bool cut = false;
+    struct decoder d = {r, arena, version, flexible, &cut};
+    memset(message, 0, type->size);
+    decode_struct(&d, type, message);
+    if (arena->failed) return SLUICE_ERR_NOMEM;
+    return cut ? 0 : SLUICE_ERR_MALFORMED;
 }

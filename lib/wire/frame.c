@@ -127,6 +127,12 @@ int sl_frame_decode_response(struct sl_reader *r, struct sl_arena *arena, const 
                            sl_api_is_flexible(api, version));
 }
 
+int sl_frame_decode_cut(struct sl_reader *r, struct sl_arena *arena, const struct sl_api *api,
+                        int16_t version, void *response) {
+    return sl_codec_decode_cut(r, arena, api->response, response, version,
+                               sl_api_is_flexible(api, version));
+}
+
 /* ---- what is not Kafka ---- */
 
 const char *sl_frame_guess(const uint8_t *first, size_t size) {

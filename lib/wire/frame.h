@@ -40,6 +40,9 @@ int sl_frame_decode_request(struct sl_reader *r, struct sl_arena *arena, const s
                             int16_t version, void *request);
 int sl_frame_decode_response(struct sl_reader *r, struct sl_arena *arena, const struct sl_api *api,
                              int16_t version, void *response);
+/* The same for the beginning of a body that ends in records (sl_codec_decode_cut). */
+int sl_frame_decode_cut(struct sl_reader *r, struct sl_arena *arena, const struct sl_api *api,
+                        int16_t version, void *response);
 /* What a length prefix that no frame has looks like: "HTTP" answers, a TLS alert or hello, or
  * NULL when it is just a number. For the error text of a wrong port. */
 const char *sl_frame_guess(const uint8_t *first, size_t size);

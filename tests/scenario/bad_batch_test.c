@@ -1,13 +1,14 @@
 /* Goal: a batch in the log that is corrupt, or in the format of message version 0 or 1, is told
  * once, naming the offset; the partition then waits, and a seek past it reads the rest. Other
- * partitions go on meanwhile. What is only damaged on the way is read again after a seek.
+ * partitions go on meanwhile. What is only damaged on the way is read again after a seek. A batch too
+ * large to be received is told in the same way.
  * Method: the log gets such a batch between good ones; one Fetch answer is damaged. */
 #include "scenario.h"
 
 #include "record/batch_write.h"
 #include "record/crc32c.h"
 
-enum { GOOD = 5 };
+enum { GOOD = 5, LARGE = 20 };
 
 static void send_good(struct story *s, sluice_client *p, int32_t partition, int64_t reports) {
     for (int i = 0; i < GOOD; i++) assert_int_equal(story_send(s, p, partition, 0), 0);
@@ -121,9 +122,49 @@ static void test_damaged_answer(void **state) {
     assert_string_equal(story_end(&s), "");
 }
 
+static void test_too_large(void **state) {
+    struct story s;
+    const char *const small[] = {"fetch.max.wait.ms",
+                                 "100",
+                                 "receive.message.max.bytes",
+                                 "200000",
+                                 "fetch.max.bytes",
+                                 "100000",
+                                 "max.partition.fetch.bytes",
+                                 "50000",
+                                 NULL};
+    const char *const patient[] = {"linger.ms", "100", NULL};
+    char text[600] = "";
+    int64_t next = 0;
+    (void)state;
+    story_begin(&s, 1, 2);
+    sluice_client *p = story_open(&s, SLUICE_PRODUCER, NULL);
+    sluice_client *large = story_open(&s, SLUICE_PRODUCER, patient);
+    send_good(&s, p, 0, GOOD);
+    for (int i = 0; i < LARGE; i++) /* one batch of 500 KB or so */
+        assert_int_equal(story_send_large(&s, large, 0, 60000, 0), 0);
+    assert_true(story_await_reports(&s, large, GOOD + LARGE, 10000));
+    send_good(&s, p, 0, 2 * GOOD + LARGE);
+    sluice_client *c = story_open(&s, SLUICE_CONSUMER, small);
+    assert_int_equal(story_assign(&s, c, 0, SLUICE_OFFSET_EARLIEST), 0);
+    assert_int_equal(story_read(&s, c, &next, GOOD + 1, 20000), SLUICE_ERR_TOO_BIG);
+    assert_int_equal(next, GOOD);
+    (void)sluice_client_explain(c, SLUICE_ERR_TOO_BIG, text, sizeof text);
+    if (strstr(text, "receive.message.max.bytes") == NULL || strstr(text, "header to 25") == NULL)
+        fail_msg("it says: %s", text);
+    int64_t asked = sl_broker_seen(s.world->broker, SL_API_FETCH);
+    story_run(&s, 5000);
+    assert_int_equal(sl_broker_seen(s.world->broker, SL_API_FETCH), asked);
+    next = GOOD + LARGE;
+    assert_int_equal(story_seek(&s, c, 0, next), 0);
+    assert_int_equal(story_read(&s, c, &next, GOOD, 20000), 0);
+    assert_int_equal(next, 2 * GOOD + LARGE);
+    assert_string_equal(story_end(&s), "");
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_corrupt),
-                                       cmocka_unit_test(test_old_formats),
-                                       cmocka_unit_test(test_damaged_answer)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_corrupt), cmocka_unit_test(test_old_formats),
+        cmocka_unit_test(test_damaged_answer), cmocka_unit_test(test_too_large)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
