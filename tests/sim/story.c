@@ -244,6 +244,19 @@ void story_move_leader(struct story *s, int32_t partition, int32_t node, bool te
     world_broker_end(s->world);
 }
 
+void story_make_topic_again(struct story *s, int32_t partitions) {
+    world_broker_begin(s->world);
+    if (sl_broker_set(s->world->broker, "auto.create.topics.enable", "false") != 0) abort();
+    if (sl_broker_delete_topic(s->world->broker, "t") != 0) abort();
+    world_broker_end(s->world);
+    truth_scan(&s->truth, true);
+    story_run(s, 300);
+    world_broker_begin(s->world);
+    if (sl_broker_create_topic(s->world->broker, "t", partitions, 1) != 0) abort();
+    world_broker_end(s->world);
+    truth_scan(&s->truth, true);
+}
+
 void story_run(struct story *s, int64_t ms) { world_run_for(s->world, ms * WORLD_MS); }
 
 int64_t story_now_ms(const struct story *s) { return s->world->now / WORLD_MS; }

@@ -71,6 +71,8 @@ int story_read(struct story *s, sluice_client *consumer, int64_t *next, int64_t 
 
 void story_fault(struct story *s, const struct sl_fault *fault);
 void story_move_leader(struct story *s, int32_t partition, int32_t node, bool tell);
+/* Deletes "t", and makes it again on one node a while later; it is not made by itself meanwhile. */
+void story_make_topic_again(struct story *s, int32_t partitions);
 /* All driven machines, for so long. */
 void story_run(struct story *s, int64_t ms);
 int64_t story_now_ms(const struct story *s);
