@@ -99,25 +99,34 @@ static int32_t answer_throttle_ms(const struct sl_type *type, const void *messag
     return 0;
 }
 
-/* Decodes the answer and ends the call with it. */
-static void end_answered_call(struct sl_core *core, struct sl_call *call,
-                              struct sl_response *resp) {
+/* Decodes the answer, and keeps what it says of the connection. 0, NOMEM or MALFORMED. */
+static int read_answer(struct sl_core *core, const struct sl_api *api, int16_t version,
+                       struct sl_response *resp, struct sl_arena *arena, void **message) {
+    *message = sl_arena_get(arena, api->response->size);
+    int rv = *message == NULL
+                 ? SLUICE_ERR_NOMEM
+                 : sl_frame_decode_response(&resp->body, arena, api, version, *message);
+    if (rv == SLUICE_ERR_MALFORMED) {
+        sl_link_fail(resp->link, rv, "its answer to %s could not be read", api->name);
+    } else if (rv == 0) {
+        int32_t throttle_ms = answer_throttle_ms(api->response, *message);
+        sl_stats_on_throttle(core, api->key, throttle_ms);
+        sl_link_throttle(resp->link, throttle_ms);
+    }
+    return rv;
+}
+
+/* Ends the call with the answer. NULL: it was cancelled, and the connection may have to wait all the
+ * same. */
+static void end_answered_call(struct sl_core *core, struct sl_call *call, const struct sl_api *api,
+                              int16_t version, struct sl_response *resp) {
     /* Decoded arrays may be larger than what they were decoded from, within reason. */
     enum { MEMORY_FACTOR = 8, MEMORY_MIN = 64 * 1024 };
     struct sl_arena arena;
+    void *message;
     sl_arena_init(&arena, core->alloc, sl_reader_left(&resp->body) * MEMORY_FACTOR + MEMORY_MIN);
-    void *message = sl_arena_get(&arena, call->api->response->size);
-    int rv = message == NULL
-                 ? SLUICE_ERR_NOMEM
-                 : sl_frame_decode_response(&resp->body, &arena, call->api, call->version, message);
-    if (rv == SLUICE_ERR_MALFORMED) {
-        sl_link_fail(resp->link, rv, "its answer to %s could not be read", call->api->name);
-    } else if (rv == 0) {
-        int32_t throttle_ms = answer_throttle_ms(call->api->response, message);
-        sl_stats_on_throttle(core, call->api->key, throttle_ms);
-        sl_link_throttle(resp->link, throttle_ms);
-    }
-    end_call(core, call, rv, rv == 0 ? message : NULL);
+    int rv = read_answer(core, api, version, resp, &arena, &message);
+    if (call != NULL) end_call(core, call, rv, rv == 0 ? message : NULL);
     sl_arena_deinit(&arena);
 }
 
@@ -125,13 +134,18 @@ static void on_call_request_done(struct sl_core *core, struct sl_request *reques
                                  struct sl_response *resp) {
     struct sl_call_ticket *ticket = SL_LIST_OF(request, struct sl_call_ticket, request);
     struct sl_call *call = ticket->call;
+    const struct sl_api *api = request->api;
+    int16_t version = request->version;
     bool sent_whole = request->sent_whole;
     sl_alloc_free(core->alloc, ticket, sizeof *ticket);
-    if (call == NULL) return;
-    call->ticket = NULL;
-    call->left = sent_whole;
+    if (call != NULL) {
+        call->ticket = NULL;
+        call->left = sent_whole;
+    }
     if (rv == 0) {
-        end_answered_call(core, call, resp);
+        end_answered_call(core, call, api, version, resp);
+    } else if (call == NULL) {
+        return;
     } else if (!sent_whole && rv != SLUICE_ERR_CLOSED) {
         sl_list_remove(&call->node);
         make_call_wait(core, call); /* nobody has seen it */

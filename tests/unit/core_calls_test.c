@@ -212,6 +212,32 @@ static void cancelling_is_silent_at_every_stage(void **state) {
     }
 }
 
+static void a_cancelled_calls_answer_may_mute_the_connection(void **state) {
+    (void)state;
+    struct host *h = host_start(SL_ROLE_ADMIN);
+    host_make_ready(h);
+    struct sl_call first, second;
+    struct sl_find_coordinator_response m;
+    reset_test_call(&first, 1, SL_NEVER);
+    sl_calls_start(h->core, &first);
+    host_turn(h);
+    struct host_request r = host_next_request(h, SL_API_FIND_COORDINATOR);
+    sl_calls_cancel(h->core, &first);
+    sl_codec_defaults(&sl_find_coordinator_response_type, &m);
+    m.throttle_ms = 500;
+    host_reply(h, &r, &m);
+    host_turn(h);
+    reset_test_call(&second, 1, SL_NEVER);
+    sl_calls_start(h->core, &second);
+    host_advance(h, 400);
+    assert_int_equal(host_count_requests(h, SL_API_FIND_COORDINATOR), 0);
+    host_advance(h, 200);
+    assert_int_equal(host_count_requests(h, SL_API_FIND_COORDINATOR), 1);
+    assert_int_equal(done_count, 0);
+    sl_calls_cancel(h->core, &second);
+    host_end(h);
+}
+
 static void restarting_from_done_is_paced(void **state) {
     (void)state;
     struct host *h = host_start(SL_ROLE_ADMIN);
@@ -332,6 +358,7 @@ int main(void) {
         cmocka_unit_test(a_lost_connection_is_told_apart),
         cmocka_unit_test(one_broker_that_cannot_be_reached_ends_the_call),
         cmocka_unit_test(cancelling_is_silent_at_every_stage),
+        cmocka_unit_test(a_cancelled_calls_answer_may_mute_the_connection),
         cmocka_unit_test(restarting_from_done_is_paced),
         cmocka_unit_test(what_cannot_be_filled_or_read_ends_the_call),
         cmocka_unit_test(closing_ends_calls),
