@@ -199,7 +199,9 @@ SLUICE_API int sluice_headers_find(const void *headers, size_t headers_size, con
  * it, batches not given back hold a revocation, for rebalance.hold.ms at most ---- */
 
 /* Takes the rebalance that a poll spoke of. Nothing of partitions that are being given away is returned
- * by polls any more; those that came are not read before sluice_rebalance_done.
+ * by polls any more; those that came are not read before sluice_rebalance_done, and there is time for
+ * that until the group has partitions to take back: from then on rebalance.hold.ms, as for a
+ * revocation. A close waits for neither. What comes again is told again.
  * out      NULL when there is none.
  * Returns 0 or SLUICE_ERR_STALE (there is none, or it is over), SLUICE_ERR_NOMEM, SLUICE_ERR_CLOSED,
  * SLUICE_ERR_FORKED, SLUICE_ERR_USAGE.

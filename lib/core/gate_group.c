@@ -1,7 +1,7 @@
 /* The gate's side of a group: partitions come and go by what the group says (rebalance.h).
  *
  *   ASSIGNED   without notices applied at once; with them when the application is done, at the
- *              places it names
+ *              places it names. At RELEASE the notice is withdrawn, and nothing is applied
  *   REVOKING   held back at once: from here on no poll returns anything of these partitions, and
  *              what is buffered of them is dropped. They go when no batch of theirs is in hand,
  *              with notices when the application says that it is done, and in any case at RELEASE
@@ -163,6 +163,21 @@ static bool on_poll_question(struct sl_gate *g, struct sl_rebalance *r) {
     return false;
 }
 
+/* What has that serial is waited for no longer. */
+static void release(struct sl_gate *g, uint64_t serial) {
+    if (g->revocation != NULL && g->revocation->serial == serial) {
+        end_revocation(g);
+        return;
+    }
+    SL_LIST_EACH(node, next, &g->told) {
+        struct sl_rebalance *r = SL_LIST_OF(node, struct sl_rebalance, node);
+        if (r->kind != SL_REBALANCE_ASSIGNED || r->serial != serial) continue;
+        give_answer(g, r, SLUICE_ERR_STALE);
+        sl_list_remove(&r->node);
+        sl_rebalance_destroy(g->alloc, r);
+    }
+}
+
 void sl_gate_on_rebalances(struct sl_gate *g, struct sl_list *rebalances) {
     struct sl_list *node;
     while ((node = sl_list_pop_front(rebalances)) != NULL) {
@@ -175,7 +190,7 @@ void sl_gate_on_rebalances(struct sl_gate *g, struct sl_list *rebalances) {
             kept = on_partitions(g, r);
             break;
         case SL_REBALANCE_RELEASE:
-            if (g->revocation != NULL && g->revocation->serial == r->serial) end_revocation(g);
+            release(g, r->serial);
             break;
         case SL_REBALANCE_POLLED:
             kept = on_poll_question(g, r);

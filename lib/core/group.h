@@ -127,7 +127,8 @@ struct sl_membership {
                                 * what goes; NULL: no change */
     int32_t commits;           /* commits of partitions that go, under way */
     bool has_lost;             /* what is owned is lost, and the gate has to be told */
-    int64_t change_by;         /* REVOKING: held no longer */
+    int64_t change_by;         /* REVOKING, ASSIGNING: the application is waited for no longer */
+    bool is_released;          /* … and the gate has been told so */
     int64_t change_again_at;   /* without memory for a message: tried again then; SL_NEVER */
     bool has_revoked;          /* for the present target: a cooperative member joins again */
 
@@ -233,6 +234,9 @@ struct sl_rebalance *sl_group_change_message(struct sl_core *core, enum sl_rebal
 void sl_group_change_send(struct sl_core *core, struct sl_rebalance *message);
 /* Everything that is owned goes at once. */
 void sl_group_change_lose(struct sl_core *core);
+/* The group waits for what is under way: the application has no more time for it than for giving
+ * partitions back; none when the client closes. */
+void sl_group_change_hasten(struct sl_core *core);
 /* A step towards the target. */
 void sl_group_change_pursue(struct sl_core *core);
 void sl_group_change_on_answer(struct sl_core *core, const struct sl_command *answer);

@@ -4,6 +4,10 @@
  *   NONE ── some have to go ─▶ REVOKING ── given back, or held for ──▶ COMMITTING ──▶ NONE
  *                                          long enough
  *
+ * With notices the application answers both. Nobody waits for its answer to new partitions, so it may
+ * take as long as it likes; once they, or others, have to be given back, the group does wait, and the
+ * notice is withdrawn when partitions would have been held for long enough (sl_group_change_hasten).
+ *
  * `owned` is what the gate has applied. What is on its way in or out is `moving`. Losing the
  * membership ends a change at once: partitions go, nothing is committed, since others may own them
  * already; the gate drops what it was doing and never answers it.
@@ -91,12 +95,21 @@ static struct sl_offsets *subtract_lists(struct sl_core *core, const struct sl_o
     return NULL;
 }
 
+/* How long the group waits for us at least from when we hear of a rebalance. In the classic protocol
+ * it began as long ago as the last heartbeat. */
+static int32_t patience_ms(const struct sl_core *core) {
+    const struct sl_settings *s = core->settings;
+    if (core->group.is_consumer) return s->max_poll_interval_ms;
+    return s->max_poll_interval_ms > s->heartbeat_interval_ms
+               ? s->max_poll_interval_ms - s->heartbeat_interval_ms
+               : 0;
+}
+
 /* How long batches in hand may keep partitions: never so long that the group would go on without
  * us. */
 static int32_t hold_ms(const struct sl_core *core) {
-    const struct sl_settings *s = core->settings;
-    int32_t most = s->max_poll_interval_ms - s->max_poll_interval_ms / 4;
-    return s->rebalance_hold_ms < most ? s->rebalance_hold_ms : most;
+    int32_t most = patience_ms(core) - patience_ms(core) / 4;
+    return core->settings->rebalance_hold_ms < most ? core->settings->rebalance_hold_ms : most;
 }
 
 static bool start_revoking(struct sl_core *core, struct sl_offsets *going) {
@@ -109,6 +122,7 @@ static bool start_revoking(struct sl_core *core, struct sl_offsets *going) {
     }
     log_partitions(core, "partitions are given back", going);
     g->change = SL_CHANGE_REVOKING;
+    g->is_released = false;
     g->change_by = r->hold_until = core->now + hold_ms(core) * SL_MS;
     r->hurries = g->is_closing;
     sl_offset_list_destroy(g->owned);
@@ -120,8 +134,17 @@ static bool start_revoking(struct sl_core *core, struct sl_offsets *going) {
     return true;
 }
 
+void sl_group_change_hasten(struct sl_core *core) {
+    struct sl_membership *g = &core->group;
+    bool holds = g->change == SL_CHANGE_REVOKING || g->change == SL_CHANGE_ASSIGNING;
+    if (!holds || g->is_released) return;
+    int64_t by = core->now + (g->is_closing ? 0 : hold_ms(core) * SL_MS);
+    if (by < g->change_by) g->change_by = by;
+}
+
 bool sl_group_give_back(struct sl_core *core, const struct sl_offsets *keep) {
     struct sl_membership *g = &core->group;
+    if (g->change == SL_CHANGE_ASSIGNING || g->is_closing) sl_group_change_hasten(core);
     if (g->change != SL_CHANGE_NONE || g->change_again_at != SL_NEVER) return false;
     struct sl_offsets *going = subtract_lists(core, g->owned, keep);
     if (going != NULL && going->count == 0) {
@@ -157,11 +180,20 @@ void sl_group_change_lose(struct sl_core *core) {
 
 /* ---- taking an assignment ---- */
 
+static bool is_all_kept(const struct sl_offsets *list, const struct sl_offsets *in) {
+    for (int32_t i = 0; i < list->count; i++)
+        if (sl_offset_list_find(in, list->entries[i].topic, list->entries[i].partition) == NULL)
+            return false;
+    return true;
+}
+
 void sl_group_take_target(struct sl_core *core, struct sl_offsets *target) {
     struct sl_membership *g = &core->group;
     drop_change_list(&g->target);
     g->target = target;
     g->has_revoked = false;
+    if (g->change == SL_CHANGE_ASSIGNING && !is_all_kept(g->moving, target))
+        sl_group_change_hasten(core);
 }
 
 static bool start_assigning(struct sl_core *core, struct sl_offsets *added) {
@@ -175,6 +207,8 @@ static bool start_assigning(struct sl_core *core, struct sl_offsets *added) {
     log_partitions(core, "partitions are assigned", added);
     r->offsets = added;
     g->change = SL_CHANGE_ASSIGNING;
+    g->change_by = SL_NEVER;
+    g->is_released = false;
     g->change_serial = r->serial;
     sl_group_change_send(core, r);
     return true;
@@ -203,6 +237,8 @@ static void finish_target(struct sl_core *core) {
 void sl_group_change_pursue(struct sl_core *core) {
     struct sl_membership *g = &core->group;
     if (g->target == NULL || g->change != SL_CHANGE_NONE || g->has_lost) return;
+    /* Another generation is about to overtake it. */
+    if (g->wants_join && !g->is_consumer && g->state == SL_GROUP_STABLE) return;
     if (!sl_group_give_back(core, g->target)) {
         g->has_revoked |= g->change == SL_CHANGE_REVOKING;
         return;
@@ -222,6 +258,7 @@ void sl_group_change_pursue(struct sl_core *core) {
 static void end_committing(struct sl_core *core) {
     struct sl_membership *g = &core->group;
     g->change = SL_CHANGE_NONE;
+    g->owned_serial++;
     drop_change_list(&g->moving);
 }
 
@@ -245,9 +282,9 @@ static struct sl_offsets *list_finished_parts(struct sl_core *core,
 
 /* How long a commit may keep partitions: not so long that the group would go on without us. */
 static int64_t commit_deadline(const struct sl_core *core) {
-    const struct sl_settings *s = core->settings;
-    int32_t most = s->max_poll_interval_ms / 4;
-    int32_t ms = s->request_timeout_ms < most ? s->request_timeout_ms : most;
+    int32_t most = patience_ms(core) / 8;
+    int32_t timeout_ms = core->settings->request_timeout_ms;
+    int32_t ms = timeout_ms < most ? timeout_ms : most;
     int64_t by = core->now + ms * SL_MS;
     return core->group.is_closing && core->close_by < by ? core->close_by : by;
 }
@@ -282,6 +319,7 @@ void sl_group_change_on_answer(struct sl_core *core, const struct sl_command *an
     }
     SL_ASSERT(g->change == SL_CHANGE_ASSIGNING);
     g->change = SL_CHANGE_NONE;
+    g->change_by = SL_NEVER;
     if (answer->code == 0) {
         sl_offset_list_destroy(g->owned);
         g->owned = g->moving;
@@ -289,26 +327,36 @@ void sl_group_change_on_answer(struct sl_core *core, const struct sl_command *an
         return; /* the target is looked at again in this turn */
     }
     drop_change_list(&g->moving);
-    change_later(core);
+    if (answer->code == SLUICE_ERR_STALE)
+        g->owned_serial++; /* withdrawn: who waits for them has to hear that we have not got them */
+    else
+        change_later(core);
 }
 
 /* ---- turns ---- */
+
+/* Whatever the application still does with partitions, the group waits no longer. */
+static void release_held(struct sl_core *core) {
+    struct sl_membership *g = &core->group;
+    bool is_new = g->change == SL_CHANGE_ASSIGNING;
+    struct sl_rebalance *r = sl_group_change_message(core, SL_REBALANCE_RELEASE, -1);
+    g->change_by = r != NULL ? SL_NEVER : core->now + CHANGE_RETRY_MS * SL_MS;
+    if (r == NULL) return;
+    g->is_released = true;
+    r->serial = g->change_serial;
+    if (!g->is_closing)
+        sl_core_notice(core, SL_NOTICE_ERROR, SL_LOG_WARNING, SLUICE_ERR_STALE, -1,
+                       "group \"%s\": partitions were held for rebalance.hold.ms and go now: %s",
+                       core->settings->group_id,
+                       is_new ? "the application has not answered that they came"
+                              : "what is in hand of them is stale");
+    sl_group_change_send(core, r);
+}
 
 void sl_group_change_run(struct sl_core *core) {
     struct sl_membership *g = &core->group;
     /* Whoever waited for memory tries again in this turn. */
     if (g->change_again_at <= core->now) g->change_again_at = SL_NEVER;
     if (g->has_lost && g->change_again_at == SL_NEVER) sl_group_change_lose(core);
-    if (g->change_by > core->now) return;
-    if (g->change == SL_CHANGE_REVOKING) {
-        struct sl_rebalance *r = sl_group_change_message(core, SL_REBALANCE_RELEASE, -1);
-        g->change_by = r != NULL ? SL_NEVER : core->now + CHANGE_RETRY_MS * SL_MS;
-        if (r == NULL) return;
-        r->serial = g->change_serial;
-        sl_core_notice(core, SL_NOTICE_ERROR, SL_LOG_WARNING, SLUICE_ERR_STALE, -1,
-                       "group \"%s\": partitions were held for rebalance.hold.ms and go now: what "
-                       "is in hand of them is stale",
-                       core->settings->group_id);
-        sl_group_change_send(core, r);
-    }
+    if (g->change_by <= core->now) release_held(core);
 }

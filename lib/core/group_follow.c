@@ -396,9 +396,11 @@ void sl_group_follow_leave(struct sl_core *core, const char *why) {
 
 /* ---- turns ---- */
 
-/* What is owned is the target, and the broker waits to hear it. */
+/* What is owned is another than the broker knows, which waits to hear it: also while the application
+ * is asked about partitions that came. */
 static bool must_acknowledge(const struct sl_membership *g) {
-    return g->owned_told != g->owned_serial && g->change == SL_CHANGE_NONE && g->target == NULL;
+    bool is_free = g->change == SL_CHANGE_NONE || g->change == SL_CHANGE_ASSIGNING;
+    return g->owned_told != g->owned_serial && is_free;
 }
 
 void sl_group_follow_run(struct sl_core *core) {

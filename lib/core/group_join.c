@@ -247,7 +247,10 @@ void sl_group_join_run(struct sl_core *core) {
     }
     if (g->state == SL_GROUP_STABLE && g->wants_join) {
         /* An assignment that has not begun to be applied is overtaken. */
-        if (g->change == SL_CHANGE_NONE) sl_group_take_target(core, NULL);
+        if (g->change == SL_CHANGE_NONE)
+            sl_group_take_target(core, NULL);
+        else
+            sl_group_change_hasten(core);
         if (g->target == NULL) sl_group_set_state(core, SL_GROUP_JOINING);
     }
     if (g->state == SL_GROUP_JOINING) run_joining(core);

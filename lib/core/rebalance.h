@@ -20,7 +20,7 @@ enum sl_rebalance_kind {
     SL_REBALANCE_ASSIGNED = 21, /* whole: everything that is assigned now; offsets: what is new */
     SL_REBALANCE_REVOKING,      /* offsets: held back at once, gone when the application is done */
     SL_REBALANCE_LOST,          /* offsets: gone already, others may own them */
-    SL_REBALANCE_RELEASE,       /* the revocation of that serial has been held for long enough */
+    SL_REBALANCE_RELEASE,       /* what has that serial is waited for no longer */
     SL_REBALANCE_POLLED, /* whether the application has polled since the last such question */
     SL_REBALANCE_FAILED  /* the next poll says code and text */
 };
@@ -29,7 +29,7 @@ enum { SL_REBALANCE_TEXT = 240 };
 struct sl_rebalance {
     struct sl_list node;
     enum sl_rebalance_kind kind;
-    uint64_t serial;            /* of the question; RELEASE: of the revocation */
+    uint64_t serial;            /* of the question; RELEASE: of what ends */
     struct sl_offsets *whole;   /* owned or NULL */
     struct sl_offsets *offsets; /* owned or NULL */
     struct sl_command *answer;  /* owned until it is given; NULL: none is wanted */

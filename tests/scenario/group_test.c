@@ -258,6 +258,111 @@ static void test_notices(void **state) {
     group_end(&g);
 }
 
+/* A member that is told of what comes and goes, and does not answer that partitions came. */
+static sluice_rebalance *add_silent(struct group *g, const char *protocol, const char *strategy) {
+    static const char *const told[] = {"rebalance.notices", "true", "rebalance.hold.ms", "2000",
+                                       NULL};
+    sluice_rebalance *r;
+    sluice_batch *batch;
+    group_add_with(g, 0, protocol, strategy, told);
+    assert_int_equal(sluice_consumer_poll(g->members[0], 20000, &batch), SLUICE_NOTICE_REBALANCE);
+    assert_int_equal(sluice_consumer_rebalance(g->members[0], &r), 0);
+    return r;
+}
+
+static void play_unanswered(const char *protocol, const char *strategy) {
+    struct group g;
+    sluice_batch *batch;
+    group_begin(&g, 3);
+    group_send(&g, 60);
+    sluice_rebalance *r = add_silent(&g, protocol, strategy);
+    sluice_client *silent = g.members[0];
+    g.members[0] = NULL;
+    for (int i = 0; i < 40; i++) { /* nobody else waits: it has all the time */
+        assert_int_equal(sluice_consumer_poll(silent, 500, &batch), 0);
+        assert_null(batch);
+    }
+    group_add(&g, 1, protocol, strategy, "");
+    int64_t until = story_now_ms(&g.s) + 15000; /* a heartbeat each, the hold, and a bit */
+    while (group_owned(&g, 1) < 3 && story_now_ms(&g.s) < until) {
+        group_poll_all(&g);
+        int rv = sluice_consumer_poll(silent, 0, &batch);
+        assert_true(rv == 0 || rv == SLUICE_NOTICE_REBALANCE);
+        assert_null(batch);
+    }
+    assert_true(group_owned(&g, 1) >= 3);
+    assert_int_equal(sluice_rebalance_done(r, NULL), SLUICE_ERR_STALE);
+    while (group_owned(&g, 1) != 3 || g.total < g.sent) { /* told again, and done with it */
+        assert_true(story_now_ms(&g.s) < until + 60000);
+        if (sluice_consumer_poll(silent, 10, &batch) == SLUICE_NOTICE_REBALANCE) {
+            assert_int_equal(sluice_consumer_rebalance(silent, &r), 0);
+            assert_int_equal(sluice_rebalance_done(r, NULL), 0);
+        }
+        sluice_view v;
+        while (sluice_batch_next(batch, &v, sizeof v) == 1) group_take(&g, &v);
+        assert_int_equal(sluice_batch_finish(batch), 0);
+        group_poll_all(&g);
+    }
+    group_end(&g);
+}
+
+static void test_an_unanswered_notice_does_not_stall_the_group(void **state) {
+    (void)state;
+    play_unanswered("classic", "range");
+    play_unanswered("classic", "cooperative-sticky");
+    play_unanswered("consumer", "range");
+}
+
+/* A close waits for no answer of the application, and the group hears of it. revoking: it holds
+ * partitions that are to go, with a notice or with a batch. */
+static void play_close_unanswered(const char *protocol, bool revoking, bool has_batch) {
+    static const char *const usual[] = {NULL};
+    struct group g;
+    sluice_batch *batch = NULL, *held = NULL;
+    sluice_rebalance *r = NULL;
+    group_begin(&g, 3);
+    group_send(&g, 60);
+    if (has_batch)
+        group_add_with(&g, 0, protocol, "range", usual);
+    else
+        r = add_silent(&g, protocol, "range");
+    while (has_batch && held == NULL)
+        assert_int_equal(sluice_consumer_poll(g.members[0], 1000, &held), 0);
+    if (revoking && !has_batch) assert_int_equal(sluice_rebalance_done(r, NULL), 0);
+    sluice_client *silent = g.members[0];
+    g.members[0] = NULL;
+    if (revoking) {
+        group_add(&g, 1, protocol, "range", "");
+        bool is_told = false;
+        for (int i = 0; i < 140 && !is_told; i++) { /* 7 s: every heartbeat is sooner */
+            group_poll_all(&g);
+            int rv = has_batch ? 0 : sluice_consumer_poll(silent, 0, &batch);
+            is_told = rv == SLUICE_NOTICE_REBALANCE;
+            if (!has_batch) assert_int_equal(sluice_batch_finish(batch), 0);
+        }
+        assert_int_equal(is_told, !has_batch);
+    }
+    int64_t began = story_now_ms(&g.s);
+    assert_int_equal(sluice_client_close(silent, 20000, NULL), 0);
+    assert_true(story_now_ms(&g.s) - began < 500);
+    if (!revoking) assert_int_equal(sluice_rebalance_done(r, NULL), SLUICE_ERR_CLOSED);
+    sluice_batch_free(held);
+    story_free(&g.s, silent);
+    if (!revoking) group_add(&g, 1, protocol, "range", "");
+    group_await(&g, 0, 6, 0, 10000); /* long before its session ends */
+    group_end(&g);
+}
+
+static void test_a_close_waits_for_no_answer(void **state) {
+    static const char *const protocols[] = {"classic", "consumer"};
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        play_close_unanswered(protocols[i], false, false);
+        play_close_unanswered(protocols[i], true, false);
+        play_close_unanswered(protocols[i], true, true);
+    }
+}
+
 static void test_unsubscribe(void **state) {
     struct group g;
     sluice_offsets *list = sluice_offsets_create();
@@ -339,6 +444,8 @@ int main(void) {
         cmocka_unit_test(test_a_leaked_batch_does_not_stall_the_group),
         cmocka_unit_test(test_the_coordinator_goes),
         cmocka_unit_test(test_notices),
+        cmocka_unit_test(test_an_unanswered_notice_does_not_stall_the_group),
+        cmocka_unit_test(test_a_close_waits_for_no_answer),
         cmocka_unit_test(test_unsubscribe),
         cmocka_unit_test(test_a_topic_grows)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -254,6 +254,26 @@ static void test_notice_of_assigned(void **state) {
     leave(&f);
 }
 
+/* What came is taken back before the application has answered. */
+static void test_notice_that_is_withdrawn(void **state) {
+    struct fixture f;
+    (void)state;
+    join_with_notices(&f);
+    send_assigned(&f, 3, 4);
+    uint64_t notice = take_notice(&f, SL_REBALANCE_ASSIGNED)->serial;
+    send_release(&f, notice + 1); /* of something else */
+    expect_no_answer(&f);
+    send_release(&f, notice);
+    expect_answer(&f, SL_REBALANCE_ASSIGNED, SLUICE_ERR_STALE);
+    assert_int_equal(sl_gate_end_notice(f.gate, notice, NULL), SLUICE_ERR_STALE);
+    assert_null(sl_gate_slots_find(f.gate, "t", 3));
+    send_assigned(&f, 3, 4);
+    send_release(&f, serial); /* nobody has taken it */
+    expect_answer(&f, SL_REBALANCE_ASSIGNED, SLUICE_ERR_STALE);
+    assert_false(sl_gate_has_notice(f.gate));
+    f.settings.rebalance_notices = false;
+    leave(&f);
+}
 static void test_notice_of_revoking(void **state) {
     struct fixture f;
     (void)state;
@@ -390,6 +410,7 @@ int main(void) {
         cmocka_unit_test(test_a_close_is_held_by_nothing),
         cmocka_unit_test(test_untaken_does_not_hold),
         cmocka_unit_test(test_notice_of_assigned),
+        cmocka_unit_test(test_notice_that_is_withdrawn),
         cmocka_unit_test(test_notice_of_revoking),
         cmocka_unit_test(test_notice_that_is_too_late),
         cmocka_unit_test(test_polls_are_known),

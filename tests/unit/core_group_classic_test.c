@@ -120,11 +120,11 @@ static void test_commits_before_it_joins(void **state) {
     cons_end(&c);
 }
 
-static void test_a_hold_ends(void **state) {
+static void play_hold_that_ends(int32_t hold_ms, int32_t poll_ms, int32_t held_ms) {
     struct cons c;
-    (void)state;
     grp_prepare(&c);
-    c.h->settings.rebalance_hold_ms = 5000;
+    c.h->settings.rebalance_hold_ms = hold_ms;
+    c.h->settings.max_poll_interval_ms = poll_ms;
     grp_start(&c);
     grp_settle(&c, 1, 1);
     grp_find_starts(&c);
@@ -135,7 +135,7 @@ static void test_a_hold_ends(void **state) {
     struct sl_slice *slice = cons_take(&c);
     cons_advance(&c, 3000);
     (void)grp_reply_heartbeat(&c, SLUICE_KAFKA_REBALANCE_IN_PROGRESS);
-    cons_advance(&c, 4999);
+    cons_advance(&c, held_ms - 1);
     assert_int_equal(grp_waiting(&c, SL_API_JOIN_GROUP), 0);
     cons_advance(&c, 1);
     assert_int_equal(grp_waiting(&c, SL_API_JOIN_GROUP), 1);
@@ -143,6 +143,13 @@ static void test_a_hold_ends(void **state) {
     assert_int_equal(sl_gate_mark(c.gate, slice, 5, -1), SLUICE_ERR_STALE);
     sl_gate_give(c.gate, slice);
     cons_end(&c);
+}
+
+static void test_a_hold_ends(void **state) {
+    (void)state;
+    play_hold_that_ends(5000, 300000, 5000);
+    /* The group began to wait as long as a heartbeat ago, and goes on without us after 5000 ms. */
+    play_hold_that_ends(5000, 5000, 1500);
 }
 
 static void test_a_cooperative_member_keeps_what_stays(void **state) {
