@@ -170,6 +170,11 @@ static bool has_consumer_protocol(const struct plan *plan) {
     return plan->release == NULL || strcmp(plan->release, "4.0") == 0;
 }
 
+/* Static members came with 2.3. */
+static bool knows_static(const struct plan *plan) {
+    return plan->release == NULL || strcmp(plan->release, "2.1") != 0;
+}
+
 static void draw_strategies(struct plan_crew *crew, struct sl_rng *rng) {
     static const char *const alike[] = {"range", "roundrobin", "sticky", "cooperative-sticky",
                                         "cooperative-sticky"};
@@ -180,8 +185,8 @@ static void draw_strategies(struct plan_crew *crew, struct sl_rng *rng) {
         crew->strategy[i] = is_mixed ? PICK(rng, mixed) : strategy;
 }
 
-/* Members of a group, in a quarter of the plans. */
-static void draw_crew(struct plan *plan) {
+/* Members of a group. */
+static void draw_members(struct plan *plan, struct sl_rng *rng) {
     static const char *const protocols[] = {"classic", "classic", "consumer", "auto"};
     static const int32_t sessions[] = {6000, 10000, 45000, 45000};
     static const int32_t intervals[] = {1, 100, 1000, 5000};
@@ -190,29 +195,49 @@ static void draw_crew(struct plan *plan) {
     static const int32_t holds[] = {0, 500, 3000, 30000};
     static const int32_t paces[] = {5, 20, 50, 200};
     struct plan_crew *crew = &plan->crew;
-    struct sl_rng rng;
-    sl_rng_init(&rng, plan->seed ^ 0x63726577);
-    if (!draw_percent(&rng, 25)) return;
-    crew->members = (int32_t)sl_rng_range(&rng, 1, PLAN_MEMBERS);
-    crew->topics = (int32_t)sl_rng_range(&rng, 1, plan->topics);
-    crew->protocol = PICK(&rng, protocols);
+    crew->members = (int32_t)sl_rng_range(rng, 1, PLAN_MEMBERS);
+    crew->topics = (int32_t)sl_rng_range(rng, 1, plan->topics);
+    crew->protocol = PICK(rng, protocols);
     if (strcmp(crew->protocol, "consumer") == 0 && !has_consumer_protocol(plan))
         crew->protocol = "classic";
-    draw_strategies(crew, &rng);
-    bool knows_static = plan->release == NULL || strcmp(plan->release, "2.1") != 0;
-    crew->is_static = draw_percent(&rng, 25) && knows_static;
-    crew->is_told = draw_percent(&rng, 30);
-    crew->auto_commit = draw_percent(&rng, 75);
-    crew->commit_ms = PICK(&rng, intervals);
-    crew->commits = PICK(&rng, shares);
-    crew->holds = PICK(&rng, shares);
-    crew->leaves = PICK(&rng, leaves);
-    crew->rests = draw_percent(&rng, 25) ? 4 : 0;
-    crew->session_ms = PICK(&rng, sessions);
-    crew->poll_ms = crew->rests > 0 ? (int32_t)sl_rng_range(&rng, 2000, 6000) : 300000;
-    crew->hold_ms = PICK(&rng, holds);
-    crew->delay_ms = draw_percent(&rng, 80) ? 100 : 3000;
-    crew->pace_ms = PICK(&rng, paces);
+    draw_strategies(crew, rng);
+    crew->is_static = draw_percent(rng, 25) && knows_static(plan);
+    crew->is_told = draw_percent(rng, 30);
+    crew->auto_commit = draw_percent(rng, 75);
+    crew->commit_ms = PICK(rng, intervals);
+    crew->commits = PICK(rng, shares);
+    crew->holds = PICK(rng, shares);
+    crew->leaves = PICK(rng, leaves);
+    crew->rests = draw_percent(rng, 25) ? 4 : 0;
+    crew->session_ms = PICK(rng, sessions);
+    crew->poll_ms = crew->rests > 0 ? (int32_t)sl_rng_range(rng, 2000, 6000) : 300000;
+    crew->hold_ms = PICK(rng, holds);
+    crew->delay_ms = draw_percent(rng, 80) ? 100 : 3000;
+    crew->pace_ms = PICK(rng, paces);
+}
+
+/* A quarter of the plans have a group, and some of the others one that is never at rest, so that
+ * what is rare elsewhere comes often enough: members that are told that they lost what they had
+ * because they did not poll, or static ones that come back. */
+static void draw_crew(struct plan *plan) {
+    struct plan_crew *crew = &plan->crew;
+    struct sl_rng rng;
+    sl_rng_init(&rng, plan->seed ^ 0x63726577);
+    if (draw_percent(&rng, 25)) {
+        draw_members(plan, &rng);
+        return;
+    }
+    sl_rng_init(&rng, plan->seed ^ 0x756e72657374);
+    if (!draw_percent(&rng, 15)) return;
+    draw_members(plan, &rng);
+    if (knows_static(plan) && draw_percent(&rng, 50)) {
+        crew->is_static = true;
+        crew->leaves = 12;
+        return;
+    }
+    crew->is_told = true;
+    crew->rests = 15;
+    crew->poll_ms = (int32_t)sl_rng_range(&rng, 2000, 6000);
 }
 
 /* Half of the consumers are in a group, and every other one of them never seeks, so that what was
@@ -285,6 +310,10 @@ void plan_draw(struct plan *plan, uint64_t seed) {
     draw_later_additions(plan);
     draw_groups(plan);
     draw_crew(plan);
+}
+
+int32_t plan_heartbeat_ms(const struct plan_crew *crew) {
+    return crew->session_ms < 10000 ? 500 : 3000;
 }
 
 bool plan_has_faults(const struct plan *plan) {

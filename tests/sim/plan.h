@@ -145,6 +145,8 @@ void plan_draw(struct plan *plan, uint64_t seed);
 void plan_print(const struct plan *plan, FILE *out);
 /* The longest timeout of the plan, ns. */
 int64_t plan_longest(const struct plan *plan);
+/* heartbeat.interval.ms of members. */
+int32_t plan_heartbeat_ms(const struct plan_crew *crew);
 bool plan_has_faults(const struct plan *plan);
 
 #endif

@@ -220,7 +220,7 @@ static bool is_settled(struct workload *load) {
     return crew_is_settled(load, why, sizeof why);
 }
 
-static void run_until(struct workload *load, int64_t until) {
+void workload_run_until(struct workload *load, int64_t until) {
     struct world *w = load->world;
     while (w->now < until && !world_is_broken(w)) {
         struct app *app = find_first_app(load);
@@ -251,7 +251,7 @@ static void run_until_settled(struct workload *load) {
         if (count_progress(load) != progress) until = w->now + patience;
         progress = count_progress(load);
         if (w->now >= until) return;
-        run_until(load, w->now + 20 * WORLD_MS);
+        workload_run_until(load, w->now + 20 * WORLD_MS);
     }
 }
 
@@ -326,12 +326,13 @@ static void run_phases(struct workload *load) {
     struct world *w = load->world;
     load->phase = PHASE_FAULTS;
     chaos_start(&load->chaos, w, &load->plan, &load->truth);
-    run_until(load, w->now + load->plan.duration);
+    workload_run_until(load, w->now + load->plan.duration);
     if (world_is_broken(w)) return;
     load->phase = PHASE_HEALED;
     world_note(w, WORLD_PHASE, load->phase, 0, 0);
     load->heal_at = w->now;
     chaos_heal(&load->chaos);
+    crew_heal(load);
     run_until_settled(load);
     if (!world_is_broken(w) && !is_settled(load)) complain_of_unsettled(load);
     if (world_is_broken(w)) return;

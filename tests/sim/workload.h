@@ -134,6 +134,8 @@ struct workload *workload_current(void);
 
 /* ---- between the files of the workload ---- */
 
+/* Applications and machines, until then. */
+void workload_run_until(struct workload *load, int64_t until);
 /* A call that may wait is about to be made; afterwards app_after checks that it kept its timeout
  * (I20). */
 void app_before(struct app *app, int32_t timeout_ms);
@@ -175,6 +177,8 @@ bool consumer_walk(struct app *app, sluice_batch *batch, int64_t most,
 
 void crew_init(struct workload *load);
 void crew_deinit(struct workload *load);
+/* Faults are over: runs on for a while. */
+void crew_heal(struct workload *load);
 /* Every partition has one member, and has been read to its end; why: which one is not. */
 bool crew_is_settled(struct workload *load, char *why, size_t cap);
 /* Nothing is committed beyond what was processed (I10). */
