@@ -74,6 +74,14 @@ broker.heartbeat.interval.ms=500
 controller.quorum.fetch.timeout.ms=2000
 replica.lag.time.max.ms=10000
 
+# A member that is not heard of is soon put out of its group: in the classic protocol it asks for its
+# time itself, in KIP-848 it has this one.
+group.min.session.timeout.ms=2000
+group.consumer.min.session.timeout.ms=2000
+group.consumer.session.timeout.ms=5000
+group.consumer.min.heartbeat.interval.ms=1000
+group.consumer.heartbeat.interval.ms=1000
+
 # What a deleted topic held stays on disk for the audit. It also takes the topic's settings with it,
 # so this is one of the broker.
 log.segment.delete.delay.ms=86400000
@@ -83,8 +91,6 @@ num.network.threads=2
 num.io.threads=4
 num.recovery.threads.per.data.dir=2
 group.initial.rebalance.delay.ms=0
-group.consumer.min.session.timeout.ms=5000
-group.consumer.session.timeout.ms=10000
 log.cleaner.dedupe.buffer.size=20000000
 END
 }

@@ -18,6 +18,8 @@
 #   ROLLS     how many times all nodes are restarted in turn (1; soak: 2)
 #   CUTS      how many connections are cut (100; soak: 1,200)
 #   REMAKES   how many times a topic is deleted and made again (3; soak: 10)
+#   REBALANCES  how often members of groups join, leave, are killed or frozen, of all groups together
+#             (24; soak: 200). The case "rebalances" is one of a soak, or is named
 #   THROTTLE  for how many seconds a quota holds (8; soak: 30)
 #   RATE      records per second during such events (20,000; soak: 2,000, for the disk's sake)
 #
@@ -95,16 +97,19 @@ for program in examples/producer examples/consumer kafka/verify kafka/proxy; do
 done
 if [ -n "${SOAK-}" ]; then
     RECORDS=${RECORDS:-4000000} KILLS=${KILLS:-24} ROLLS=${ROLLS:-2} CUTS=${CUTS:-1200}
-    REMAKES=${REMAKES:-10} THROTTLE=${THROTTLE:-30} RATE=${RATE:-2000} CASE_LIMIT=36000
+    REMAKES=${REMAKES:-10} REBALANCES=${REBALANCES:-200} THROTTLE=${THROTTLE:-30}
+    RATE=${RATE:-2000} CASE_LIMIT=36000
+    all_cases="$all_cases rebalances"
 else
     RECORDS=${RECORDS:-1000000} KILLS=${KILLS:-3} ROLLS=${ROLLS:-1} CUTS=${CUTS:-100}
-    REMAKES=${REMAKES:-3} THROTTLE=${THROTTLE:-8} RATE=${RATE:-20000} CASE_LIMIT=300
+    REMAKES=${REMAKES:-3} REBALANCES=${REBALANCES:-24} THROTTLE=${THROTTLE:-8}
+    RATE=${RATE:-20000} CASE_LIMIT=300
 fi
 # Text and bytes are half each.
 RECORDS=$((RECORDS / 2))
 RESULTS=$(mktemp) || exit 2
 trap 'rm -f "$RESULTS"' EXIT
-export BUILD RECORDS KILLS ROLLS CUTS REMAKES THROTTLE RATE CASE_LIMIT RESULTS
+export BUILD RECORDS KILLS ROLLS CUTS REMAKES REBALANCES THROTTLE RATE CASE_LIMIT RESULTS
 
 [ $# -gt 0 ] || set -- newest 3.9
 wanted_cases=${CASES-}

@@ -18,6 +18,7 @@ static const char usage_text[] =
     "                    [--any-outcome] [--samples FILE] [--set NAME=VALUE]...\n"
     "verify consume      --bootstrap B --ledger FILE [--set NAME=VALUE]...\n"
     "verify audit        --ledger FILE [DUMP]...\n"
+    "verify member       --bootstrap B --topic T [--close-ms MS] [--set NAME=VALUE]...\n"
     "verify close-frozen --bootstrap B --topic T --partitions N --role producer|consumer\n"
     "                    [--fresh] [--close-ms MS] [--count N] [--ledger FILE] ...\n"
     "\n"
@@ -188,6 +189,10 @@ int main(int argc, char **argv) {
     if (strcmp(verb, "consume") == 0) {
         if (options.ledger_path == NULL) refuse("consume wants --ledger");
         return verify_consume(&options);
+    }
+    if (strcmp(verb, "member") == 0) {
+        if (options.plan.topic[0] == '\0') refuse("member wants --topic");
+        return verify_member(&options);
     }
     if (options.plan.topic[0] == '\0' || options.plan.partitions == 0 || options.count == 0) {
         refuse("--topic, --partitions or --count is missing");

@@ -3,6 +3,7 @@
  *     verify produce      sends records of arbitrary bytes and writes a ledger of their outcomes
  *     verify consume      reads the topic back with the library and compares it with the ledger
  *     verify audit        compares the ledger with DumpLogSegments' print of the log on disk
+ *     verify member       a member of a group, which writes down what it sees
  *     verify close-frozen closes a client whose brokers have stopped answering, by a deadline
  *
  * A record is a function of (seed, tag), so nothing but outcomes is stored, and tags go up in the
@@ -169,6 +170,7 @@ int verify_assign_all(sluice_client *consumer, const struct verify_plan *plan);
 int verify_produce(const struct verify_options *options);
 int verify_consume(const struct verify_options *options);
 int verify_audit(const struct verify_options *options, char *const *files);
+int verify_member(const struct verify_options *options);
 int verify_close_frozen(const struct verify_options *options);
 
 #endif

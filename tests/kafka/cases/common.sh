@@ -17,8 +17,11 @@ codecs="none gzip snappy lz4 zstd"
 tab=$(printf '\t')
 cd "$SCRATCH"
 
-# Processes in the background, which end with the case.
-trap 'kill -KILL $(jobs -p) 2>/dev/null || true' EXIT
+# Processes in the background, which end with the case. Plays are shells that end processes of their
+# own: they are asked to, and waited for.
+plays=
+trap 'if [ -n "$plays" ]; then kill $plays && wait $plays; fi 2>/dev/null
+    kill -KILL $(jobs -p) 2>/dev/null || true' EXIT
 
 producer() { "$BUILD/examples/producer" -b "$bootstrap" "$@"; }
 consumer() { "$BUILD/examples/consumer" -b "$bootstrap" "$@"; }
@@ -78,6 +81,46 @@ in_order() {
 
 # values_of FILE: a consumed file without its first field, the partition.
 values_of() { cut -f 2- "$1"; }
+
+# start_play NAME COMMAND...: a part of the case beside its others, in a folder of its own.
+start_play() {
+    local name=$1
+    shift
+    mkdir "$name"
+    (
+        trap 'kill -KILL $(jobs -p) 2>/dev/null || true' EXIT
+        trap 'exit 143' TERM
+        cd "$name"
+        "$@"
+    ) &
+    plays="$plays $!"
+}
+
+# await_plays: all of them, and none may have failed.
+await_plays() {
+    local one failed=0
+    for one in $plays; do wait "$one" || failed=$((failed + 1)); done
+    plays=
+    [ "$failed" = 0 ] || fail "$failed of the plays"
+}
+
+# await_that SECONDS COMMAND...: until the command succeeds; false when it never did.
+await_that() {
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ $SECONDS -lt $deadline ] || return 1
+        sleep 0.1
+    done
+}
+
+# group_tool GROUP ARGUMENT...: what Kafka says of a group.
+group_tool() {
+    local group=$1
+    shift
+    "$kafka" tool org.apache.kafka.tools.consumer.group.ConsumerGroupCommand \
+        --bootstrap-server "$bootstrap" --group "$group" "$@"
+}
 
 # start_load TOPIC PARTITIONS ARGUMENT...: verify produce in the background, until end_load; its ledger
 # is "ledger".
