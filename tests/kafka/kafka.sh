@@ -15,6 +15,7 @@
 #   kafka.sh quota CLIENT_ID BYTES             per second and broker; 0: none
 #   kafka.sh produce TOPIC CODEC [SEPARATOR]   lines of stdin, by the console producer
 #   kafka.sh consume TOPIC COUNT [SEPARATOR]   "Partition:N", key, value, by the console consumer
+#   kafka.sh member GROUP TOPIC [SETTING=VALUE]...   the console consumer in a group; takes signals
 #   kafka.sh offsets TOPIC                     "partition end-offset" lines
 #   kafka.sh count TOPIC                       the sum of the end offsets
 #   kafka.sh dump NODE TOPIC [ARG]...          the log on the disk of one node, DumpLogSegments
@@ -122,7 +123,7 @@ if [ ! -r "$folder/cluster.conf" ]; then
 fi
 . "$folder/cluster.conf"
 case $verb in
-    topic | delete | quota | produce | consume | offsets | count | dump | tool | leader | restart)
+    topic | delete | quota | produce | consume | member | offsets | count | dump | tool | leader | restart)
         "kafka_$verb" "$folder" "$@"
         ;;
     stop) kafka_stop_node "$folder" "$@" ;;

@@ -48,7 +48,7 @@ $1 == "case" {
         # Records that were only read again don't count.
         if (word[1] != "records" || $1 == name ":") sum[word[1]] += word[2]
     }
-    if ("run" in line) parts = parts row_of(line, "  " line["run"], "", "", what)
+    if ("run" in line) parts = parts row_of(line, "  " line["run"], "", "", what == "" ? "-" : what)
     if (what != "") done = what
     what = ""
 }

@@ -3,14 +3,17 @@
 # Every tool is a Java program that takes one to two seconds to start, so a test should need few of
 # them; where kcat can answer (offsets, leaders), it is asked.
 
-# kafka_tool FOLDER CLASS ARGUMENT...: runs a tool; its logging goes to stderr, warnings only.
+# kafka_become FOLDER CLASS ARGUMENT...: becomes a tool; its logging goes to stderr, warnings only.
 #
 # The heap is small and only the quick compiler is used: a tool lives for seconds.
-kafka_tool() {
+kafka_become() {
     shift
-    (kafka_java 384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
-        -Dorg.slf4j.simpleLogger.defaultLogLevel=warn "$@")
+    kafka_java 384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
+        -Dorg.slf4j.simpleLogger.defaultLogLevel=warn "$@"
 }
+
+# kafka_tool FOLDER CLASS ARGUMENT...: runs one.
+kafka_tool() { (kafka_become "$@"); }
 
 # kafka_topic FOLDER TOPIC PARTITIONS [NAME=VALUE]...: creates a topic, with its own settings, and
 # waits until every broker knows it.
@@ -51,10 +54,12 @@ kafka_leader() {
         sed -n "s/^ *partition $3, leader \([0-9]*\),.*/\1/p" | grep .
 }
 
-# kafka_property_option READER|FORMATTER: how this version spells the option for reader or formatter
-# properties: it was "--property" until 4.2 gave each tool a name of its own and deprecated it.
+# kafka_property_option READER|FORMATTER|CONSUMER: how this version spells the option for properties of
+# the reader, the formatter, or the console consumer's client: until 4.2 gave each a name of its own.
 kafka_property_option() {
     case $version:$1 in
+        [23].*:CONSUMER | 4.[01].*:CONSUMER) echo --consumer-property ;;
+        *:CONSUMER) echo --command-property ;;
         [23].* | 4.[01].*) echo --property ;;
         *:READER) echo --reader-property ;;
         *:FORMATTER) echo --formatter-property ;;
@@ -86,6 +91,20 @@ kafka_consume() {
         --bootstrap-server "$bootstrap" --topic "$topic" --from-beginning \
         --max-messages "$count" --timeout-ms 20000 \
         "$option" print.partition=true ${keys[@]+"${keys[@]}"}
+}
+
+# kafka_member FOLDER GROUP TOPIC [NAME=VALUE]...: becomes the Java console consumer as a member of a
+# group, a line a record: "Partition:N", tab, "Offset:N", tab, value.
+kafka_member() {
+    local folder=$1 group=$2 topic=$3 option setting settings=()
+    shift 3
+    option=$(kafka_property_option CONSUMER)
+    for setting in "$@"; do settings+=("$option" "$setting"); done
+    option=$(kafka_property_option FORMATTER)
+    kafka_become "$folder" org.apache.kafka.tools.consumer.ConsoleConsumer \
+        --bootstrap-server "$bootstrap" --topic "$topic" --group "$group" --from-beginning \
+        "$option" print.partition=true "$option" print.offset=true \
+        ${settings[@]+"${settings[@]}"}
 }
 
 # kafka_logs FOLDER NODE TOPIC: the log segments that a node has of a topic, in order; first those of

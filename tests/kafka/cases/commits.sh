@@ -5,13 +5,9 @@
 
 topic=commits group=commits-group count=$((RECORDS / 10))
 
-group_tool() {
-    "$kafka" tool org.apache.kafka.tools.consumer.group.ConsumerGroupCommand \
-        --bootstrap-server "$bootstrap" --group "$group" "$@"
-}
 # What the group has committed: "PARTITION OFFSET" lines.
 committed() {
-    group_tool --describe --offsets 2>/dev/null |
+    group_tool --group "$group" --describe --offsets 2>/dev/null |
         awk -v topic="$topic" '$2 == topic { print $3, $4 }' | sort -n
 }
 # The same, by what was printed: the next offset of each partition that anything was read of.
@@ -39,7 +35,7 @@ cut -f 3 part-* >got
 same_lines sent got
 cut -f 1,3 part-1 part-2 part-3 part-4 >ordered
 in_order ordered 2
-[ "$(group_tool --describe --offsets 2>/dev/null | awk -v topic="$topic" '$2 == topic { sum += $6 }
+[ "$(group_tool --group "$group" --describe --offsets 2>/dev/null | awk -v topic="$topic" '$2 == topic { sum += $6 }
     END { print sum + 0 }')" = 0 ] || fail "the group lags behind"
 
 # Ends by being killed while it waits for whoever reads its output: what comes again is what was not
@@ -68,6 +64,6 @@ awk 'NR == FNR { from[$1] = $2 + 0; next }
 
 # The largest partition has more than five records.
 largest=$(sort -k 2n we-say | tail -n 1 | cut -d ' ' -f 1)
-group_tool --reset-offsets --topic "$topic:$largest" --to-offset 5 --execute >reset
+group_tool --group "$group" --reset-offsets --topic "$topic:$largest" --to-offset 5 --execute >reset
 [ "$(go_on -p "$largest" -c 1 | cut -f 2)" = 5 ] ||
     fail "an offset set by Kafka's tool is not where it begins"

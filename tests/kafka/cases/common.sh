@@ -114,12 +114,10 @@ await_that() {
     done
 }
 
-# group_tool GROUP ARGUMENT...: what Kafka says of a group.
+# group_tool ARGUMENT...: what Kafka says of groups.
 group_tool() {
-    local group=$1
-    shift
     "$kafka" tool org.apache.kafka.tools.consumer.group.ConsumerGroupCommand \
-        --bootstrap-server "$bootstrap" --group "$group" "$@"
+        --bootstrap-server "$bootstrap" "$@"
 }
 
 # start_load TOPIC PARTITIONS ARGUMENT...: verify produce in the background, until end_load; its ledger
