@@ -25,6 +25,7 @@ int sl_batch_build_create(const struct sl_alloc *alloc, int32_t part_cap, sluice
     batch->magic = SL_BATCH_MAGIC;
     batch->alloc = alloc;
     batch->part_cap = part_cap;
+    batch->scratch_most = SIZE_MAX;
     sl_writer_init(&batch->scratch, alloc);
     *out = batch;
     return 0;
@@ -154,6 +155,7 @@ static void fill_part(sluice_batch *batch, struct sl_batch_part *part, struct sl
         .partition = partition,
         .from = slice->from,
         .first_piece = batch->piece_count,
+        .scratch_at = batch->scratch.size,
         .next_offset = slice->next_offset,
         .high_watermark = slice->high_watermark,
         .leader_epoch = slice->leader_epoch,
@@ -161,19 +163,32 @@ static void fill_part(sluice_batch *batch, struct sl_batch_part *part, struct sl
     };
 }
 
+static void drop_part(sluice_batch *batch, const struct sl_batch_part *part) {
+    batch->scratch.size = part->scratch_at;
+    batch->piece_count = part->first_piece;
+    batch->count -= part->count;
+}
+
+void sl_batch_build_undo(sluice_batch *batch) {
+    SL_ASSERT(batch->part_count > 0);
+    drop_part(batch, &batch->parts[--batch->part_count]);
+}
+
+static bool is_batch_full(const sluice_batch *batch, const struct sl_batch_part *part) {
+    return batch->scratch.size >= batch->scratch_most && batch->scratch.size > part->scratch_at;
+}
+
 int sl_batch_build_add(sluice_batch *batch, struct sl_slice *slice, const char *topic,
                        int32_t partition, struct sl_compress **codecs, size_t cap,
                        struct sl_batch_damage *damage) {
     SL_ASSERT(batch->part_count < batch->part_cap);
     struct sl_batch_part *part = &batch->parts[batch->part_count];
-    size_t scratch_size = batch->scratch.size;
-    int32_t count = batch->count;
     const uint8_t *at = slice->data;
     size_t left = slice->size;
     int rv = 0;
     fill_part(batch, part, slice, topic, partition);
     damage->offset = slice->from;
-    while (left > 0) {
+    while (left > 0 && !is_batch_full(batch, part)) {
         struct sl_batch_info info;
         rv = sl_batch_read_info(at, left, &info);
         if (rv == SL_BATCH_CUT) rv = SLUICE_ERR_MALFORMED; /* core cuts slices at batches */
@@ -184,14 +199,13 @@ int sl_batch_build_add(sluice_batch *batch, struct sl_slice *slice, const char *
         if (info.last_offset >= damage->offset) damage->offset = info.last_offset + 1;
     }
     if (rv == SLUICE_ERR_NOMEM) {
-        batch->scratch.size = scratch_size;
-        batch->piece_count = part->first_piece;
-        batch->count = count;
+        drop_part(batch, part);
         return rv;
     }
     part->piece_count = batch->piece_count - part->first_piece;
-    if (rv != 0) {
-        damage->what = damage_text(rv);
+    part->taken = slice->size - left;
+    if (rv != 0) damage->what = damage_text(rv);
+    if (left > 0) {
         part->next_offset = damage->offset;
         part->at_end = false;
     }

@@ -36,6 +36,8 @@ struct sl_batch_part {
     int32_t partition;
     int32_t first_piece;
     int32_t piece_count;
+    size_t scratch_at; /* where the scratch stood before it */
+    size_t taken;  /* bytes of the slice that are in: less than all of it, the part ends there */
     int32_t count; /* records */
     int64_t from;  /* nothing below was asked for */
     int64_t first_offset;
@@ -51,6 +53,7 @@ struct sluice_batch {
     sluice_client *client; /* its shell is held; NULL: a test broker's batch */
     const struct sl_alloc *alloc;
     struct sl_writer scratch;      /* owned: decompressed records */
+    size_t scratch_most;           /* with so much of them no further record batch is added */
     int64_t charged;               /* bytes that the gate counts for them */
     struct sl_batch_piece *pieces; /* owned */
     int32_t piece_count;
@@ -82,12 +85,14 @@ enum { SL_BATCH_PARTS_MAX = 64 }; /* slices that one poll takes: arbitrary */
 int sl_batch_build_create(const struct sl_alloc *alloc, int32_t part_cap, sluice_batch **out);
 /* Frees the memory, nothing else. */
 void sl_batch_build_destroy(sluice_batch *batch);
-/* Adds a slice. cap: of one record batch decompressed. 0; NOMEM: the batch is as before; MALFORMED,
- * TOO_BIG or UNSUPPORTED: what comes before *damage is in, the part ends there. *codecs is made
- * when it is needed first. */
+/* Adds a slice, or its beginning where scratch_most is reached (part.taken says). cap: of one record
+ * batch decompressed. 0; NOMEM: the batch is as before; MALFORMED, TOO_BIG or UNSUPPORTED: what comes
+ * before *damage is in, the part ends there. *codecs is made when it is needed first. */
 int sl_batch_build_add(sluice_batch *batch, struct sl_slice *slice, const char *topic,
                        int32_t partition, struct sl_compress **codecs, size_t cap,
                        struct sl_batch_damage *damage);
+/* Takes the last part out again. */
+void sl_batch_build_undo(sluice_batch *batch);
 /* After the last part: the batch can be walked. */
 void sl_batch_build_end(sluice_batch *batch);
 /* Puts the walk at the first record. */

@@ -3,7 +3,8 @@
  *
  * A damaged record batch in the middle of what a poll took: all before it is handed out, slices
  * behind it go back into their queues, the partition stops, and the next poll tells it. Without
- * memory everything goes back, so nothing is lost. */
+ * memory everything goes back, so nothing is lost. A slice that would unpack to more than one poll
+ * may is split, and its rest goes back as well. */
 #include <string.h>
 
 #include "api/batch_build.h"
@@ -14,9 +15,10 @@
 
 enum {
     POLL_BYTES = 1024 * 1024, /* of slices, compressed: one poll's work is bounded; arbitrary */
-    /* Decompressed bytes after which a poll takes no further slice: they are charged only once they
-     * exist. Arbitrary. */
-    POLL_UNPACKED_BYTES = 8 * 1024 * 1024
+    /* Decompressed bytes after which a poll takes no further record batch: they are charged only
+     * once they exist. So much, and a part of the budget. Arbitrary. */
+    POLL_UNPACKED_BYTES = 8 * 1024 * 1024,
+    POLL_UNPACKED_PARTS = 8
 };
 
 /* ---- positions ---- */
@@ -119,6 +121,21 @@ static void report_damage(sluice_client *c, const struct sl_batch_part *part, in
     sl_client_state_of(c)->code = code;
 }
 
+static size_t most_unpacked(const struct sl_settings *settings) {
+    int64_t part = settings->fetch_memory / POLL_UNPACKED_PARTS;
+    return part < POLL_UNPACKED_BYTES ? (size_t)part : POLL_UNPACKED_BYTES;
+}
+
+/* What the last part leaves of its slice goes back. False: out of memory, and the part is out. */
+static bool split_slice(sluice_client *c, sluice_batch *batch, const struct sl_batch_part *part) {
+    int32_t epoch;
+    int64_t next = sl_batch_build_offset(batch, part, part->count, &epoch);
+    int rv = sl_client_split(c, part->slice, part->taken, next, epoch);
+    if (rv == 0 || rv == SLUICE_ERR_STALE || rv == SLUICE_ERR_CLOSED) return true;
+    sl_batch_build_undo(batch);
+    return false;
+}
+
 /* Adds slices to the batch for as long as they are good and there is room for them; the others go
  * back. Returns how many it keeps; 0: out of memory. */
 static int32_t add_slices(sluice_client *c, sluice_batch *batch, struct sl_slice **slices,
@@ -126,7 +143,8 @@ static int32_t add_slices(sluice_client *c, sluice_batch *batch, struct sl_slice
     struct sl_client_state *state = sl_client_state_of(c);
     size_t cap = (size_t)state->settings.batch_decoded_max;
     int32_t kept = 0;
-    while (kept < count && batch->scratch.size < POLL_UNPACKED_BYTES) {
+    batch->scratch_most = most_unpacked(&state->settings);
+    while (kept < count && batch->scratch.size < batch->scratch_most) {
         struct sl_slice *slice = slices[kept];
         struct sl_batch_damage damage;
         int32_t partition;
@@ -134,9 +152,13 @@ static int32_t add_slices(sluice_client *c, sluice_batch *batch, struct sl_slice
         int rv = sl_batch_build_add(batch, slice, topic, partition, &state->codecs, cap, &damage);
         if (rv == SLUICE_ERR_NOMEM) break;
         kept++;
-        if (rv == 0) continue;
+        const struct sl_batch_part *part = &batch->parts[kept - 1];
+        if (rv == 0 && part->taken == slice->size) continue;
         put_back_slices(c, slices + kept, count - kept);
-        report_damage(c, &batch->parts[kept - 1], rv, &damage);
+        if (rv != 0)
+            report_damage(c, part, rv, &damage);
+        else if (!split_slice(c, batch, part))
+            put_back_slices(c, slices + --kept, 1);
         return kept;
     }
     put_back_slices(c, slices + kept, count - kept);

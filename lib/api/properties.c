@@ -222,8 +222,9 @@ static const struct sl_property property_table[] = {
      .text = "The most that a broker waits for fetch.min.bytes."},
     {.name = "fetch.memory", .fallback = "134217728", .roles = FOR_CONSUMER,
      PROPERTY_NUMBER(1048576, 1099511627776), PROPERTY_FIELD(settings.fetch_memory),
-     .text = "The budget of what was received: buffered, and in batches not given back (ours, "
-             "128 MiB)."},
+     .text = "The budget of what was received: buffered, and decompressed in batches not given back "
+             "(ours, 128 MiB). A poll unpacks an eighth of it and 8 MiB at most, or one batch of the "
+             "broker where that is larger; by so much the budget may be exceeded."},
     {.name = "fetch.batch.decoded.max.bytes", .fallback = "134217728", .roles = FOR_CONSUMER,
      PROPERTY_NUMBER(1024, 2147483647), PROPERTY_FIELD(settings.batch_decoded_max),
      .text = "A batch of the broker that is larger decompressed is refused (ours, 128 MiB)."},

@@ -164,6 +164,7 @@ struct sl_slice {
     int64_t marked;       /* gate: records below are processed … */
     int32_t marked_epoch; /* … the last of which has this leader epoch; -1: unknown */
     bool given;           /* gate: came back, and waits for what lies before it */
+    bool is_apart;        /* gate: a block of its own, by sl_gate_split */
     int code; /* not 0: nothing but this error, at offset `from`; partition waits for a seek */
     const char *text; /* with code: prose, in the memory of its owner */
 };
@@ -175,7 +176,8 @@ struct sl_fetched {
     int64_t charged;          /* bytes of the receiving account: the buffer's */
     int32_t slice_count;
     int32_t slices_left; /* whose bytes are still needed; outbox mutex */
-    int32_t nodes_left;  /* still linked or in hand; the struct goes with the last */
+    int32_t nodes_left;  /* still linked or in hand, those split off too; the struct goes with the
+                          * last */
     size_t size;         /* of this block, the slices and their texts included */
     struct sl_slice slices[];
 };

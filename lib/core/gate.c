@@ -278,6 +278,33 @@ int sl_gate_untake(struct sl_gate *g, struct sl_slice *slice, int64_t from) {
     return 0;
 }
 
+int sl_gate_split(struct sl_gate *g, struct sl_slice *slice, size_t size, int64_t offset,
+                  int32_t epoch) {
+    struct sl_gate_slot *slot = sl_gate_current(g, slice);
+    if (slot == NULL) return SLUICE_ERR_STALE;
+    if (slot->hand.prev != &slice->node || !is_next_behind(slot, slice)) return SLUICE_ERR_BUSY;
+    SL_ASSERT(!slice->given && size < slice->size);
+    SL_ASSERT(offset >= slice->marked && offset <= slice->next_offset);
+    struct sl_slice *rest = sl_alloc_get(g->alloc, sizeof *rest);
+    if (rest == NULL) return SLUICE_ERR_NOMEM;
+    *rest = *slice;
+    rest->is_apart = true;
+    rest->moved = false;
+    rest->data += size;
+    rest->size -= size;
+    rest->from = offset;
+    rest->owner->slices_left++;
+    rest->owner->nodes_left++;
+    slice->size = size;
+    slice->next_offset = slot->position = offset;
+    slice->last_epoch = epoch;
+    g->in_hand -= (int64_t)rest->size;
+    sl_list_init(&rest->node);
+    sl_list_push_front(&slot->queue, &rest->node);
+    sl_gate_slots_update(g, slot);
+    return 0;
+}
+
 /* What is not marked of a slice that comes back is never passed. */
 static void hold_prefix(struct sl_gate *g, struct sl_gate_slot *slot, struct sl_slice *slice) {
     struct sl_gate_progress *p = &slot->progress;

@@ -69,6 +69,11 @@ int sl_gate_rewind(struct sl_gate *g, struct sl_slice *slice, int64_t offset, in
  * below `from` processed, the others to be handed out again. Needs no order and no memory. 0,
  * STALE, or SLUICE_ERR_BUSY: something of the slot behind it was handed out; nothing changed then. */
 int sl_gate_untake(struct sl_gate *g, struct sl_slice *slice, int64_t from);
+/* A slice that was handed out last of its slot ends after its first `size` bytes now, at `offset`
+ * (epoch: leader epoch of the record before); the rest goes back to the front of the queue. 0, STALE,
+ * NOMEM or BUSY as for untake; then nothing changed. */
+int sl_gate_split(struct sl_gate *g, struct sl_slice *slice, size_t size, int64_t offset,
+                  int32_t epoch);
 /* What lies behind `offset` of a slice in hand turned out to be damaged: the slice ends there, those
  * behind it become stale, and nothing more of its slot is handed out until a seek, or a rewind of a
  * slice before it. 0 or STALE. */

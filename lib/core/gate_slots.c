@@ -57,6 +57,7 @@ void sl_gate_slots_release_node(struct sl_gate *g, struct sl_slice *slice) {
     struct sl_fetched *f = slice->owner;
     sl_list_remove(&slice->node);
     SL_ASSERT(f->nodes_left > 0);
+    if (slice->is_apart) sl_alloc_free(g->alloc, slice, sizeof *slice);
     if (--f->nodes_left > 0) return;
     SL_ASSERT(f->buffer == NULL);
     sl_alloc_free(g->alloc, f, f->size);

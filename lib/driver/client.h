@@ -153,6 +153,8 @@ int sl_client_mark(struct sluice_client *c, struct sl_slice *slice, int64_t offs
 int sl_client_rewind(struct sluice_client *c, struct sl_slice *slice, int64_t offset,
                      int32_t epoch);
 int sl_client_untake(struct sluice_client *c, struct sl_slice *slice, int64_t from);
+int sl_client_split(struct sluice_client *c, struct sl_slice *slice, size_t size, int64_t offset,
+                    int32_t epoch);
 int sl_client_stop(struct sluice_client *c, struct sl_slice *slice, int64_t offset);
 /* Gives many slices back at once; the caller forgets them. */
 void sl_client_give(struct sluice_client *c, struct sl_slice *const *slices, int32_t count);

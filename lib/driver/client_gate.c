@@ -215,6 +215,16 @@ int sl_client_untake(struct sluice_client *c, struct sl_slice *slice, int64_t fr
     return rv;
 }
 
+int sl_client_split(struct sluice_client *c, struct sl_slice *slice, size_t size, int64_t offset,
+                    int32_t epoch) {
+    if (is_gate_forked(c)) return SLUICE_ERR_FORKED;
+    sl_outbox_lock(&c->outbox);
+    int rv = check_open_hand(c);
+    if (rv == 0) rv = sl_gate_split(c->outbox.gate, slice, size, offset, epoch);
+    sl_outbox_unlock_and_signal(&c->outbox);
+    return rv;
+}
+
 int sl_client_stop(struct sluice_client *c, struct sl_slice *slice, int64_t offset) {
     if (is_gate_forked(c)) return SLUICE_ERR_FORKED;
     sl_outbox_lock(&c->outbox);

@@ -274,6 +274,63 @@ static void offsets_of_counts_are_right_with_holes(void **unused) {
     sluice_batch_free(batch);
 }
 
+/* Where enough is unpacked the part ends behind a batch, and the rest makes another part. */
+static void a_full_batch_ends_its_part(void **unused) {
+    (void)unused;
+    struct fixture f;
+    struct sl_batch_damage damage;
+    make_fixture(&f);
+    struct sl_slice slice = f.slices[0];
+    int records = 0, parts = 0;
+    while (slice.size > 0) {
+        sluice_batch *batch;
+        sluice_view v;
+        assert_int_equal(sl_batch_build_create(sl_alloc_default(), 2, &batch), 0);
+        batch->scratch_most = 1;
+        assert_int_equal(
+            sl_batch_build_add(batch, &slice, "one", 3, &f.codecs, DECODED_CAP, &damage), 0);
+        const struct sl_batch_part *part = &batch->parts[0];
+        assert_true(part->taken > 0);
+        sl_batch_build_end(batch);
+        while (sluice_batch_next(batch, &v, sizeof v) == 1) {
+            assert_int_equal(v.offset, FIRST_FROM + records);
+            records++;
+        }
+        assert_int_equal(part->next_offset, FIRST_FROM + records);
+        assert_int_equal(part->at_end, part->taken == slice.size);
+        slice.data += part->taken;
+        slice.size -= part->taken;
+        slice.from = part->next_offset;
+        parts++;
+        sluice_batch_free(batch);
+    }
+    assert_int_equal(records, FIRST_NEXT - FIRST_FROM);
+    assert_int_equal(parts, 2); /* what is not compressed costs nothing */
+    if (f.codecs != NULL) sl_compress_destroy(f.codecs);
+}
+
+/* A part that is taken out again leaves nothing. */
+static void a_part_may_be_undone(void **unused) {
+    (void)unused;
+    struct fixture f;
+    struct sl_batch_damage damage;
+    make_fixture(&f);
+    assert_int_equal(build_fixture(&f, sl_alloc_default()), 0);
+    size_t scratch = f.batch->scratch.size;
+    sl_batch_build_undo(f.batch);
+    assert_int_equal(f.batch->count, FIRST_NEXT - FIRST_FROM);
+    assert_true(f.batch->scratch.size < scratch);
+    assert_int_equal(
+        sl_batch_build_add(f.batch, &f.slices[1], "two", 0, &f.codecs, DECODED_CAP, &damage), 0);
+    sl_batch_build_end(f.batch);
+    assert_int_equal(f.batch->scratch.size, scratch);
+    sluice_view v;
+    int n = 0;
+    while (sluice_batch_next(f.batch, &v, sizeof v) == 1) check_view(&v, n++);
+    assert_int_equal(n, VISIBLE);
+    free_fixture(&f);
+}
+
 static void control_batches_are_not_seen(void **unused) {
     struct answer a = {0};
     struct sl_compress *codecs = NULL;
@@ -411,6 +468,8 @@ int main(void) {
         cmocka_unit_test(pack_says_how_much_it_needs),
         cmocka_unit_test(slices_tell_where_they_stand),
         cmocka_unit_test(offsets_of_counts_are_right_with_holes),
+        cmocka_unit_test(a_full_batch_ends_its_part),
+        cmocka_unit_test(a_part_may_be_undone),
         cmocka_unit_test(control_batches_are_not_seen),
         cmocka_unit_test(damage_ends_the_part_it_is_in),
         cmocka_unit_test(a_damaged_record_ends_the_walk),

@@ -128,6 +128,68 @@ static void what_is_untaken_comes_again(void **unused) {
     teardown_gate(&f);
 }
 
+static void what_is_split_off_comes_again(void **unused) {
+    struct fixture f;
+    bool paused;
+    (void)unused;
+    setup_gate(&f);
+    uint32_t epoch = take_last_order(&f, &paused);
+    feed(&f, epoch, 0, 2);
+    struct sl_slice *first = take_one(&f);
+    struct sl_slice *second = take_one(&f);
+    assert_int_equal(sl_gate_split(f.gate, first, 40, 4, 7), SLUICE_ERR_BUSY);
+    test_memory_fail_at(&f.memory, f.memory.calls + 1);
+    assert_int_equal(sl_gate_split(f.gate, second, 40, 14, 7), SLUICE_ERR_NOMEM);
+    test_memory_fail_at(&f.memory, 0);
+    assert_int_equal(second->size, 100);
+    assert_int_equal(sl_gate_split(f.gate, second, 40, 14, 7), 0);
+    sl_gate_check(f.gate);
+    assert_int_equal(position(&f), 14);
+    assert_int_equal(second->size, 40);
+    assert_int_equal(second->next_offset, 14);
+    struct sl_slice *third = take_one(&f);
+    assert_int_equal(third->from, 14);
+    assert_int_equal(third->next_offset, 20);
+    assert_int_equal(third->size, 60);
+    assert_ptr_equal(third->data, second->data + 40);
+    assert_int_equal(sl_gate_split(f.gate, third, 20, 16, 7), 0); /* and again */
+    struct sl_slice *in_hand[] = {third, first, second};
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(sl_gate_mark(f.gate, in_hand[i], in_hand[i]->next_offset, 7), 0);
+        sl_gate_give(f.gate, in_hand[i]);
+        sl_gate_check(f.gate);
+    }
+    assert_int_equal(sl_gate_finished(f.gate, "t", 0), 16);
+    struct sl_slice *last = take_one(&f);
+    assert_int_equal(last->from, 16);
+    assert_int_equal(sl_gate_rewind(f.gate, last, 18, 7),
+                     0); /* stale now, but for what came before */
+    sl_gate_give(f.gate, last);
+    sl_gate_check(f.gate);
+    teardown_gate(&f);
+}
+
+/* With a rest that nobody takes, and one in hand when the partitions go. */
+static void what_is_split_off_goes_with_the_rest(void **unused) {
+    struct fixture f;
+    bool paused;
+    (void)unused;
+    setup_gate(&f);
+    uint32_t epoch = take_last_order(&f, &paused);
+    feed(&f, epoch, 0, 1);
+    struct sl_slice *first = take_one(&f);
+    assert_int_equal(sl_gate_split(f.gate, first, 40, 4, 7), 0);
+    struct sl_slice *rest = take_one(&f);
+    assert_int_equal(sl_gate_split(f.gate, rest, 20, 6, 7), 0);
+    assert_int_equal(sl_gate_assign(f.gate, NULL), 0);
+    sl_gate_check(f.gate);
+    assert_int_equal(sl_gate_split(f.gate, rest, 10, 5, 7), SLUICE_ERR_STALE);
+    sl_gate_give(f.gate, rest);
+    sl_gate_give(f.gate, first);
+    sl_gate_check(f.gate);
+    teardown_gate(&f);
+}
+
 static void a_stale_slice_is_not_untaken(void **unused) {
     struct fixture f;
     bool paused;
@@ -192,6 +254,8 @@ static void stopping_needs_no_memory(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_untaken_comes_again),
+        cmocka_unit_test(what_is_split_off_comes_again),
+        cmocka_unit_test(what_is_split_off_goes_with_the_rest),
         cmocka_unit_test(a_stale_slice_is_not_untaken),
         cmocka_unit_test(nothing_comes_behind_damage_until_a_seek),
         cmocka_unit_test(stopping_needs_no_memory),
