@@ -525,7 +525,10 @@ static void check_fetched(struct sl_core *core, struct sl_fetched *fetched,
             sl_list_push_back(corrupt, &position->node);
         }
         position->checked = slice->next_offset;
-        if (slice->size > 0 || is_empty) fetched->slices[kept++] = *slice;
+        if (slice->size > 0 || is_empty)
+            fetched->slices[kept++] = *slice;
+        else
+            position->moved |= slice->moved; /* the error says it in its place */
     }
     fetched->slice_count = kept;
 }

@@ -277,6 +277,31 @@ static void the_next_fetch_leaves_before_the_answer_is_checked(void **state) {
     cons_end(&c);
 }
 
+/* auto.offset.reset leads back, and the first that comes from there is damaged: the error is told
+ * there, behind what is still to be handed out. */
+static void damage_where_a_reset_leads_to(void **state) {
+    (void)state;
+    struct cons c;
+    cons_start(&c);
+    cons_assign(&c, 1, 50);
+    cons_turn(&c);
+    cons_open_session(&c, 1, 50, 77);
+    cons_reply_batch(&c, 0, 50);
+    cons_reply_code(&c, 0, SLUICE_KAFKA_OFFSET_OUT_OF_RANGE);
+    cons_found_one(&c, 0, 7);
+    cons_advance(&c, 100);
+    struct cons_fetch fetch = cons_next(&c);
+    struct cons_answer *a = cons_answer(77);
+    struct cons_entry *entry = cons_add_batch(a, 0, 7);
+    entry->data[entry->size - 3] ^= 1;
+    cons_reply(&c, &fetch, a);
+    cons_advance(&c, 1);
+    cons_expect(&c, 0, 50, 60);
+    cons_expect_error(&c, SLUICE_ERR_MALFORMED);
+    assert_non_null(strstr(cons_text, "t-0 at offset 7"));
+    cons_end(&c);
+}
+
 /* An answer may come before the one before it is checked. */
 static void what_came_behind_damage_is_dropped(void **state) {
     (void)state;
@@ -497,6 +522,7 @@ int main(void) {
         cmocka_unit_test(data_before_an_error_is_not_lost),
         cmocka_unit_test(an_answer_of_before_a_seek_is_dropped),
         cmocka_unit_test(the_next_fetch_leaves_before_the_answer_is_checked),
+        cmocka_unit_test(damage_where_a_reset_leads_to),
         cmocka_unit_test(what_came_behind_damage_is_dropped),
         cmocka_unit_test(damage_matters_only_when_it_is_looked_for),
         cmocka_unit_test(the_next_offset_follows_the_header_not_the_records),
