@@ -79,18 +79,32 @@ static void log_partitions(struct sl_core *core, const char *what, const struct 
 
 /* ---- giving back ---- */
 
+/* 0 or NOMEM. */
+static int index_list(struct sl_partition_index *index, const struct sl_offsets *list) {
+    int32_t at;
+    int rv = sl_partition_index_reserve(index, list->count);
+    for (int32_t i = 0; rv == 0 && i < list->count; i++)
+        rv = sl_partition_index_add(index, list->entries[i].topic, list->entries[i].partition, &at);
+    return rv;
+}
+
 /* Entries of `from` that `in` (NULL: nothing) does not have. NULL: out of memory. */
 static struct sl_offsets *subtract_lists(struct sl_core *core, const struct sl_offsets *from,
                                          const struct sl_offsets *in) {
+    struct sl_partition_index index;
     struct sl_offsets *list;
     if (sl_offset_list_create(core->alloc, &list) != 0) return NULL;
-    for (int32_t i = 0; i < from->count; i++) {
+    sl_partition_index_init(&index, core->alloc);
+    int rv = in == NULL ? 0 : index_list(&index, in);
+    for (int32_t i = 0; rv == 0 && i < from->count; i++) {
         const struct sl_offset_entry *entry = &from->entries[i];
-        if (in != NULL && sl_offset_list_find(in, entry->topic, entry->partition) != NULL) continue;
-        struct sl_offset_entry *added = sl_offset_list_put(list, entry->topic, entry->partition);
+        struct sl_str topic = sl_bytes_str(entry->topic);
+        if (sl_partition_index_find(&index, topic, entry->partition) >= 0) continue;
+        struct sl_offset_entry *added = sl_offset_list_add(list, entry->topic, entry->partition);
         if (added != NULL) added->offset = SL_OFFSET_COMMITTED;
     }
-    if (list->failed == 0) return list;
+    sl_partition_index_deinit(&index);
+    if (rv == 0 && list->failed == 0) return list;
     sl_offset_list_destroy(list);
     return NULL;
 }
@@ -162,9 +176,13 @@ bool sl_group_give_back(struct sl_core *core, const struct sl_offsets *keep) {
 void sl_group_change_lose(struct sl_core *core) {
     struct sl_membership *g = &core->group;
     struct sl_offsets *all = g->owned;
-    for (int32_t i = 0; g->moving != NULL && i < g->moving->count; i++)
-        (void)sl_offset_list_put(all, g->moving->entries[i].topic, g->moving->entries[i].partition);
-    struct sl_rebalance *r = all->failed != 0 ? NULL : make_parting(core, SL_REBALANCE_LOST, all);
+    struct sl_offsets *more = g->moving == NULL ? NULL : subtract_lists(core, g->moving, all);
+    bool is_whole = g->moving == NULL || more != NULL;
+    for (int32_t i = 0; more != NULL && i < more->count; i++)
+        (void)sl_offset_list_add(all, more->entries[i].topic, more->entries[i].partition);
+    sl_offset_list_destroy(more);
+    is_whole &= all->failed == 0;
+    struct sl_rebalance *r = is_whole ? make_parting(core, SL_REBALANCE_LOST, all) : NULL;
     all->failed = 0;
     g->has_lost = r == NULL;
     if (r == NULL) {
