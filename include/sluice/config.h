@@ -60,7 +60,7 @@ SLUICE_API int64_t sluice_config_text(const sluice_config *config, int32_t role,
 /* Reads the property table, which is static.
  * index    from 0.
  * out, size  the struct to fill and sizeof it.
- * Returns 1, or 0 past the last (or for a size that is no size of this struct).
+ * Returns 1, 0 past the last, or SLUICE_ERR_USAGE (another size, an index below 0).
  * Thread: any.  Blocks: no.  Owns: nothing; texts are static.  Since: 0.1 */
 SLUICE_API int sluice_config_property(int32_t index, sluice_property *out, size_t size);
 

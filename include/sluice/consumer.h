@@ -150,7 +150,7 @@ SLUICE_API int32_t sluice_batch_pack(sluice_batch *batch, void *data, size_t cap
 /* Describes one partition's part of the batch.
  * index    from 0, as sluice_view.slice counts.
  * out, size  the struct to fill and sizeof it.
- * Returns 1, or 0 past the last.
+ * Returns 1, 0 past the last, or SLUICE_ERR_USAGE (another size, an index below 0).
  * Thread: any.  Blocks: no.  Owns: out->topic belongs to the batch.  Since: 0.1 */
 SLUICE_API int sluice_batch_slice(const sluice_batch *batch, int32_t index, sluice_slice *out,
                                   size_t size);

@@ -44,7 +44,8 @@ SLUICE_API int sluice_offsets_after(sluice_offsets *offsets, const sluice_view *
 /* Reads one entry.
  * index    from 0, in the order of adding.
  * out, size  the struct to fill and sizeof it.
- * Returns 1, or 0 past the last.
+ * Returns 1, 0 past the last (and of a list that is NULL), or SLUICE_ERR_USAGE (another size, an index
+ * below 0).
  * Thread: any, while nobody writes.  Blocks: no.  Owns: texts belong to the list.  Since: 0.1 */
 SLUICE_API int sluice_offsets_at(const sluice_offsets *offsets, int32_t index, sluice_offset *out,
                                  size_t size);

@@ -107,6 +107,15 @@ SLUICE_API int sluice_producer_counts(sluice_client *producer, sluice_counts *ou
  * Thread: any.  Blocks: no.  Owns: nothing.  Since: 0.1 */
 SLUICE_API int32_t sluice_producer_partition(const void *key, size_t key_size, int32_t partitions);
 
+/* Writes headers in wire form, as packed records and sluice_record.raw_headers take them and views have
+ * them.
+ * headers, count  any number of them.
+ * buf, cap   where they go; nothing is written when they need more.
+ * Returns the bytes that they need, or SLUICE_ERR_TOO_BIG, SLUICE_ERR_USAGE.
+ * Thread: any.  Blocks: no.  Owns: nothing.  Since: 0.1 */
+SLUICE_API int64_t sluice_headers_write(const sluice_header *headers, int32_t count, void *buf,
+                                        size_t cap);
+
 /* Takes all delivery reports so far. Goes on after close, until none is left.
  * timeout_ms   for the first one.
  * out      NULL: none.

@@ -198,8 +198,10 @@ int32_t sluice_batch_pack(sluice_batch *batch, void *data, size_t cap, sluice_ro
 /* ---- slices ---- */
 
 int sluice_batch_slice(const sluice_batch *batch, int32_t index, sluice_slice *out, size_t size) {
-    if (!is_batch(batch) || out == NULL || size != sizeof *out) return 0;
-    if (index < 0 || index >= batch->part_count) return 0;
+    if (batch == NULL) return 0;
+    if (!is_batch(batch) || out == NULL || size != sizeof *out || index < 0)
+        return SLUICE_ERR_USAGE;
+    if (index >= batch->part_count) return 0;
     const struct sl_batch_part *part = &batch->parts[index];
     *out = (sluice_slice){
         .topic = part->topic,

@@ -559,7 +559,8 @@ int64_t sluice_config_text(const sluice_config *config, int32_t role, char *buf,
 
 int sluice_config_property(int32_t index, sluice_property *out, size_t size) {
     const struct sl_property *p = sl_properties_at(index);
-    if (p == NULL || out == NULL || size != sizeof *out) return 0;
+    if (out == NULL || size != sizeof *out || index < 0) return SLUICE_ERR_USAGE;
+    if (p == NULL) return 0;
     *out = (sluice_property){
         .name = p->name,
         .fallback = p->fallback == NULL ? "" : p->fallback,

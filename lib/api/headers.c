@@ -2,8 +2,10 @@
  * length and value, each. Bytes that break the format read as "no such header". */
 #include <string.h>
 
+#include "api/input.h"
 #include "record/batch_read.h"
 #include "sluice/consumer.h"
+#include "sluice/producer.h"
 
 /* Reads the header at *at and moves on: 1, or 0 at the end and for malformed bytes. */
 static int read_raw_header(const uint8_t **at, const uint8_t *end, sluice_header *out) {
@@ -42,4 +44,14 @@ int sluice_headers_find(const void *headers, size_t headers_size, const char *na
         found = 1;
     }
     return found;
+}
+
+int64_t sluice_headers_write(const sluice_header *headers, int32_t count, void *buf, size_t cap) {
+    size_t size;
+    if (count < 0 || (headers == NULL && count > 0)) return SLUICE_ERR_USAGE;
+    if (buf == NULL && cap > 0) return SLUICE_ERR_USAGE;
+    int rv = sl_input_measure_headers(headers, count, &size);
+    if (rv != 0) return rv;
+    if (size > 0 && size <= cap) (void)sl_input_write_headers(buf, headers, count);
+    return (int64_t)size;
 }

@@ -46,25 +46,29 @@ static size_t header_name_size(const sluice_header *h) {
     return h->name_size > 0 ? h->name_size : strlen(h->name);
 }
 
-/* Bytes of the headers in wire form. 0, USAGE or TOO_BIG. */
-static int measure_headers(const sluice_record *record, size_t *size) {
+static size_t measure_varint(int32_t number) {
+    uint8_t scratch[SL_VARINT_MAX];
+    return sl_bytes_put_uvarint(scratch, sl_bytes_zigzag32(number));
+}
+
+int sl_input_measure_headers(const sluice_header *headers, int32_t count, size_t *size) {
     *size = 0;
-    for (int32_t i = 0; i < record->header_count; i++) {
-        const sluice_header *h = &record->headers[i];
+    for (int32_t i = 0; i < count; i++) {
+        const sluice_header *h = &headers[i];
         if (h->name == NULL || h->value_size < -1) return SLUICE_ERR_USAGE;
         if (h->value == NULL && h->value_size > 0) return SLUICE_ERR_USAGE;
         size_t name_size = header_name_size(h);
         if (name_size > INT32_MAX) return SLUICE_ERR_TOO_BIG;
-        *size += 2 * (size_t)SL_VARINT_MAX + name_size;
+        *size += measure_varint((int32_t)name_size) + name_size + measure_varint(h->value_size);
         if (h->value_size > 0) *size += (size_t)h->value_size;
         if (*size > INT32_MAX) return SLUICE_ERR_TOO_BIG;
     }
     return 0;
 }
 
-static uint8_t *write_headers(uint8_t *at, const sluice_record *record) {
-    for (int32_t i = 0; i < record->header_count; i++) {
-        const sluice_header *h = &record->headers[i];
+uint8_t *sl_input_write_headers(uint8_t *at, const sluice_header *headers, int32_t count) {
+    for (int32_t i = 0; i < count; i++) {
+        const sluice_header *h = &headers[i];
         size_t name_size = header_name_size(h);
         at += sl_bytes_put_uvarint(at, sl_bytes_zigzag32((int32_t)name_size));
         memcpy(at, h->name, name_size);
@@ -80,7 +84,7 @@ static uint8_t *write_headers(uint8_t *at, const sluice_record *record) {
 static int encode_headers(struct sl_input *out, const sluice_record *record,
                           const struct sl_alloc *alloc) {
     size_t size;
-    int rv = measure_headers(record, &size);
+    int rv = sl_input_measure_headers(record->headers, record->header_count, &size);
     if (rv != 0) return rv;
     uint8_t *headers = out->small;
     if (size > sizeof out->small) {
@@ -88,7 +92,7 @@ static int encode_headers(struct sl_input *out, const sluice_record *record,
         if (headers == NULL) return SLUICE_ERR_NOMEM;
         out->headers_cap = size;
     }
-    uint8_t *end = write_headers(headers, record);
+    uint8_t *end = sl_input_write_headers(headers, record->headers, record->header_count);
     out->input.headers = headers;
     out->input.headers_size = (uint32_t)(end - headers);
     return 0;

@@ -26,6 +26,10 @@ void sl_input_deinit(struct sl_input *in, const struct sl_alloc *alloc);
 /* Fills an input from what every way of sending has. 0, USAGE or TOO_BIG. */
 int sl_input_fill(struct sl_staging_input *out, const char *topic, const void *key, size_t key_size,
                   const void *value, size_t value_size);
+/* Bytes of headers in wire form. 0, USAGE or TOO_BIG. */
+int sl_input_measure_headers(const sluice_header *headers, int32_t count, size_t *size);
+/* Writes so many; returns the place behind them. */
+uint8_t *sl_input_write_headers(uint8_t *at, const sluice_header *headers, int32_t count);
 /* Headers in wire form: how many they are, or -1: malformed, or more than a record may have. */
 int32_t sl_input_count_headers(const void *headers, size_t size);
 

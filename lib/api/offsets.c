@@ -128,9 +128,11 @@ void sl_offsets_fill(const struct sl_offset_entry *entry, sluice_offset *out) {
 
 int sluice_offsets_at(const sluice_offsets *offsets, int32_t index, sluice_offset *out,
                       size_t size) {
-    if (!is_offsets(offsets) || out == NULL || size != sizeof *out) return 0;
+    if (offsets == NULL) return 0;
+    if (!is_offsets(offsets) || out == NULL || size != sizeof *out || index < 0)
+        return SLUICE_ERR_USAGE;
     const struct sl_offsets *list = sl_offsets_list(offsets);
-    if (index < 0 || index >= list->count) return 0;
+    if (index >= list->count) return 0;
     sl_offsets_fill(&list->entries[index], out);
     return 1;
 }

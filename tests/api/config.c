@@ -385,9 +385,9 @@ static void every_row_of_the_table_is_complete(void **unused) {
         sluice_config_free(config);
     }
     assert_true(count > 40);
-    assert_int_equal(sluice_config_property(0, &p, sizeof p - 1), 0);
-    assert_int_equal(sluice_config_property(-1, &p, sizeof p), 0);
-    assert_int_equal(sluice_config_property(0, NULL, sizeof p), 0);
+    assert_int_equal(sluice_config_property(0, &p, sizeof p - 1), SLUICE_ERR_USAGE);
+    assert_int_equal(sluice_config_property(-1, &p, sizeof p), SLUICE_ERR_USAGE);
+    assert_int_equal(sluice_config_property(0, NULL, sizeof p), SLUICE_ERR_USAGE);
 }
 
 static void misuse_is_told(void **unused) {

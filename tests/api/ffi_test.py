@@ -30,10 +30,11 @@ Slice = layout("topic:s partition:i count:i at_end:i leader_epoch:i first_offset
                " high_watermark:q")
 # Without a declaration ctypes would pass every pointer as an int.
 for line in """testbroker_create ipp, testbroker_topic psii, testbroker_bootstrap p,
-        testbroker_free p, client_start ipp, client_fd p, client_close pip, client_free p,
-        client_interrupt p, client_explain pipz, producer_send_packed ppzpi, batch_finish p,
-        producer_deliveries pip, deliveries_next ppz, deliveries_free p, consumer_subscribe ppi,
-        consumer_poll pip, batch_pack ppzpip, batch_slice pipz, headers_find pzsp""".split(","):
+        headers_write pipz, testbroker_free p, client_start ipp, client_fd p, client_close pip,
+        client_free p, client_interrupt p, client_explain pipz, producer_send_packed ppzpi,
+        batch_finish p, producer_deliveries pip, deliveries_next ppz, deliveries_free p,
+        consumer_subscribe ppi, consumer_poll pip, batch_pack ppzpip, batch_slice pipz,
+        headers_find pzsp""".split(","):
     getattr(lib, "sluice_" + line.split()[0]).argtypes = [KINDS[kind] for kind in line.split()[1]]
 lib.sluice_testbroker_bootstrap.restype = c.c_char_p
 
@@ -60,9 +61,8 @@ def open_client(role, *settings):
 def wait_for(*fds):  # in Python, whose signal handlers never run inside a foreign call
     check("a descriptor becomes readable", select.select(fds, [], [], 30)[0])
 
-def check_size(kind, refusal, call):
-    sizes = [c.sizeof(kind) + more for more in (-8, 8)]
-    check("other sizes are refused", all(call(c.byref(kind()), n) == refusal for n in sizes))
+def check_size(kind, call):
+    check("a wrong size", {call(c.byref(kind()), c.sizeof(kind) + n) for n in (-8, 8)} == {USAGE})
 
 def record(i):  # key, value, trace: each of them is missing now and then
     return (b"key %d" % i if i % 7 else None,
@@ -77,16 +77,17 @@ def read_reports(producer, written):  # into written: tag -> (partition, offset)
     lib.sluice_deliveries_free(reports)
 
 def send_all(producer):
-    columns, parts, written, at = ([], [], []), [], {}, c.c_int32(0)
+    columns, parts, written, at, wire = ([], [], []), [], {}, c.c_int32(0), (c.c_char * 64)()
     for key, value, trace in map(record, range(COUNT)):
-        headers = b"\x0atrace" + bytes([2 * len(trace)]) + trace if trace else b""
-        for column, part in zip(columns, (headers, key, value)):
+        h = Header(*(c.cast(part, c.c_void_p) for part in (b"trace", trace)), 5, len(trace or b""))
+        size = lib.sluice_headers_write(c.byref(h), trace is not None, wire, len(wire))
+        for column, part in zip(columns, (wire[:size], key, value)):
             column.append(-1 if part is None else len(part))
             parts.append(part or b"")
     sizes, data = [(c.c_int32 * COUNT)(*column) for column in columns], b"".join(parts)
     times = (c.c_int64 * COUNT)(*range(TIME, TIME + COUNT))
     packed = Packed(b"ffi", data, len(data), *sizes, times, COUNT, 0, FIRST_TAG)
-    check_size(Packed, USAGE, lambda packed, size: lib.sluice_producer_send_packed(
+    check_size(Packed, lambda packed, size: lib.sluice_producer_send_packed(
         producer, packed, size, c.byref(at), 0))
     while len(written) < COUNT:
         must(lib.sluice_producer_send_packed(producer, c.byref(packed), c.sizeof(packed),
@@ -112,7 +113,7 @@ def read_rows(consumer, got, until):  # appends to got what it read where
                 trace = lib.sluice_headers_find(headers, len(headers), b"trace", c.byref(
                     found)) and c.string_at(found.value, found.value_size) or None
                 got.append(((part.partition, offset), ((key, value, trace), time)))
-        check_size(Slice, 0, lambda part, size: lib.sluice_batch_slice(batch, 0, part, size))
+        check_size(Slice, lambda s, n: lib.sluice_batch_slice(batch, 0, s, n) if batch else USAGE)
         rv = lib.sluice_batch_finish(batch)  # what was handed out is done; the rest comes again
         data = c.create_string_buffer(used.value) if rv == TOO_BIG else data
         must(rv, consumer, TOO_BIG)

@@ -200,10 +200,24 @@ static void headers_keep_what_they_are(void **unused) {
     assert_int_equal(sluice_headers_find(v->headers, v->headers_size, "null", &found), 1);
     assert_int_equal(found.value_size, -1);
     assert_int_equal(sluice_headers_find(v->headers, v->headers_size, "b", &found), 0);
-    record.raw_headers = v->headers;
-    record.raw_headers_size = v->headers_size;
+    /* What the record has is what is written by hand. */
+    size_t size = v->headers_size;
+    unsigned char *wire = malloc(size);
+    assert_non_null(wire);
+    assert_int_equal(sluice_headers_write(headers, COUNT, NULL, 0), size);
+    memset(wire, 0xee, size);
+    assert_int_equal(sluice_headers_write(headers, COUNT, wire, size - 1), size);
+    assert_int_equal(wire[0], 0xee); /* nothing of what does not fit */
+    assert_int_equal(sluice_headers_write(headers, COUNT, wire, size), size);
+    assert_memory_equal(wire, v->headers, size);
+    assert_int_equal(sluice_headers_write(NULL, 0, NULL, 0), 0);
+    assert_int_equal(sluice_headers_write(NULL, 1, wire, size), SLUICE_ERR_USAGE);
+    assert_int_equal(sluice_headers_write(headers, -1, wire, size), SLUICE_ERR_USAGE);
+    record.raw_headers = wire;
+    record.raw_headers_size = size;
     record.header_count = v->header_count;
     send(&f, &record);
+    free(wire);
     read_all(&f, &r, 1);
     check_headers(&r.views[0], headers, COUNT);
     end_reading(&r);

@@ -242,8 +242,9 @@ static void slices_tell_where_they_stand(void **unused) {
     assert_int_equal(sluice_batch_slice(f.batch, 1, &s, sizeof s), 1);
     assert_int_equal(s.at_end, 0);
     assert_int_equal(sluice_batch_slice(f.batch, 2, &s, sizeof s), 0);
-    assert_int_equal(sluice_batch_slice(f.batch, -1, &s, sizeof s), 0);
-    assert_int_equal(sluice_batch_slice(f.batch, 0, &s, sizeof s - 1), 0);
+    assert_int_equal(sluice_batch_slice(NULL, 0, &s, sizeof s), 0);
+    assert_int_equal(sluice_batch_slice(f.batch, -1, &s, sizeof s), SLUICE_ERR_USAGE);
+    assert_int_equal(sluice_batch_slice(f.batch, 0, &s, sizeof s - 1), SLUICE_ERR_USAGE);
     free_fixture(&f);
 }
 
