@@ -20,7 +20,7 @@
  * Invariants: partitions of different members don't overlap, assigned or revoking; revoking is empty
  * except in UNREVOKED; target_epoch is at most epoch.
  *
- * Not done here: members of the classic protocol in such a group. */
+ * Not done here: members of the classic protocol in such a group (group_mixed.c). */
 #include "broker/group_consumer.h"
 
 #include <string.h>
@@ -54,7 +54,9 @@ static int64_t after_consumer_ms(const struct sl_group *g, int64_t ms) {
 }
 
 static void renew_consumer_session(struct sl_group *g, struct sl_consumer_member *m) {
-    m->expires_at = after_consumer_ms(g, g->groups->settings.consumer_session_ms);
+    bool is_classic = m->protocol.size >= 0;
+    m->expires_at =
+        after_consumer_ms(g, is_classic ? m->session_ms : g->groups->settings.consumer_session_ms);
 }
 
 static void set_consumer_epoch(struct sl_consumer_member *m, int32_t epoch) {
@@ -63,7 +65,7 @@ static void set_consumer_epoch(struct sl_consumer_member *m, int32_t epoch) {
 }
 
 /* Its partitions are free at once. */
-static void fence_consumer_member(struct sl_group *g, struct sl_consumer_member *m) {
+void sl_group_consumer_fence(struct sl_group *g, struct sl_consumer_member *m) {
     sl_group_subscribers_remove(g, m);
     g->consumer.epoch++;
 }
@@ -99,9 +101,8 @@ static int judge_consumer_epoch(const struct sl_consumer_member *m, int32_t epoc
 }
 
 /* The member who asks, made or renamed when it joins. Kafka's code or NOMEM. */
-static int admit_consumer_member(struct sl_group *g,
-                                 const struct sl_consumer_group_heartbeat_request *r,
-                                 struct sl_str id, struct sl_consumer_member **out) {
+int sl_group_consumer_admit(struct sl_group *g, const struct sl_consumer_group_heartbeat_request *r,
+                            struct sl_str id, struct sl_consumer_member **out) {
     bool joins = r->member_epoch == SL_CONSUMER_GROUP_JOIN;
     bool is_static = r->instance_id.size >= 0;
     struct sl_consumer_member *m = is_static ? sl_group_subscribers_find_static(g, r->instance_id)
@@ -134,7 +135,7 @@ static int admit_consumer_member(struct sl_group *g,
 
 /* ---- from what a member has to its target ---- */
 
-static bool is_part_held(const struct sl_group *g, const struct sl_part *part) {
+bool sl_group_consumer_holds(const struct sl_group *g, const struct sl_part *part) {
     const struct sl_consumer_member *m;
     for (uint32_t at = 0; (m = sl_group_subscribers_next(g, &at)) != NULL;)
         if (sl_group_parts_has(&m->assigned, part) || sl_group_parts_has(&m->revoking, part))
@@ -171,7 +172,7 @@ static int plan_consumer_step(const struct sl_group *g, const struct sl_consumer
     }
     for (int32_t i = 0; i < target->count && rv == 0; i++) {
         bool is_kept = sl_group_parts_has(has, &target->items[i]);
-        if (is_kept || !is_part_held(g, &target->items[i]))
+        if (is_kept || !sl_group_consumer_holds(g, &target->items[i]))
             sl_group_parts_append(&s->all, &target->items[i]);
         else
             s->has_unreleased = true;
@@ -257,7 +258,7 @@ static int leave_consumer_group(struct sl_group *g,
     out->member_id = r->member_id;
     out->member_epoch = r->member_epoch;
     if (r->member_epoch == SL_CONSUMER_GROUP_LEAVE) {
-        fence_consumer_member(g, m);
+        sl_group_consumer_fence(g, m);
         return 0;
     }
     m->epoch = m->previous_epoch = SL_CONSUMER_GROUP_LEAVE_STATIC;
@@ -276,10 +277,10 @@ static bool tell_consumer_assignment(const struct sl_consumer_member *m, struct 
     return true;
 }
 
-static int go_on_as_consumer(struct sl_group *g, struct sl_consumer_member *m,
-                             const struct sl_consumer_group_heartbeat_request *r,
-                             struct sl_str client_id, struct sl_arena *arena,
-                             struct sl_consumer_group_heartbeat_response *out) {
+int sl_group_consumer_go_on(struct sl_group *g, struct sl_consumer_member *m,
+                            const struct sl_consumer_group_heartbeat_request *r,
+                            struct sl_str client_id, struct sl_arena *arena,
+                            struct sl_consumer_group_heartbeat_response *out) {
     bool is_full = r->member_epoch == SL_CONSUMER_GROUP_JOIN ||
                    (r->rebalance_timeout_ms >= 0 && r->owned.count >= 0 &&
                     (r->topic_names.count >= 0 || r->topic_regex.size >= 0));
@@ -335,8 +336,8 @@ int sl_group_consumer_heartbeat(struct sl_group *g,
         if (id.size <= 0) return SLUICE_ERR_NOMEM;
         bool is_new = sl_group_subscribers_find(g, id) == NULL;
         int32_t before = g->consumer.epoch;
-        rv = admit_consumer_member(g, r, id, &m);
-        if (rv == 0) rv = go_on_as_consumer(g, m, r, client_id, arena, out);
+        rv = sl_group_consumer_admit(g, r, id, &m);
+        if (rv == 0) rv = sl_group_consumer_go_on(g, m, r, client_id, arena, out);
         /* Who could not even subscribe is no member, and nobody notices unless targets were made. */
         m = is_new && rv != 0 ? sl_group_subscribers_find(g, id) : NULL;
         if (m != NULL) sl_group_subscribers_remove(g, m);
@@ -355,10 +356,12 @@ int sl_group_consumer_fetch(const struct sl_group *g, struct sl_str member_id, i
     return epoch == m->epoch ? 0 : SLUICE_KAFKA_STALE_MEMBER_EPOCH;
 }
 
-int sl_group_consumer_commit(const struct sl_group *g, struct sl_str member_id, int32_t epoch,
-                             int16_t version) {
+int sl_group_consumer_commit(const struct sl_group *g, struct sl_str member_id,
+                             struct sl_str instance, int32_t epoch, int16_t version) {
     if (epoch < 0 && g->consumer.members.count == 0) return 0;
     const struct sl_consumer_member *m = sl_group_subscribers_find(g, member_id);
+    bool is_classic = m != NULL && m->protocol.size >= 0;
+    if (is_classic) return sl_group_mixed_commit(g, member_id, instance, epoch);
     if (m == NULL) return SLUICE_KAFKA_UNKNOWN_MEMBER_ID;
     if (version < 9) return SLUICE_KAFKA_UNSUPPORTED_VERSION;
     return epoch == m->epoch ? 0 : SLUICE_KAFKA_STALE_MEMBER_EPOCH;
@@ -379,6 +382,7 @@ int64_t sl_group_consumer_due(const struct sl_group *g) {
     for (uint32_t at = 0; (m = sl_group_subscribers_next(g, &at)) != NULL;) {
         if (m->expires_at < due) due = m->expires_at;
         if (m->revoke_by < due) due = m->revoke_by;
+        if (m->answer_by < due) due = m->answer_by;
     }
     return due;
 }
@@ -387,7 +391,8 @@ void sl_group_consumer_on_time(struct sl_group *g) {
     int64_t now = g->groups->now;
     struct sl_consumer_member *m;
     for (uint32_t at = 0; (m = sl_group_subscribers_next(g, &at)) != NULL;)
-        if (m->expires_at <= now || m->revoke_by <= now) fence_consumer_member(g, m);
+        if (m->expires_at <= now || m->revoke_by <= now || m->answer_by <= now)
+            sl_group_consumer_fence(g, m);
     sl_groups_schedule(g);
 }
 

@@ -11,6 +11,11 @@
 #include "base/text.h"
 #include "broker/group_parts.h"
 #include "broker/group_regex.h"
+#include "broker/group_wait.h"
+#include "wire/messages/11_join_group.h"
+#include "wire/messages/12_heartbeat.h"
+#include "wire/messages/13_leave_group.h"
+#include "wire/messages/14_sync_group.h"
 #include "wire/messages/68_consumer_group_heartbeat.h"
 #include "wire/messages/69_consumer_group_describe.h"
 
@@ -41,6 +46,11 @@ struct sl_consumer_member {
     struct sl_parts target;
     int64_t expires_at; /* nanoseconds */
     int64_t revoke_by;  /* in UNREVOKED; INT64_MAX otherwise */
+
+    /* of the classic protocol: group_mixed.c */
+    struct sl_str protocol; /* what it shares partitions by; null: it is of KIP-848 */
+    int32_t session_ms;
+    int64_t answer_by; /* it has to join, or to ask for its assignment; INT64_MAX: neither */
 };
 struct sl_consumer {
     int32_t epoch;           /* of the group: moves with members and topics */
@@ -59,8 +69,8 @@ int sl_group_consumer_heartbeat(struct sl_group *g,
                                 struct sl_str client_id, int16_t version, struct sl_arena *arena,
                                 struct sl_consumer_group_heartbeat_response *out);
 /* Whether these may commit, or fetch what was committed. */
-int sl_group_consumer_commit(const struct sl_group *g, struct sl_str member_id, int32_t epoch,
-                             int16_t version);
+int sl_group_consumer_commit(const struct sl_group *g, struct sl_str member_id,
+                             struct sl_str instance, int32_t epoch, int16_t version);
 int sl_group_consumer_fetch(const struct sl_group *g, struct sl_str member_id, int32_t epoch);
 bool sl_group_consumer_subscribes(const struct sl_group *g, struct sl_str topic);
 
@@ -70,6 +80,37 @@ bool sl_group_consumer_rebalance(struct sl_group *g);
 void sl_group_consumer_reload(struct sl_group *g);
 int64_t sl_group_consumer_due(const struct sl_group *g);
 void sl_group_consumer_on_time(struct sl_group *g);
+
+/* ---- for group_mixed.c ---- */
+
+/* The member who asks, made or renamed when it joins. Kafka's code or NOMEM. */
+int sl_group_consumer_admit(struct sl_group *g, const struct sl_consumer_group_heartbeat_request *r,
+                            struct sl_str id, struct sl_consumer_member **out);
+/* Takes what the member says, and a step towards its target. 0, Kafka's code, or NOMEM. */
+int sl_group_consumer_go_on(struct sl_group *g, struct sl_consumer_member *m,
+                            const struct sl_consumer_group_heartbeat_request *r,
+                            struct sl_str client_id, struct sl_arena *arena,
+                            struct sl_consumer_group_heartbeat_response *out);
+/* Some member has it, or may still have it. */
+bool sl_group_consumer_holds(const struct sl_group *g, const struct sl_part *part);
+/* Its partitions are free at once. */
+void sl_group_consumer_fence(struct sl_group *g, struct sl_consumer_member *m);
+
+/* ---- members of the classic protocol: group_mixed.c ---- */
+
+/* A group of consumers of the classic protocol becomes one of KIP-848 with all its members. 0, 69
+ * (it cannot), or NOMEM. */
+int sl_group_mixed_convert(struct sl_group *g);
+/* As those of sl_group_classic_…, of a group of KIP-848. */
+int sl_group_mixed_join(struct sl_group *g, const struct sl_join_group_request *r,
+                        struct sl_str client_id, struct sl_group_wait *w);
+int sl_group_mixed_sync(struct sl_group *g, const struct sl_sync_group_request *r,
+                        struct sl_group_wait *w);
+int sl_group_mixed_heartbeat(struct sl_group *g, const struct sl_heartbeat_request *r);
+void sl_group_mixed_leave(struct sl_group *g, const struct sl_leave_group_member *leaving,
+                          int32_t count, struct sl_leave_group_member_response *out);
+int sl_group_mixed_commit(const struct sl_group *g, struct sl_str member_id, struct sl_str instance,
+                          int32_t generation);
 
 /* ---- what is seen of it: group_consumer_view.c ---- */
 

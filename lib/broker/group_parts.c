@@ -34,6 +34,16 @@ void sl_group_parts_append(struct sl_parts *p, const struct sl_part *part) {
     p->items[p->count++] = *part;
 }
 
+void sl_group_parts_insert(struct sl_parts *p, const struct sl_part *part) {
+    int32_t place = p->count;
+    if (sl_group_parts_has(p, part)) return;
+    SL_ASSERT(p->count < p->cap);
+    for (; place > 0 && sl_group_parts_compare(part, &p->items[place - 1]) < 0; place--)
+        p->items[place] = p->items[place - 1];
+    p->items[place] = *part;
+    p->count++;
+}
+
 bool sl_group_parts_has(const struct sl_parts *p, const struct sl_part *part) {
     int32_t low = 0, high = p->count;
     while (low < high) {

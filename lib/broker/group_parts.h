@@ -26,6 +26,8 @@ void sl_group_parts_free(const struct sl_alloc *alloc, struct sl_parts *p);
 int sl_group_parts_reserve(const struct sl_alloc *alloc, struct sl_parts *p, int32_t count);
 /* Behind all others, within what was reserved. */
 void sl_group_parts_append(struct sl_parts *p, const struct sl_part *part);
+/* In its place; one that is there stays once. Within what was reserved. */
+void sl_group_parts_insert(struct sl_parts *p, const struct sl_part *part);
 bool sl_group_parts_has(const struct sl_parts *p, const struct sl_part *part);
 bool sl_group_parts_equal(const struct sl_parts *a, const struct sl_parts *b);
 /* Below zero: a comes before b. */

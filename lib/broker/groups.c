@@ -165,7 +165,7 @@ int sl_groups_admit_commit(struct sl_groups *s, struct sl_str id, struct sl_str 
         if (*out == NULL) return SLUICE_ERR_NOMEM;
     }
     if (is_consumer_group(*out))
-        return sl_group_consumer_commit(*out, member_id, generation, version);
+        return sl_group_consumer_commit(*out, member_id, instance, generation, version);
     return sl_group_classic_commit(*out, member_id, instance, generation);
 }
 

@@ -46,6 +46,44 @@ static void test_kip848(void **state) {
     play_coming_and_going("auto", "range");
 }
 
+/* A group of the classic protocol goes over to KIP-848 while it reads: the first member of the new kind
+ * takes all along, and those of the old kind go on beside it, come and go. */
+static void play_mixed(const char *strategy) {
+    struct group g;
+    group_begin(&g, 3);
+    group_send(&g, 60);
+    group_add(&g, 0, "classic", strategy, "");
+    group_add(&g, 1, "classic", strategy, "");
+    group_await(&g, 3, 3, 0, 30000);
+    group_await_read(&g, 10000);
+    group_add(&g, 2, "consumer", strategy, "");
+    group_send(&g, 60);
+    group_await(&g, 2, 2, 2, 60000);
+    group_await_read(&g, 10000);
+    group_close_member(&g, 0);
+    group_await(&g, 0, 3, 3, 60000);
+    group_add(&g, 0, "classic", strategy, "");
+    group_await(&g, 2, 2, 2, 60000);
+    group_send(&g, 60);
+    group_await_read(&g, 10000);
+    group_crash_member(&g, 1);
+    group_await(&g, 3, 0, 3, 60000);
+    group_add(&g, 1, "consumer", strategy, "");
+    group_await(&g, 2, 2, 2, 60000);
+    group_close_member(&g, 0); /* the last of the old kind */
+    group_await(&g, 0, 3, 3, 60000);
+    group_send(&g, 60);
+    group_await_read(&g, 10000);
+    group_end(&g);
+}
+
+static void test_from_classic_to_kip848(void **state) {
+    (void)state;
+    play_mixed("range");
+    play_mixed("cooperative-sticky");
+    play_mixed("roundrobin");
+}
+
 /* A static member that comes back in time has its partitions, and nobody else notices. */
 static void play_static(const char *protocol) {
     struct group g;
@@ -437,6 +475,7 @@ int main(void) {
         cmocka_unit_test(test_eager),
         cmocka_unit_test(test_cooperative),
         cmocka_unit_test(test_kip848),
+        cmocka_unit_test(test_from_classic_to_kip848),
         cmocka_unit_test(test_static_members_come_back),
         cmocka_unit_test(test_the_older_of_two_instances_is_fenced),
         cmocka_unit_test(test_no_polls),

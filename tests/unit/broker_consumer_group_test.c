@@ -1,106 +1,6 @@
 /* Groups of KIP-848 at the bundled broker: members by heartbeats alone. Each test plays the members
- * by hand; what a member is told to have is kept as text, "0 1 2". */
-#include "broker_group_client.h"
-
-enum { BEAT_TOPICS = 2, BEAT_PARTS = 16 };
-
-/* What a member says; what is not set is "as before". */
-struct beat {
-    int16_t version;
-    const char *group;
-    const char *member;
-    const char *instance;
-    int32_t epoch;
-    int32_t rebalance_ms;           /* -1: as before */
-    const char *names[BEAT_TOPICS]; /* NULL: no more */
-    bool has_names;
-    const char *regex;
-    const char *assignor;
-    bool has_owned; /* of topic "t" */
-    int32_t owned[BEAT_PARTS];
-    int32_t owned_count;
-};
-static struct beat beat_of(const char *member, int32_t epoch) {
-    struct beat b = {.version = 1, .group = "g", .member = member, .epoch = epoch};
-    b.rebalance_ms = -1;
-    return b;
-}
-/* A full request of somebody who joins. */
-static struct beat join_of(const char *member) {
-    struct beat b = beat_of(member, 0);
-    b.rebalance_ms = 30000;
-    b.names[0] = "t";
-    b.has_names = true;
-    b.has_owned = true;
-    return b;
-}
-/* The owned partitions of "t", from text. */
-static void own(struct beat *b, const char *text) {
-    b->has_owned = true;
-    b->owned_count = 0;
-    for (const char *at = text; *at != '\0'; at++)
-        if (*at != ' ') b->owned[b->owned_count++] = *at - '0';
-}
-
-static const struct sl_consumer_group_heartbeat_response *
-ask(struct client *c, struct client_link *l, const struct beat *b) {
-    struct sl_consumer_group_heartbeat_request request;
-    struct sl_consumer_group_heartbeat_topic owned;
-    struct sl_str names[BEAT_TOPICS];
-    int32_t count = 0;
-    sl_codec_defaults(&sl_consumer_group_heartbeat_request_type, &request);
-    for (; count < BEAT_TOPICS && b->names[count] != NULL; count++)
-        names[count] = sl_bytes_str(b->names[count]);
-    request.group_id = sl_bytes_str(b->group);
-    request.member_id = sl_bytes_str(b->member);
-    request.instance_id = sl_bytes_str(b->instance);
-    request.member_epoch = b->epoch;
-    request.rebalance_timeout_ms = b->rebalance_ms;
-    request.topic_names = (struct sl_array){names, b->has_names ? count : -1};
-    request.topic_regex = sl_bytes_str(b->regex);
-    request.assignor = sl_bytes_str(b->assignor);
-    owned.topic_id = client_topic_id(c, "t");
-    owned.partitions = (struct sl_array){(void *)(uintptr_t)b->owned, b->owned_count};
-    request.owned = (struct sl_array){&owned, b->has_owned ? b->owned_count > 0 : -1};
-    return client_ask(c, l, SL_API_CONSUMER_GROUP_HEARTBEAT, b->version, &request);
-}
-
-/* The partitions of "t" in an answer; "-": none was given. */
-static const char *told(struct client *c, const struct sl_consumer_group_heartbeat_response *m) {
-    char *text = sl_arena_get(&c->arena, 256);
-    if (m->assignment.count < 0) return "-";
-    const struct sl_consumer_group_heartbeat_assignment *a = m->assignment.items;
-    struct sl_uuid id = client_topic_id(c, "t");
-    struct sl_text out;
-    sl_text_init(&out, text, 256);
-    for (int32_t i = 0; i < a->topics.count; i++) {
-        const struct sl_consumer_group_heartbeat_topic *t = client_item(&a->topics, i, sizeof *t);
-        if (!sl_bytes_uuid_equal(&t->topic_id, &id)) continue;
-        for (int32_t k = 0; k < t->partitions.count; k++)
-            sl_text_printf(&out, "%s%d", out.size > 0 ? " " : "",
-                           (int)((const int32_t *)t->partitions.items)[k]);
-    }
-    return text;
-}
-
-static const struct sl_consumer_group_heartbeat_response *expect(struct client *c,
-                                                                 struct client_link *l,
-                                                                 const struct beat *b,
-                                                                 int32_t epoch, const char *parts) {
-    const struct sl_consumer_group_heartbeat_response *m = ask(c, l, b);
-    if (m->error_code != 0)
-        fail_msg("%d: %.*s", m->error_code, m->error_message.size, m->error_message.data);
-    assert_int_equal(m->member_epoch, epoch);
-    assert_string_equal(told(c, m), parts);
-    return m;
-}
-static int refusal(struct client *c, struct client_link *l, const struct beat *b) {
-    const struct sl_consumer_group_heartbeat_response *m = ask(c, l, b);
-    assert_int_not_equal(m->error_code, 0);
-    assert_true(m->error_message.size > 0);
-    assert_int_equal(m->member_epoch, 0);
-    return m->error_code;
-}
+ * by hand. */
+#include "broker_beats.h"
 
 /* ---- one member ---- */
 
@@ -108,23 +8,23 @@ static void test_one_member(void **state) {
     (void)state;
     struct client *c = client_start(1, 4);
     struct client_link *l = client_connect(c, 1);
-    struct beat b = join_of("a");
-    const struct sl_consumer_group_heartbeat_response *m = expect(c, l, &b, 1, "0 1 2 3");
+    struct beat b = beat_join_of("a");
+    const struct sl_consumer_group_heartbeat_response *m = beat_expect(c, l, &b, 1, "0 1 2 3");
     assert_int_equal(m->interval_ms, 5000);
     assert_true(sl_bytes_str_equal(m->member_id, SL_STR("a")));
     b = beat_of("a", 1);
-    expect(c, l, &b, 1, "-"); /* nothing new */
-    own(&b, "0 1 2 3");
-    expect(c, l, &b, 1, "-");
+    beat_expect(c, l, &b, 1, "-"); /* nothing new */
+    beat_own(&b, "0 1 2 3");
+    beat_expect(c, l, &b, 1, "-");
     /* A full request is answered in full. */
-    b = join_of("a");
+    b = beat_join_of("a");
     b.epoch = 1;
-    own(&b, "0 1 2 3");
-    expect(c, l, &b, 1, "0 1 2 3");
+    beat_own(&b, "0 1 2 3");
+    beat_expect(c, l, &b, 1, "0 1 2 3");
     b = beat_of("a", -1);
-    assert_int_equal(ask(c, l, &b)->member_epoch, -1);
+    assert_int_equal(beat_ask(c, l, &b)->member_epoch, -1);
     b = beat_of("a", 1);
-    assert_int_equal(refusal(c, l, &b), SLUICE_KAFKA_UNKNOWN_MEMBER_ID);
+    assert_int_equal(beat_refusal(c, l, &b), SLUICE_KAFKA_UNKNOWN_MEMBER_ID);
     client_end(c);
 }
 
@@ -132,12 +32,12 @@ static void test_version_0_gives_ids(void **state) {
     (void)state;
     struct client *c = client_start(1, 1);
     struct client_link *l = client_connect(c, 1);
-    struct beat b = join_of("");
+    struct beat b = beat_join_of("");
     b.version = 0;
-    const struct sl_consumer_group_heartbeat_response *m = expect(c, l, &b, 1, "0");
+    const struct sl_consumer_group_heartbeat_response *m = beat_expect(c, l, &b, 1, "0");
     assert_int_equal(m->member_id.size, 22);
     b.version = 1;
-    assert_int_equal(refusal(c, l, &b), SLUICE_KAFKA_INVALID_REQUEST);
+    assert_int_equal(beat_refusal(c, l, &b), SLUICE_KAFKA_INVALID_REQUEST);
     client_end(c);
 }
 
@@ -145,40 +45,40 @@ static void test_flaws(void **state) {
     (void)state;
     struct client *c = client_start(1, 1);
     struct client_link *l = client_connect(c, 1);
-    struct beat b = join_of("a");
+    struct beat b = beat_join_of("a");
     b.rebalance_ms = -1;
-    assert_int_equal(refusal(c, l, &b), SLUICE_KAFKA_INVALID_REQUEST);
-    b = join_of("a");
+    assert_int_equal(beat_refusal(c, l, &b), SLUICE_KAFKA_INVALID_REQUEST);
+    b = beat_join_of("a");
     b.has_owned = false;
-    assert_int_equal(refusal(c, l, &b), SLUICE_KAFKA_INVALID_REQUEST);
-    own(&b, "0");
-    assert_int_equal(refusal(c, l, &b), SLUICE_KAFKA_INVALID_REQUEST);
-    b = join_of("a");
+    assert_int_equal(beat_refusal(c, l, &b), SLUICE_KAFKA_INVALID_REQUEST);
+    beat_own(&b, "0");
+    assert_int_equal(beat_refusal(c, l, &b), SLUICE_KAFKA_INVALID_REQUEST);
+    b = beat_join_of("a");
     b.has_names = false;
-    assert_int_equal(refusal(c, l, &b), SLUICE_KAFKA_INVALID_REQUEST);
-    b = join_of("a");
+    assert_int_equal(beat_refusal(c, l, &b), SLUICE_KAFKA_INVALID_REQUEST);
+    b = beat_join_of("a");
     b.group = "";
-    assert_int_equal(refusal(c, l, &b), SLUICE_KAFKA_INVALID_REQUEST);
-    b = join_of("a");
+    assert_int_equal(beat_refusal(c, l, &b), SLUICE_KAFKA_INVALID_REQUEST);
+    b = beat_join_of("a");
     b.instance = "";
-    assert_int_equal(refusal(c, l, &b), SLUICE_KAFKA_INVALID_REQUEST);
+    assert_int_equal(beat_refusal(c, l, &b), SLUICE_KAFKA_INVALID_REQUEST);
     b = beat_of("a", -2);
-    assert_int_equal(refusal(c, l, &b), SLUICE_KAFKA_GROUP_ID_NOT_FOUND);
-    b = join_of("a");
+    assert_int_equal(beat_refusal(c, l, &b), SLUICE_KAFKA_GROUP_ID_NOT_FOUND);
+    b = beat_join_of("a");
     b.assignor = "mine";
-    assert_int_equal(refusal(c, l, &b), SLUICE_KAFKA_UNSUPPORTED_ASSIGNOR);
-    b = join_of("a");
+    assert_int_equal(beat_refusal(c, l, &b), SLUICE_KAFKA_UNSUPPORTED_ASSIGNOR);
+    b = beat_join_of("a");
     b.regex = "(";
-    assert_int_equal(refusal(c, l, &b), SLUICE_KAFKA_INVALID_REGULAR_EXPRESSION);
+    assert_int_equal(beat_refusal(c, l, &b), SLUICE_KAFKA_INVALID_REGULAR_EXPRESSION);
     b = beat_of("a", 5);
-    assert_int_equal(refusal(c, l, &b), SLUICE_KAFKA_GROUP_ID_NOT_FOUND);
+    assert_int_equal(beat_refusal(c, l, &b), SLUICE_KAFKA_GROUP_ID_NOT_FOUND);
     assert_null(sl_groups_find(&c->broker->groups, SL_STR("g")));
-    b = join_of("a");
-    expect(c, l, &b, 1, "0"); /* nothing was left of the flawed ones */
+    b = beat_join_of("a");
+    beat_expect(c, l, &b, 1, "0"); /* nothing was left of the flawed ones */
     b = beat_of("a", -2);
-    assert_int_equal(refusal(c, l, &b), SLUICE_KAFKA_INVALID_REQUEST);
+    assert_int_equal(beat_refusal(c, l, &b), SLUICE_KAFKA_INVALID_REQUEST);
     b = beat_of("a", -3);
-    assert_int_equal(refusal(c, l, &b), SLUICE_KAFKA_INVALID_REQUEST);
+    assert_int_equal(beat_refusal(c, l, &b), SLUICE_KAFKA_INVALID_REQUEST);
     client_end(c);
 }
 
@@ -189,29 +89,29 @@ static void test_partitions_change_hands(void **state) {
     (void)state;
     struct client *c = client_start(1, 4);
     struct client_link *l = client_connect(c, 1);
-    struct beat a = join_of("a"), b = join_of("b");
-    expect(c, l, &a, 1, "0 1 2 3");
-    expect(c, l, &b, 2, ""); /* the epoch of its target; nothing is free */
+    struct beat a = beat_join_of("a"), b = beat_join_of("b");
+    beat_expect(c, l, &a, 1, "0 1 2 3");
+    beat_expect(c, l, &b, 2, ""); /* the epoch of its target; nothing is free */
     a = beat_of("a", 1);
-    expect(c, l, &a, 1, "2 3"); /* to give up 0 and 1, in its old epoch */
+    beat_expect(c, l, &a, 1, "2 3"); /* to give up 0 and 1, in its old epoch */
     b = beat_of("b", 2);
-    expect(c, l, &b, 2, "-");
-    own(&a, "0 1 2 3");
-    expect(c, l, &a, 1, "-"); /* still has them */
-    expect(c, l, &b, 2, "-");
-    own(&a, "2 3");
-    expect(c, l, &a, 2, "-"); /* given up: the next epoch */
-    expect(c, l, &b, 2, "0 1");
-    own(&b, "0 1");
-    expect(c, l, &b, 2, "-");
+    beat_expect(c, l, &b, 2, "-");
+    beat_own(&a, "0 1 2 3");
+    beat_expect(c, l, &a, 1, "-"); /* still has them */
+    beat_expect(c, l, &b, 2, "-");
+    beat_own(&a, "2 3");
+    beat_expect(c, l, &a, 2, "-"); /* given up: the next epoch */
+    beat_expect(c, l, &b, 2, "0 1");
+    beat_own(&b, "0 1");
+    beat_expect(c, l, &b, 2, "-");
     struct sl_group *g = sl_groups_find(&c->broker->groups, SL_STR("g"));
     assert_string_equal(sl_groups_state_text(g), "Stable");
     /* One leaves: the other gets all at once. */
     b = beat_of("b", -1);
-    (void)ask(c, l, &b);
+    (void)beat_ask(c, l, &b);
     assert_string_equal(sl_groups_state_text(g), "Assigning");
     a = beat_of("a", 2);
-    expect(c, l, &a, 3, "0 1 2 3");
+    beat_expect(c, l, &a, 3, "0 1 2 3");
     client_end(c);
 }
 
@@ -220,27 +120,27 @@ static void test_uniform_is_sticky(void **state) {
     (void)state;
     struct client *c = client_start(1, 6);
     struct client_link *l = client_connect(c, 1);
-    struct beat a = join_of("a"), b = join_of("b"), d = join_of("d");
-    expect(c, l, &a, 1, "0 1 2 3 4 5");
-    expect(c, l, &b, 2, "");
+    struct beat a = beat_join_of("a"), b = beat_join_of("b"), d = beat_join_of("d");
+    beat_expect(c, l, &a, 1, "0 1 2 3 4 5");
+    beat_expect(c, l, &b, 2, "");
     a = beat_of("a", 1);
-    expect(c, l, &a, 1, "3 4 5");
-    own(&a, "3 4 5");
-    expect(c, l, &a, 2, "-");
+    beat_expect(c, l, &a, 1, "3 4 5");
+    beat_own(&a, "3 4 5");
+    beat_expect(c, l, &a, 2, "-");
     b = beat_of("b", 2);
-    expect(c, l, &b, 2, "0 1 2");
-    expect(c, l, &d, 3, "");
+    beat_expect(c, l, &b, 2, "0 1 2");
+    beat_expect(c, l, &d, 3, "");
     a = beat_of("a", 2);
-    expect(c, l, &a, 2, "4 5");
+    beat_expect(c, l, &a, 2, "4 5");
     b = beat_of("b", 2);
-    expect(c, l, &b, 2, "1 2");
-    own(&a, "4 5");
-    expect(c, l, &a, 3, "-");
+    beat_expect(c, l, &b, 2, "1 2");
+    beat_own(&a, "4 5");
+    beat_expect(c, l, &a, 3, "-");
     d = beat_of("d", 3);
-    expect(c, l, &d, 3, "3"); /* what is free already */
-    own(&b, "1 2");
-    expect(c, l, &b, 3, "-");
-    expect(c, l, &d, 3, "0 3");
+    beat_expect(c, l, &d, 3, "3"); /* what is free already */
+    beat_own(&b, "1 2");
+    beat_expect(c, l, &b, 3, "-");
+    beat_expect(c, l, &d, 3, "0 3");
     client_end(c);
 }
 
@@ -248,16 +148,16 @@ static void test_range(void **state) {
     (void)state;
     struct client *c = client_start(1, 5);
     struct client_link *l = client_connect(c, 1);
-    struct beat b = join_of("b"), a = join_of("a");
+    struct beat b = beat_join_of("b"), a = beat_join_of("a");
     a.assignor = b.assignor = "range";
-    expect(c, l, &b, 1, "0 1 2 3 4");
-    expect(c, l, &a, 2, "");
+    beat_expect(c, l, &b, 1, "0 1 2 3 4");
+    beat_expect(c, l, &a, 2, "");
     b = beat_of("b", 1);
-    expect(c, l, &b, 1, "3 4"); /* the first piece is the longer one, and a's */
-    own(&b, "3 4");
-    expect(c, l, &b, 2, "-");
+    beat_expect(c, l, &b, 1, "3 4"); /* the first piece is the longer one, and a's */
+    beat_own(&b, "3 4");
+    beat_expect(c, l, &b, 2, "-");
     a = beat_of("a", 2);
-    expect(c, l, &a, 2, "0 1 2");
+    beat_expect(c, l, &a, 2, "0 1 2");
     client_end(c);
 }
 
@@ -266,11 +166,11 @@ static void test_different_subscriptions(void **state) {
     struct client *c = client_start(1, 2);
     struct client_link *l = client_connect(c, 1);
     assert_int_equal(sl_broker_create_topic(c->broker, "u", 4, 1), 0);
-    struct beat a = join_of("a"), b = join_of("b");
+    struct beat a = beat_join_of("a"), b = beat_join_of("b");
     a.names[1] = "u";
     b.names[0] = "u";
-    expect(c, l, &b, 1, "");
-    expect(c, l, &a, 2, "0 1"); /* all of t, since the other does not want it */
+    beat_expect(c, l, &b, 1, "");
+    beat_expect(c, l, &a, 2, "0 1"); /* all of t, since the other does not want it */
     struct sl_group *g = sl_groups_find(&c->broker->groups, SL_STR("g"));
     struct sl_consumer_member *m = sl_group_subscribers_find(g, SL_STR("a"));
     assert_int_equal(m->target.count, 3); /* six in all */
@@ -283,23 +183,23 @@ static void test_epochs(void **state) {
     (void)state;
     struct client *c = client_start(1, 2);
     struct client_link *l = client_connect(c, 1);
-    struct beat a = join_of("a"), b = join_of("b");
-    expect(c, l, &a, 1, "0 1");
+    struct beat a = beat_join_of("a"), b = beat_join_of("b");
+    beat_expect(c, l, &a, 1, "0 1");
     a = beat_of("a", 2);
-    assert_int_equal(refusal(c, l, &a), SLUICE_KAFKA_FENCED_MEMBER_EPOCH);
-    expect(c, l, &b, 2, "");
+    assert_int_equal(beat_refusal(c, l, &a), SLUICE_KAFKA_FENCED_MEMBER_EPOCH);
+    beat_expect(c, l, &b, 2, "");
     a = beat_of("a", 1);
-    own(&a, "1");
-    expect(c, l, &a, 2, "1");
+    beat_own(&a, "1");
+    beat_expect(c, l, &a, 2, "1");
     /* The answer was lost: the old epoch once more, with what it has. */
-    expect(c, l, &a, 2, "-");
+    beat_expect(c, l, &a, 2, "-");
     a.has_owned = false;
-    assert_int_equal(refusal(c, l, &a), SLUICE_KAFKA_FENCED_MEMBER_EPOCH);
-    own(&a, "0 1"); /* one of them is not its own */
-    assert_int_equal(refusal(c, l, &a), SLUICE_KAFKA_FENCED_MEMBER_EPOCH);
+    assert_int_equal(beat_refusal(c, l, &a), SLUICE_KAFKA_FENCED_MEMBER_EPOCH);
+    beat_own(&a, "0 1"); /* one of them is not its own */
+    assert_int_equal(beat_refusal(c, l, &a), SLUICE_KAFKA_FENCED_MEMBER_EPOCH);
     /* Fenced, it begins anew under its id, and gets what it has. */
-    a = join_of("a");
-    expect(c, l, &a, 2, "1");
+    a = beat_join_of("a");
+    beat_expect(c, l, &a, 2, "1");
     client_end(c);
 }
 
@@ -308,9 +208,9 @@ static void test_join_twice(void **state) {
     (void)state;
     struct client *c = client_start(1, 2);
     struct client_link *l = client_connect(c, 1);
-    struct beat a = join_of("a");
-    expect(c, l, &a, 1, "0 1");
-    expect(c, l, &a, 1, "0 1");
+    struct beat a = beat_join_of("a");
+    beat_expect(c, l, &a, 1, "0 1");
+    beat_expect(c, l, &a, 1, "0 1");
     client_end(c);
 }
 
@@ -320,16 +220,16 @@ static void test_session(void **state) {
     struct client_link *l = client_connect(c, 1);
     assert_int_equal(sl_broker_set(c->broker, "group.consumer.session.timeout.ms", "9000"), 0);
     assert_int_equal(sl_broker_set(c->broker, "group.consumer.heartbeat.interval.ms", "700"), 0);
-    struct beat a = join_of("a"), b = join_of("b");
-    assert_int_equal(expect(c, l, &a, 1, "0 1")->interval_ms, 700);
-    expect(c, l, &b, 2, "");
+    struct beat a = beat_join_of("a"), b = beat_join_of("b");
+    assert_int_equal(beat_expect(c, l, &a, 1, "0 1")->interval_ms, 700);
+    beat_expect(c, l, &b, 2, "");
     client_advance(c, 8000);
     b = beat_of("b", 2);
-    expect(c, l, &b, 2, "-");
+    beat_expect(c, l, &b, 2, "-");
     client_advance(c, 1000); /* a is gone, and what it had is free */
-    expect(c, l, &b, 3, "0 1");
+    beat_expect(c, l, &b, 3, "0 1");
     a = beat_of("a", 1);
-    assert_int_equal(refusal(c, l, &a), SLUICE_KAFKA_UNKNOWN_MEMBER_ID);
+    assert_int_equal(beat_refusal(c, l, &a), SLUICE_KAFKA_UNKNOWN_MEMBER_ID);
     client_end(c);
 }
 
@@ -338,20 +238,20 @@ static void test_rebalance_timeout(void **state) {
     (void)state;
     struct client *c = client_start(1, 2);
     struct client_link *l = client_connect(c, 1);
-    struct beat a = join_of("a"), b = join_of("b");
-    expect(c, l, &a, 1, "0 1");
-    expect(c, l, &b, 2, "");
+    struct beat a = beat_join_of("a"), b = beat_join_of("b");
+    beat_expect(c, l, &a, 1, "0 1");
+    beat_expect(c, l, &b, 2, "");
     a = beat_of("a", 1);
-    expect(c, l, &a, 1, "1");
-    own(&a, "0 1");
+    beat_expect(c, l, &a, 1, "1");
+    beat_own(&a, "0 1");
     for (int i = 0; i < 3; i++) {
         client_advance(c, 9999);
-        expect(c, l, &a, 1, "-");
+        beat_expect(c, l, &a, 1, "-");
     }
     client_advance(c, 3);
-    assert_int_equal(refusal(c, l, &a), SLUICE_KAFKA_UNKNOWN_MEMBER_ID);
+    assert_int_equal(beat_refusal(c, l, &a), SLUICE_KAFKA_UNKNOWN_MEMBER_ID);
     b = beat_of("b", 2);
-    expect(c, l, &b, 3, "0 1");
+    beat_expect(c, l, &b, 3, "0 1");
     client_end(c);
 }
 
@@ -359,14 +259,14 @@ static void test_rebalance_on_demand(void **state) {
     (void)state;
     struct client *c = client_start(1, 2);
     struct client_link *l = client_connect(c, 1);
-    struct beat a = join_of("a");
-    expect(c, l, &a, 1, "0 1");
+    struct beat a = beat_join_of("a");
+    beat_expect(c, l, &a, 1, "0 1");
     assert_int_equal(sl_broker_rebalance(c->broker, "g"), 0);
     a = beat_of("a", 1);
-    own(&a, "0 1");
-    assert_int_equal(refusal(c, l, &a), SLUICE_KAFKA_FENCED_MEMBER_EPOCH);
-    a = join_of("a");
-    expect(c, l, &a, 2, "0 1");
+    beat_own(&a, "0 1");
+    assert_int_equal(beat_refusal(c, l, &a), SLUICE_KAFKA_FENCED_MEMBER_EPOCH);
+    a = beat_join_of("a");
+    beat_expect(c, l, &a, 2, "0 1");
     client_end(c);
 }
 
@@ -376,18 +276,18 @@ static void test_topics_come_and_go(void **state) {
     (void)state;
     struct client *c = client_start(1, 0);
     struct client_link *l = client_connect(c, 1);
-    struct beat a = join_of("a");
-    expect(c, l, &a, 1, ""); /* there is no such topic */
+    struct beat a = beat_join_of("a");
+    beat_expect(c, l, &a, 1, ""); /* there is no such topic */
     assert_int_equal(sl_broker_create_topic(c->broker, "other", 2, 1), 0);
     a = beat_of("a", 1);
-    expect(c, l, &a, 1, "-");
+    beat_expect(c, l, &a, 1, "-");
     assert_int_equal(sl_broker_create_topic(c->broker, "t", 2, 1), 0);
-    expect(c, l, &a, 2, "0 1");
+    beat_expect(c, l, &a, 2, "0 1");
     assert_int_equal(sl_broker_delete_topic(c->broker, "t"), 0);
     a = beat_of("a", 2);
-    expect(c, l, &a, 2, ""); /* to be given up */
+    beat_expect(c, l, &a, 2, ""); /* to be given up */
     a.has_owned = true;
-    expect(c, l, &a, 3, "-");
+    beat_expect(c, l, &a, 3, "-");
     client_end(c);
 }
 
@@ -395,16 +295,16 @@ static void test_subscription_changes(void **state) {
     (void)state;
     struct client *c = client_start(1, 2);
     struct client_link *l = client_connect(c, 1);
-    struct beat a = join_of("a");
-    expect(c, l, &a, 1, "0 1");
+    struct beat a = beat_join_of("a");
+    beat_expect(c, l, &a, 1, "0 1");
     a = beat_of("a", 1);
     a.has_names = true; /* of nothing */
-    own(&a, "");
-    expect(c, l, &a, 2, "");
+    beat_own(&a, "");
+    beat_expect(c, l, &a, 2, "");
     a = beat_of("a", 2);
     a.has_names = true;
     a.names[0] = "t";
-    expect(c, l, &a, 3, "0 1");
+    beat_expect(c, l, &a, 3, "0 1");
     client_end(c);
 }
 
@@ -412,23 +312,23 @@ static void test_regex(void **state) {
     (void)state;
     struct client *c = client_start(1, 2);
     struct client_link *l = client_connect(c, 1);
-    struct beat a = join_of("a");
+    struct beat a = beat_join_of("a");
     a.has_names = false;
     a.names[0] = NULL;
     a.regex = "t|x.*";
-    expect(c, l, &a, 1, "0 1");
+    beat_expect(c, l, &a, 1, "0 1");
     assert_int_equal(sl_broker_create_topic(c->broker, "y", 2, 1), 0);
     a = beat_of("a", 1);
-    expect(c, l, &a, 1, "-");
+    beat_expect(c, l, &a, 1, "-");
     assert_int_equal(sl_broker_create_topic(c->broker, "xyz", 2, 1), 0);
-    const struct sl_consumer_group_heartbeat_response *m = ask(c, l, &a);
+    const struct sl_consumer_group_heartbeat_response *m = beat_ask(c, l, &a);
     const struct sl_consumer_group_heartbeat_assignment *given = m->assignment.items;
     assert_int_equal(m->member_epoch, 2);
     assert_int_equal(given->topics.count, 2);
     a.epoch = 2;
     a.regex = ""; /* it is taken back */
-    own(&a, "");
-    m = ask(c, l, &a);
+    beat_own(&a, "");
+    m = beat_ask(c, l, &a);
     given = m->assignment.items;
     assert_int_equal(m->member_epoch, 3);
     assert_int_equal(given->topics.count, 0);
@@ -441,39 +341,39 @@ static void test_static_member(void **state) {
     (void)state;
     struct client *c = client_start(1, 2);
     struct client_link *l = client_connect(c, 1);
-    struct beat a = join_of("a"), b = join_of("b"), again = join_of("a2");
+    struct beat a = beat_join_of("a"), b = beat_join_of("b"), again = beat_join_of("a2");
     a.instance = again.instance = "one";
     b.instance = "two";
-    expect(c, l, &a, 1, "0 1");
-    expect(c, l, &b, 2, "");
+    beat_expect(c, l, &a, 1, "0 1");
+    beat_expect(c, l, &b, 2, "");
     a = beat_of("a", 1);
     a.instance = "one";
-    own(&a, "1");
-    expect(c, l, &a, 2, "1");
+    beat_own(&a, "1");
+    beat_expect(c, l, &a, 2, "1");
     b = beat_of("b", 2);
     b.instance = "two";
-    expect(c, l, &b, 2, "0");
+    beat_expect(c, l, &b, 2, "0");
     /* It is not free while it is in use. */
-    assert_int_equal(refusal(c, l, &again), SLUICE_KAFKA_UNRELEASED_INSTANCE_ID);
+    assert_int_equal(beat_refusal(c, l, &again), SLUICE_KAFKA_UNRELEASED_INSTANCE_ID);
     struct beat gone = beat_of("a", -2);
     gone.instance = "one";
-    assert_int_equal(ask(c, l, &gone)->member_epoch, -2);
-    expect(c, l, &b, 2, "-"); /* nobody else notices */
-    expect(c, l, &again, 2, "1");
+    assert_int_equal(beat_ask(c, l, &gone)->member_epoch, -2);
+    beat_expect(c, l, &b, 2, "-"); /* nobody else notices */
+    beat_expect(c, l, &again, 2, "1");
     a.epoch = 2;
-    assert_int_equal(refusal(c, l, &a), SLUICE_KAFKA_FENCED_INSTANCE_ID);
+    assert_int_equal(beat_refusal(c, l, &a), SLUICE_KAFKA_FENCED_INSTANCE_ID);
     gone.epoch = -1;
-    assert_int_equal(refusal(c, l, &gone), SLUICE_KAFKA_FENCED_INSTANCE_ID);
+    assert_int_equal(beat_refusal(c, l, &gone), SLUICE_KAFKA_FENCED_INSTANCE_ID);
     a.instance = "none";
-    assert_int_equal(refusal(c, l, &a), SLUICE_KAFKA_UNKNOWN_MEMBER_ID);
+    assert_int_equal(beat_refusal(c, l, &a), SLUICE_KAFKA_UNKNOWN_MEMBER_ID);
     /* It leaves and nobody comes: the others get what it had when its session ends. */
     gone = beat_of("a2", -2);
     gone.instance = "one";
-    (void)ask(c, l, &gone);
+    (void)beat_ask(c, l, &gone);
     client_advance(c, 44000);
-    expect(c, l, &b, 2, "-");
+    beat_expect(c, l, &b, 2, "-");
     client_advance(c, 1000);
-    expect(c, l, &b, 3, "0 1");
+    beat_expect(c, l, &b, 3, "0 1");
     client_end(c);
 }
 
@@ -483,9 +383,9 @@ static void test_offsets(void **state) {
     (void)state;
     struct client *c = client_start(1, 2);
     struct client_link *l = client_connect(c, 1);
-    struct beat a = join_of("a");
+    struct beat a = beat_join_of("a");
     struct group_commit k = group_commit_of("g", 0, 5);
-    expect(c, l, &a, 1, "0 1");
+    beat_expect(c, l, &a, 1, "0 1");
     assert_int_equal(group_commit(c, l, 9, &k), SLUICE_KAFKA_UNKNOWN_MEMBER_ID);
     k.member = SL_STR("a");
     k.generation = 1;
@@ -530,8 +430,8 @@ static void test_offset_delete(void **state) {
     struct client *c = client_start(1, 2);
     struct client_link *l = client_connect(c, 1);
     assert_int_equal(sl_broker_create_topic(c->broker, "u", 1, 1), 0);
-    struct beat a = join_of("a");
-    expect(c, l, &a, 1, "0 1");
+    struct beat a = beat_join_of("a");
+    beat_expect(c, l, &a, 1, "0 1");
     int32_t partition = 0;
     struct sl_offset_delete_request request;
     struct sl_offset_delete_topic topics[2] = {{SL_STR("t"), {&partition, 1}},
@@ -553,11 +453,11 @@ static void test_full_group(void **state) {
     (void)state;
     struct client *c = client_start(1, 2);
     struct client_link *l = client_connect(c, 1);
-    struct beat a = join_of("a"), b = join_of("b");
+    struct beat a = beat_join_of("a"), b = beat_join_of("b");
     assert_int_equal(sl_broker_set(c->broker, "group.max.size", "1"), 0);
-    expect(c, l, &a, 1, "0 1");
-    assert_int_equal(refusal(c, l, &b), SLUICE_KAFKA_GROUP_MAX_SIZE_REACHED);
-    expect(c, l, &a, 1, "0 1");
+    beat_expect(c, l, &a, 1, "0 1");
+    assert_int_equal(beat_refusal(c, l, &b), SLUICE_KAFKA_GROUP_MAX_SIZE_REACHED);
+    beat_expect(c, l, &a, 1, "0 1");
     client_end(c);
 }
 
@@ -565,22 +465,22 @@ static void test_the_two_protocols(void **state) {
     (void)state;
     struct client *c = client_start(1, 2);
     struct client_link *l = client_connect(c, 1);
-    struct beat a = join_of("a");
+    struct beat a = beat_join_of("a");
     struct group_join j = group_join_of(9, "g");
     struct sl_join_group_response joined;
     struct group_commit k = group_commit_of("g", 0, 5);
     assert_int_equal(group_commit(c, l, 9, &k), 0); /* a simple group may become either */
-    expect(c, l, &a, 1, "0 1");
+    beat_expect(c, l, &a, 1, "0 1");
     assert_int_equal(group_join(c, l, &j)->error_code, SLUICE_KAFKA_INCONSISTENT_GROUP_PROTOCOL);
     assert_int_equal(group_heartbeat(c, l, 4, "g", SL_STR("a"), GROUP_NONE, 1),
                      SLUICE_KAFKA_UNKNOWN_MEMBER_ID);
     a = beat_of("a", -1);
-    (void)ask(c, l, &a);
+    (void)beat_ask(c, l, &a);
     group_settle_one(c, l, &j, &joined); /* empty, it may change */
-    a = join_of("a");
-    assert_int_equal(refusal(c, l, &a), SLUICE_KAFKA_GROUP_ID_NOT_FOUND);
+    a = beat_join_of("a");
+    assert_int_equal(beat_refusal(c, l, &a), SLUICE_KAFKA_GROUP_ID_NOT_FOUND);
     assert_int_equal(group_leave(c, l, 5, "g", joined.member_id, GROUP_NONE), 0);
-    expect(c, l, &a, 1, "0 1");
+    beat_expect(c, l, &a, 1, "0 1");
     assert_int_equal(group_fetch(c, l, 9, "g", "t", 0).offset, 5); /* offsets stay through it all */
     client_end(c);
 }
@@ -590,13 +490,13 @@ static void test_not_offered(void **state) {
     struct client *c = client_start(1, 2);
     struct client_link *l = client_connect(c, 1);
     const char *name = "group.coordinator.rebalance.protocols";
-    struct beat a = join_of("a");
+    struct beat a = beat_join_of("a");
     assert_int_equal(sl_broker_set(c->broker, name, "classic"), 0);
-    assert_int_equal(refusal(c, l, &a), SLUICE_KAFKA_UNSUPPORTED_VERSION);
+    assert_int_equal(beat_refusal(c, l, &a), SLUICE_KAFKA_UNSUPPORTED_VERSION);
     assert_int_equal(sl_broker_set(c->broker, name, "consumer"), SLUICE_ERR_CONFIG);
     assert_int_equal(sl_broker_set(c->broker, name, "classic,share"), SLUICE_ERR_CONFIG);
     assert_int_equal(sl_broker_set(c->broker, name, "classic,consumer"), 0);
-    expect(c, l, &a, 1, "0 1");
+    beat_expect(c, l, &a, 1, "0 1");
     client_end(c);
 }
 
@@ -615,10 +515,10 @@ static void test_describe(void **state) {
     (void)state;
     struct client *c = client_start(1, 2);
     struct client_link *l = client_connect(c, 1);
-    struct beat a = join_of("a"), b = join_of("b");
+    struct beat a = beat_join_of("a"), b = beat_join_of("b");
     b.instance = "two";
-    expect(c, l, &a, 1, "0 1");
-    expect(c, l, &b, 2, "");
+    beat_expect(c, l, &a, 1, "0 1");
+    beat_expect(c, l, &b, 2, "");
     for (int16_t version = 0; version <= 1; version++) {
         const struct sl_consumer_group_describe_group *g = describe(c, l, version, "g");
         const struct sl_consumer_group_describe_member *m = client_item(&g->members, 1, sizeof *m);
@@ -649,17 +549,17 @@ static void test_coordinator_moves(void **state) {
     struct client *c = client_start(2, 2);
     int32_t home = sl_cluster_coordinator(&c->broker->cluster, SL_STR("g"))->id;
     struct client_link *l = client_connect(c, home);
-    struct beat a = join_of("a");
-    expect(c, l, &a, 1, "0 1");
+    struct beat a = beat_join_of("a");
+    beat_expect(c, l, &a, 1, "0 1");
     client_advance(c, 40000);
     assert_int_equal(sl_broker_move_coordinator(c->broker, "g", 3 - home), 0);
     a = beat_of("a", 1);
-    assert_int_equal(refusal(c, l, &a), SLUICE_KAFKA_NOT_COORDINATOR);
+    assert_int_equal(beat_refusal(c, l, &a), SLUICE_KAFKA_NOT_COORDINATOR);
     l = client_connect(c, 3 - home);
     client_advance(c, 44000);
-    expect(c, l, &a, 1, "-");
+    beat_expect(c, l, &a, 1, "-");
     client_advance(c, 45000);
-    assert_int_equal(refusal(c, l, &a), SLUICE_KAFKA_UNKNOWN_MEMBER_ID);
+    assert_int_equal(beat_refusal(c, l, &a), SLUICE_KAFKA_UNKNOWN_MEMBER_ID);
     client_end(c);
 }
 
@@ -668,15 +568,15 @@ static void test_faults(void **state) {
     struct client *c = client_start(1, 2);
     struct client_link *l = client_connect(c, 1);
     struct sl_fault f = client_fault_of(SL_FAULT_ERROR, SL_API_CONSUMER_GROUP_HEARTBEAT);
-    struct beat a = join_of("a");
+    struct beat a = beat_join_of("a");
     f.code = SLUICE_KAFKA_COORDINATOR_LOAD_IN_PROGRESS;
     client_fault(c, &f);
-    assert_int_equal(refusal(c, l, &a), SLUICE_KAFKA_COORDINATOR_LOAD_IN_PROGRESS);
+    assert_int_equal(beat_refusal(c, l, &a), SLUICE_KAFKA_COORDINATOR_LOAD_IN_PROGRESS);
     assert_null(sl_groups_find(&c->broker->groups, SL_STR("g")));
     f.executed = true;
     client_fault(c, &f);
-    assert_int_equal(refusal(c, l, &a), SLUICE_KAFKA_COORDINATOR_LOAD_IN_PROGRESS);
-    expect(c, l, &a, 1, "0 1"); /* it was carried out, and is told again */
+    assert_int_equal(beat_refusal(c, l, &a), SLUICE_KAFKA_COORDINATOR_LOAD_IN_PROGRESS);
+    beat_expect(c, l, &a, 1, "0 1"); /* it was carried out, and is told again */
     f = client_fault_of(SL_FAULT_ERROR, SL_API_CONSUMER_GROUP_DESCRIBE);
     f.code = SLUICE_KAFKA_GROUP_AUTHORIZATION_FAILED;
     client_fault(c, &f);
@@ -702,16 +602,16 @@ static void test_by_chance(void **state) {
             bool is_end = step > STEPS - 100;
             int i = is_end ? step % MEMBERS : (int)sl_rng_below(&rng, MEMBERS);
             bool leaves = !is_end && epochs[i] > 0 && sl_rng_chance(&rng, 1, 10);
-            struct beat b = epochs[i] == 0 ? join_of(names[i]) : beat_of(names[i], epochs[i]);
+            struct beat b = epochs[i] == 0 ? beat_join_of(names[i]) : beat_of(names[i], epochs[i]);
             if (epochs[i] == 0) has[i][0] = '\0';
             if (leaves) b.epoch = -1;
-            if (!leaves && (is_end || sl_rng_chance(&rng, 1, 2))) own(&b, has[i]);
+            if (!leaves && (is_end || sl_rng_chance(&rng, 1, 2))) beat_own(&b, has[i]);
             l->asked_count = l->taken = 0;
-            const struct sl_consumer_group_heartbeat_response *m = ask(c, l, &b);
+            const struct sl_consumer_group_heartbeat_response *m = beat_ask(c, l, &b);
             if (m->error_code != 0) assert_int_equal(m->error_code, SLUICE_KAFKA_UNKNOWN_MEMBER_ID);
             epochs[i] = m->error_code != 0 || leaves ? 0 : m->member_epoch;
             if (m->error_code == 0 && m->assignment.count > 0)
-                snprintf(has[i], sizeof has[i], "%s", told(c, m));
+                snprintf(has[i], sizeof has[i], "%s", beat_told(c, m));
             if (!is_end) client_advance(c, (int64_t)sl_rng_below(&rng, 5000));
         }
         struct sl_group *g = sl_groups_find(&c->broker->groups, SL_STR("g"));

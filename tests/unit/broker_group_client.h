@@ -111,7 +111,8 @@ struct group_join {
     const char *type;
     int32_t session_ms, rebalance_ms;
     const char *protocols[GROUP_PROTOCOLS]; /* NULL: no more */
-    const char *metadata;                   /* of each */
+    const char *metadata;                   /* of each … */
+    struct sl_bytes packed;                 /* … unless these are given */
 };
 static inline struct group_join group_join_of(int16_t version, const char *group) {
     struct group_join j = {.version = version, .group = group, .type = "consumer"};
@@ -121,6 +122,7 @@ static inline struct group_join group_join_of(int16_t version, const char *group
     j.rebalance_ms = 20000;
     j.protocols[0] = "range";
     j.metadata = "some";
+    j.packed = SL_BYTES_NULL;
     return j;
 }
 static inline struct sl_bytes group_bytes(const char *text) {
@@ -134,8 +136,9 @@ static inline void group_put_join(struct client *c, struct client_link *l,
     int32_t count = 0;
     sl_codec_defaults(&sl_join_group_request_type, &request);
     for (; count < GROUP_PROTOCOLS && j->protocols[count] != NULL; count++)
-        protocols[count] = (struct sl_join_group_protocol){sl_bytes_str(j->protocols[count]),
-                                                           group_bytes(j->metadata)};
+        protocols[count] = (struct sl_join_group_protocol){
+            sl_bytes_str(j->protocols[count]),
+            j->packed.size >= 0 ? j->packed : group_bytes(j->metadata)};
     request.group_id = sl_bytes_str(j->group);
     request.session_timeout_ms = j->session_ms;
     request.rebalance_timeout_ms = j->rebalance_ms;

@@ -157,6 +157,38 @@ static void converse_consumer(struct talk *t) {
     hear(t);
 }
 
+/* A member of the classic protocol, and one of KIP-848 that takes the group along. */
+static void converse_mixed(struct talk *t) {
+    /* Version 1, topic "t", no user data, nothing owned. */
+    static const uint8_t wants_t[] = {0, 1, 0, 0, 0, 1, 0, 1, 't', 255, 255, 255, 255, 0, 0, 0, 0};
+    struct group_join j = group_join_of(9, "k");
+    struct sl_heartbeat_request beat;
+    j.packed = (struct sl_bytes){wants_t, (int32_t)sizeof wants_t};
+    for (int n = 0; n < 6; n++) {
+        if (!t->l[0]->open) continue;
+        j.member = t->names[0];
+        group_put_join(t->c, t->l[0], &j);
+        client_advance(t->c, 200);
+        hear(t);
+        struct sl_sync_group_request sync;
+        sl_codec_defaults(&sl_sync_group_request_type, &sync);
+        sync.group_id = SL_STR("k");
+        sync.generation = t->joined[0].generation;
+        sync.member_id = t->names[0];
+        sync.instance_id = GROUP_NONE;
+        talk(t, 0, SL_API_SYNC_GROUP, 4, &sync);
+        talk_beat(t, 1, NULL, n == 1);
+        sl_codec_defaults(&sl_heartbeat_request_type, &beat);
+        beat.group_id = SL_STR("k");
+        beat.generation = t->joined[0].generation;
+        beat.member_id = t->names[0];
+        beat.instance_id = GROUP_NONE;
+        talk(t, 0, SL_API_HEARTBEAT, 4, &beat);
+    }
+    client_advance(t->c, 400000);
+    hear(t);
+}
+
 /* The n-th allocation fails, or with `on` all from there. Returns whether one did. */
 static bool converse(long n, bool on, int *closed) {
     struct talk t = {.c = client_start(1, 8)};
@@ -174,6 +206,8 @@ static bool converse(long n, bool on, int *closed) {
     talk_admin(&t, 1, "g");
     converse_consumer(&t);
     talk_admin(&t, 0, "k");
+    for (int i = 0; i < TALK_LINKS; i++) t.names[i] = SL_STR("");
+    converse_mixed(&t);
     bool failed = test_memory_has_failed(&t.c->memory);
     test_memory_fail_at(&t.c->memory, 0);
     *closed = t.closed;

@@ -39,12 +39,9 @@ enum sl_handled sl_handle_join_group(struct sl_exchange *x) {
     }
     struct sl_group *group = sl_groups_get(&x->c->groups, r->group_id);
     if (group == NULL) return SL_HANDLED_CLOSE;
-    if (!sl_groups_become(group, SL_GROUP_CLASSIC)) { /* members of KIP-848 are not joined to */
-        sl_group_answers_refuse_join(&x->wait, SLUICE_KAFKA_INCONSISTENT_GROUP_PROTOCOL,
-                                     r->member_id);
-        return end_join_wait(x);
-    }
-    int rv = sl_group_classic_join(group, r, x->header.client_id, &x->wait);
+    bool is_classic = sl_groups_become(group, SL_GROUP_CLASSIC);
+    int rv = is_classic ? sl_group_classic_join(group, r, x->header.client_id, &x->wait)
+                        : sl_group_mixed_join(group, r, x->header.client_id, &x->wait);
     sl_groups_tidy(group);
     if (rv != 0) return SL_HANDLED_CLOSE;
     return x->wait.done ? end_join_wait(x) : SL_HANDLED_LATER;

@@ -11,8 +11,9 @@ enum sl_handled sl_handle_heartbeat(struct sl_exchange *x) {
     int code = sl_machine_judge_group(x, r->group_id, false);
     if (code == 0 && execute) {
         struct sl_group *group = sl_groups_find(&x->c->groups, r->group_id);
-        code =
-            group == NULL ? SLUICE_KAFKA_UNKNOWN_MEMBER_ID : sl_group_classic_heartbeat(group, r);
+        code = group == NULL                     ? SLUICE_KAFKA_UNKNOWN_MEMBER_ID
+               : group->type == SL_GROUP_CLASSIC ? sl_group_classic_heartbeat(group, r)
+                                                 : sl_group_mixed_heartbeat(group, r);
     }
     m->error_code = (int16_t)(forced != 0 ? forced : code);
     return SL_HANDLED;

@@ -19,7 +19,11 @@ enum sl_handled sl_handle_leave_group(struct sl_exchange *x) {
         if (!sl_machine_array(x, &m->members, count, sizeof(struct sl_leave_group_member_response)))
             return SL_HANDLED_CLOSE;
         struct sl_leave_group_member_response *out = m->members.items;
-        sl_group_classic_leave(group, several ? r->members.items : &one, count, out);
+        const struct sl_leave_group_member *leaving = several ? r->members.items : &one;
+        if (group->type == SL_GROUP_CLASSIC)
+            sl_group_classic_leave(group, leaving, count, out);
+        else
+            sl_group_mixed_leave(group, leaving, count, out);
         if (!several) code = out->error_code;
     }
     m->error_code = (int16_t)(forced != 0 ? forced : code);

@@ -23,6 +23,8 @@ enum sl_handled sl_handle_sync_group(struct sl_exchange *x) {
         sl_group_answers_refuse_sync(&x->wait, code);
         return SL_HANDLED;
     }
-    if (sl_group_classic_sync(group, r, &x->wait) != 0) return SL_HANDLED_CLOSE;
+    int rv = group->type == SL_GROUP_CLASSIC ? sl_group_classic_sync(group, r, &x->wait)
+                                             : sl_group_mixed_sync(group, r, &x->wait);
+    if (rv != 0) return SL_HANDLED_CLOSE;
     return x->wait.done ? end_sync_wait(x) : SL_HANDLED_LATER;
 }

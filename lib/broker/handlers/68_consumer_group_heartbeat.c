@@ -15,9 +15,8 @@ static int find_heartbeat_group(struct sl_exchange *x, struct sl_group **out) {
     bool joins = r->member_epoch == SL_CONSUMER_GROUP_JOIN;
     *out = joins ? sl_groups_get(groups, r->group_id) : sl_groups_find(groups, r->group_id);
     if (*out == NULL) return joins ? SLUICE_ERR_NOMEM : SLUICE_KAFKA_GROUP_ID_NOT_FOUND;
-    bool is_right =
-        joins ? sl_groups_become(*out, SL_GROUP_CONSUMER) : (*out)->type == SL_GROUP_CONSUMER;
-    return is_right ? 0 : SLUICE_KAFKA_GROUP_ID_NOT_FOUND;
+    if (!joins) return (*out)->type == SL_GROUP_CONSUMER ? 0 : SLUICE_KAFKA_GROUP_ID_NOT_FOUND;
+    return sl_groups_become(*out, SL_GROUP_CONSUMER) ? 0 : sl_group_mixed_convert(*out);
 }
 
 enum sl_handled sl_handle_consumer_group_heartbeat(struct sl_exchange *x) {
