@@ -30,6 +30,7 @@
     X(CRASHED, "members that were gone without a word")                    \
     X(STATIC, "static members that came back")                             \
     X(SHARED, "groups whose partitions the brokers shared out")            \
+    X(MIXED, "groups with members of both protocols that came to rest")    \
     X(RESTED, "members that did not poll for longer than they may")        \
     X(GIVEN, "partitions that a member was asked for by a notice")         \
     X(LOST, "partitions that a member was told to have lost")

@@ -193,6 +193,12 @@ static void set_number(sluice_config *config, const char *name, int64_t value) {
     (void)sluice_config_set(config, name, text);
 }
 
+static const char *protocol_of(const struct app *app) {
+    const struct plan_crew *p = crew_of(app);
+    if (!p->is_mixed) return p->protocol;
+    return app->member % 2 == 0 ? "classic" : "consumer";
+}
+
 static int open_member(struct app *app) {
     const struct plan_crew *p = crew_of(app);
     sluice_config *config = sluice_config_create();
@@ -200,7 +206,7 @@ static int open_member(struct app *app) {
     app_configure(app, config);
     snprintf(instance, sizeof instance, "i%d", app->member);
     (void)sluice_config_set(config, "group.id", app->group);
-    (void)sluice_config_set(config, "group.protocol", p->protocol);
+    (void)sluice_config_set(config, "group.protocol", protocol_of(app));
     (void)sluice_config_set(config, "partition.assignment.strategy", p->strategy[app->member]);
     if (p->is_static) (void)sluice_config_set(config, "group.instance.id", instance);
     (void)sluice_config_set(config, "auto.offset.reset", "earliest");
@@ -527,7 +533,7 @@ void member_step(struct app *app) {
     uint64_t draw = sl_rng_below(&load->rng, 10);
     poll_once(app, draw < 5 ? 0 : draw < 9 ? 20 : 300);
     if (world_is_broken(load->world)) return;
-    check_owners(load);
+    if (app->steps % 3 == 0) check_owners(load);
     if (app->steps % 8 == 0) crew_check_commits(load);
     if (is_calm) return;
     if (app_draw(app, (uint32_t)crew_of(app)->commits)) commit(app);
@@ -590,6 +596,7 @@ bool crew_is_settled(struct workload *load, char *why, size_t cap) {
         load->world->hits[HIT_GROUP]++;
         if (sl_broker_seen(load->world->broker, SL_API_CONSUMER_GROUP_HEARTBEAT) > 0)
             load->world->hits[HIT_SHARED]++;
+        if (load->plan.crew.is_mixed && load->plan.crew.members > 1) load->world->hits[HIT_MIXED]++;
     }
     return true;
 }

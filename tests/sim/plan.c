@@ -228,8 +228,9 @@ static void draw_crew(struct plan *plan) {
         return;
     }
     sl_rng_init(&rng, plan->seed ^ 0x756e72657374);
-    if (!draw_percent(&rng, 15)) return;
+    if (!draw_percent(&rng, 12)) return;
     draw_members(plan, &rng);
+    crew->is_mixed = has_consumer_protocol(plan) && draw_percent(&rng, 60);
     if (knows_static(plan) && draw_percent(&rng, 50)) {
         crew->is_static = true;
         crew->leaves = 12;
@@ -352,9 +353,9 @@ static void print_crew(const struct plan_crew *c, FILE *out) {
     fprintf(out,
             "  members=%d topics=%d protocol=%s static=%d told=%d auto=%d/%d commits=%d%% "
             "holds=%d%% leaves=%d rests=%d session=%d poll=%d hold=%d delay=%d pace=%d\n",
-            c->members, c->topics, c->protocol, c->is_static, c->is_told, c->auto_commit,
-            c->commit_ms, c->commits, c->holds, c->leaves, c->rests, c->session_ms, c->poll_ms,
-            c->hold_ms, c->delay_ms, c->pace_ms);
+            c->members, c->topics, c->is_mixed ? "mixed" : c->protocol, c->is_static, c->is_told,
+            c->auto_commit, c->commit_ms, c->commits, c->holds, c->leaves, c->rests, c->session_ms,
+            c->poll_ms, c->hold_ms, c->delay_ms, c->pace_ms);
     for (int32_t i = 0; i < c->members; i++) fprintf(out, "    strategy=%s\n", c->strategy[i]);
 }
 

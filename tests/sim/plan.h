@@ -95,6 +95,7 @@ struct plan_crew {
     int32_t members; /* 0: there is no such group */
     int32_t topics;
     const char *protocol;
+    bool is_mixed; /* every other member is of KIP-848, the others of the classic protocol */
     const char *strategy[PLAN_MEMBERS]; /* all have one in common */
     bool is_static;
     bool is_told; /* rebalance.notices */
