@@ -20,6 +20,8 @@ void sl_partition_index_deinit(struct sl_partition_index *index) {
     sl_map_deinit(&index->by_name);
     sl_map_deinit(&index->by_topic);
     sl_map_deinit(&index->by_id);
+    for (int32_t i = 0; i < index->group_count; i++)
+        sl_alloc_free(index->alloc, index->groups[i].name, index->groups[i].name_size + 1);
     sl_alloc_free(index->alloc, index->entries, (size_t)index->cap * sizeof *index->entries);
     sl_alloc_free(index->alloc, index->groups, (size_t)index->cap * sizeof *index->groups);
     sl_partition_index_init(index, index->alloc);
@@ -51,8 +53,13 @@ static struct sl_partition_group *get_partition_group(struct sl_partition_index 
     struct sl_partition_group *group = sl_map_get(&index->by_topic, name, size);
     if (group != NULL) return group;
     group = &index->groups[index->group_count];
-    if (sl_map_put(&index->by_topic, name, size, group) != 0) return NULL;
-    *group = (struct sl_partition_group){.name = name};
+    *group = (struct sl_partition_group){.name = sl_alloc_text(index->alloc, name, size),
+                                         .name_size = size};
+    if (group->name == NULL) return NULL;
+    if (sl_map_put(&index->by_topic, name, size, group) != 0) {
+        sl_alloc_free(index->alloc, group->name, size + 1);
+        return NULL;
+    }
     index->group_count++;
     return group;
 }

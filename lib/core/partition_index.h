@@ -9,7 +9,8 @@
 
 /* A topic, and where its partitions stand when all are listed topic by topic. */
 struct sl_partition_group {
-    const char *name;  /* borrowed */
+    char *name; /* owned: whoever asked may be gone before the answer comes */
+    size_t name_size;
     int32_t count;     /* partitions of it */
     int32_t first;     /* place of the first, by sl_partition_index_order */
     struct sl_uuid id; /* by sl_partition_index_identify */
@@ -36,7 +37,7 @@ void sl_partition_index_init(struct sl_partition_index *index, const struct sl_a
 void sl_partition_index_deinit(struct sl_partition_index *index);
 /* Empties it and makes room for so many. 0 or NOMEM. */
 int sl_partition_index_reserve(struct sl_partition_index *index, int64_t most);
-/* *at: the number of the partition, a new one or the one it had. The name is borrowed. 0, NOMEM, or
+/* *at: the number of the partition, a new one or the one it had. The name is copied. 0, NOMEM, or
  * USAGE: no topic has such a name. */
 int sl_partition_index_add(struct sl_partition_index *index, const char *topic, int32_t partition,
                            int32_t *at);

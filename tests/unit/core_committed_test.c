@@ -267,6 +267,25 @@ static void topics_go_by_id_where_all_are_known(void **state) {
     }
 }
 
+/* Whoever asked may be gone before the answer comes, and the name that it asked by with it. */
+static void what_is_given_up_is_answered_late(void **state) {
+    (void)state;
+    struct cons c;
+    assign_committed(&c, 2, SL_RESET_NONE);
+    group_found(&c);
+    struct group_lookup lookup = group_next_lookup(&c);
+    assert_int_equal(lookup.r.header.version, 10); /* by id */
+    cons_assign(&c, 0, 0);
+    cons_turn(&c);
+    group_reply_lookup(&c, &lookup, 0, (struct group_found[]){{0, 40}, {0, 41}});
+    assert_int_equal(group_lookups(&c), 0);
+    cons_assign(&c, 1, SL_OFFSET_COMMITTED);
+    cons_turn(&c);
+    group_found_one(&c, 0, 9);
+    assert_int_equal(cons_position(&c, 0), 9);
+    cons_end(&c);
+}
+
 /* A topic that the broker knows under another id is not one without an offset. */
 static void an_id_that_is_none_is_asked_for(void **state) {
     (void)state;
@@ -305,6 +324,7 @@ int main(void) {
         cmocka_unit_test(a_resolve_ends_at_its_deadline),
         cmocka_unit_test(memory_may_fail_anywhere),
         cmocka_unit_test(topics_go_by_id_where_all_are_known),
+        cmocka_unit_test(what_is_given_up_is_answered_late),
         cmocka_unit_test(an_id_that_is_none_is_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
