@@ -82,11 +82,11 @@ $(BUILD)/kafka/proxy: $(call objects,tests/kafka/proxy.c)
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -o $@ $^
 
-test-kafka: ## the suite on a real Apache Kafka, fetched by Maven, 12 minutes
+test-kafka: ## the suite on a real Apache Kafka, fetched by Maven, 14 minutes
 	@sh mk/deps.sh build test kafka
 	@$(SUBMAKE) all $(KAFKA_PROGRAMS)
 	BUILD=$(BUILD) bash tests/kafka/run.sh
-soak-kafka: ## the same with a hundred disturbances a version, 40 minutes; KILLS=… for hours, see tests/kafka/run.sh
+soak-kafka: ## the same with hundreds of disturbances a version, 50 minutes; KILLS=… for hours, see tests/kafka/run.sh
 	@sh mk/deps.sh build test kafka
 	@$(SUBMAKE) all $(KAFKA_PROGRAMS)
 	BUILD=$(BUILD) SOAK=1 bash tests/kafka/run.sh

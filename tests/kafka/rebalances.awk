@@ -2,7 +2,7 @@
 #
 # LEDGER is that of `verify produce`. EVENTS are in the order of time, a line each:
 #
-#   MS MEMBER owns|assigned|revoking|lost|read|stale|closed …     as `verify member` writes them
+#   MS MEMBER owns|assigned|revoking|lost|read|stale|closing|closed …  as `verify member` writes them
 #   MS MEMBER started|leaves|killed|frozen|thawed                 what was done to the member
 #   MS - commit GROUP PARTITION OFFSET                            as the coordinator's log has them
 #   MS - epoch GROUP N                                            generation, or epoch
@@ -77,11 +77,8 @@ $3 == "revoking" || $3 == "lost" {
     if ($3 == "lost") frozen[$2] = 0
     next
 }
-$3 == "closed" {
-    if ($4 != 0) complain($2 " closed with " $4)
-    for (p = 0; p < partitions; p++) if (($2 " " p) in next_of) give_up(p, $2)
-    next
-}
+$3 == "closing" { for (p = 0; p < partitions; p++) if (($2 " " p) in next_of) give_up(p, $2) }
+$3 == "closed" && $4 != 0 { complain($2 " closed with " $4) }
 $3 == "frozen" { frozen[$2] = 1 }
 $3 ~ /^(started|leaves|killed|frozen)$/ { done[$3]++ }
 $3 == "commit" {

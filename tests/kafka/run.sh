@@ -23,7 +23,7 @@
 #   THROTTLE  for how many seconds a quota holds (8; soak: 30)
 #   RATE      records per second during such events (20,000; soak: 2,000, for the disk's sake)
 #
-# A soak of two versions takes 40 minutes on two processors. What takes longest are the kills, a
+# A soak of two versions takes 50 minutes on two processors. What takes longest are the kills, a
 # quarter of a minute each: KILLS=240 is a soak of hours.
 #
 # The nodes' data is below $TMPDIR (/tmp): about 1 GB, soak four times that, until each run ends.

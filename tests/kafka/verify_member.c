@@ -8,7 +8,8 @@
  *     MS assigned|revoking|lost P…      a notice, with rebalance.notices=true
  *     MS read PARTITION FIRST COUNT     records that a poll handed out
  *     MS stale                          they were taken away before they were finished
- *     MS closed CODE                    after SIGTERM; the last line
+ *     MS closing                        after SIGTERM: what was handed out is finished
+ *     MS closed CODE                    the last line
  *
  * Every batch takes some time, so that rebalances find records in hand. Offsets have no holes here:
  * the topic is neither compacted nor transactional. */
@@ -154,6 +155,7 @@ int verify_member(const struct verify_options *options) {
         sluice_client_explain(member, rv, story, sizeof story);
         verify_complain("poll: %s: %s", sluice_error_name(rv), story);
     }
+    tell("closing");
     rv = sluice_client_close(member, options->close_ms, NULL);
     tell("closed %d", rv);
     if (rv != 0) verify_complain("close: %s", sluice_error_text(rv));

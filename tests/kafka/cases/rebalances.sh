@@ -130,6 +130,12 @@ disturb() {
     esac
 }
 
+# tell_progress: how many rebalances there were, for those who look while it runs.
+tell_progress() {
+    echo "$rebalances" >progress.new
+    mv progress.new progress
+}
+
 # run NAME --set NAME=VALUE...: one group, in a folder of its own.
 run() {
     local topic=rebalances-$1 members='' added=0 rebalances=0 pid=() picked one
@@ -147,12 +153,12 @@ run() {
         settle
         rebalances=$((rebalances + 1))
         check_load
-        echo "$rebalances" >progress
+        tell_progress
     done
     end_load
     settle
     for one in $members; do leave "$one"; done
-    echo "$rebalances" >progress
+    tell_progress
 }
 
 # half_way: every run has had half of its rebalances, or one has ended, which is told later.
@@ -232,6 +238,7 @@ spoil "a commit that goes back" "was committed after" \
 spoil "a second reader" "begins partition" \
     '{ print } $3 == "read" && ++reads == 50 { $2 = "other"; $5++; print }'
 spoil "records read twice, though given up in order" "in order" \
-    '{ print } $3 == "closed" && !done++ { for (p in next_of) print $1, "other", "read", p, next_of[p] - 1, 1 }
-     $3 == "read" && $6 > 1 { next_of[$4] = $5 + $6 }'
+    '{ print }
+    $3 == "read" { reader[$4] = $2; next_of[$4] = $5 + $6 }
+    $3 == "closing" { for (p in reader) if (reader[p] == $2) { print $1, "other", "read", p, next_of[p] - 1, 1; break } }'
 echo "rebalances: restarts=3 rebalances=$((each * $(wc -w <<<"$names")))"
