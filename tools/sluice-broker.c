@@ -43,6 +43,7 @@ enum option_id {
     OPTION_RELEASE,
     OPTION_SET,
     OPTION_BENCH,
+    OPTION_BENCH_PARTITIONS,
     OPTION_BENCH_RECORD_SIZE,
     OPTION_BENCH_JSON,
     OPTION_BENCH_CODEC,
@@ -76,6 +77,8 @@ static const struct option options[] = {
      "a setting of the cluster, such as group.initial.rebalance.delay.ms=3000; may be repeated"},
     {OPTION_BENCH, OPTION_FLAG, "--bench", NULL, 0, 0,
      "answer Produce from batch headers alone, Fetch from one prebuilt log"},
+    {OPTION_BENCH_PARTITIONS, OPTION_NUMBER, "--bench-partitions", "COUNT", 0, 100000,
+     "only the first partitions of a topic have that log; 0: all"},
     {OPTION_BENCH_RECORD_SIZE, OPTION_NUMBER, "--bench-record-size", "BYTES", 0, 1000000,
      "size of a record's value in that log"},
     {OPTION_BENCH_JSON, OPTION_FLAG, "--bench-json", NULL, 0, 0,
@@ -125,6 +128,7 @@ static void apply_number(struct broker_command *command, enum option_id id, int6
     if (id == OPTION_NODES) command->broker.nodes = (int32_t)number;
     if (id == OPTION_PARTITIONS) command->broker.default_partitions = (int32_t)number;
     if (id == OPTION_MEMORY) command->broker.memory_max = number;
+    if (id == OPTION_BENCH_PARTITIONS) command->broker.bench_partitions = (int32_t)number;
     if (id == OPTION_BENCH_RECORD_SIZE) command->broker.bench_record_size = (int32_t)number;
     if (id == OPTION_BENCH_LEVEL) command->broker.bench_level = (int32_t)number;
 }

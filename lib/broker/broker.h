@@ -25,6 +25,8 @@ struct sl_broker_options {
     int32_t default_partitions; /* of auto-created topics */
     bool auto_create;
     bool bench; /* Produce answered from batch headers, Fetch serves one prebuilt log in a loop */
+    int32_t
+        bench_partitions; /* of each topic so many have that log, the others are empty; 0: all */
     int32_t bench_record_size; /* bytes of a value in that log */
     bool bench_json;           /* the values are varied JSON of about that size, not filler */
     int32_t bench_codec;       /* enum sl_codec of that log */

@@ -192,7 +192,7 @@ int sl_bench_create(const struct sl_broker_options *options, const struct sl_all
                     struct sl_compress *codecs, struct sl_bench **out);
 void sl_bench_destroy(struct sl_bench *bench);
 /* The offset behind the last that is served. */
-int64_t sl_bench_end(void);
+int64_t sl_bench_end(const struct sl_broker_cluster *c, const struct sl_cluster_partition *p);
 /* Batches from offset on, up to max_bytes but at least one. False: out of memory. */
 bool sl_bench_fetch(struct sl_exchange *x, int64_t offset, int32_t leader_epoch, int32_t max_bytes,
                     struct sl_records *out);

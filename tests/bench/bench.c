@@ -139,6 +139,19 @@ void bench_stamp_report(struct bench_reports *reports, uint64_t tag) {
     reports->stamps[tag] = bench_now() - reports->stamps[tag];
 }
 
+void bench_stamp_value(struct bench_sender *sender) {
+    double now = bench_now();
+    memcpy((uint8_t *)(uintptr_t)bench_value(sender->data, sender->next), &now, sizeof now);
+}
+
+void bench_time_record(struct bench_tally *tally, const void *value) {
+    double sent;
+    memcpy(&sent, value, sizeof sent);
+    if (sent < tally->since) return;
+    if (tally->time_count == tally->time_cap) bench_fail("a record that was never sent");
+    tally->times[tally->time_count++] = bench_now() - sent;
+}
+
 void bench_reports_check(const struct bench_reports *reports, const struct bench_sender *senders,
                          int32_t count) {
     uint64_t sent = 0;

@@ -18,7 +18,10 @@ enum bench_kind {
     BENCH_MEMORY,
     BENCH_IDLE,
     BENCH_CONSUME,
-    BENCH_CONSUME_SINGLE
+    BENCH_CONSUME_SINGLE,
+    BENCH_CONSUME_ROWS,
+    BENCH_IDLE_GROUP,
+    BENCH_END_TO_END
 };
 
 enum {
@@ -33,6 +36,7 @@ enum {
     BENCH_PARTITIONS_MAX = 10000, /* of all topics together */
     BENCH_THREADS_MAX = 16,
     BENCH_TOPIC_NAME = 64,
+    BENCH_HEARTBEAT_MS = 3000, /* of members of groups */
     /* A consumer that gets nothing, or a producer that hears nothing, for so long has failed. */
     BENCH_SILENCE_MS = 10000
 };
@@ -113,6 +117,12 @@ struct bench_tally {
     uint32_t value_least; /* the broker makes JSON of about the size that the case says */
     uint32_t value_most;
     uint32_t key_size;
+    /* NULL, or how long records took that begin with the time of their sending; those of before
+     * `since` are another run's. */
+    double *times;
+    uint64_t time_count;
+    uint64_t time_cap;
+    double since;
 };
 
 /* The outcome of a run beside what the meter has. */
@@ -156,6 +166,9 @@ void bench_reports_check(const struct bench_reports *reports, const struct bench
                          int32_t count);
 void bench_tally_check(const struct bench_tally *tally);
 void bench_stamp_report(struct bench_reports *reports, uint64_t tag);
+/* Puts the time into the next value. */
+void bench_stamp_value(struct bench_sender *sender);
+void bench_time_record(struct bench_tally *tally, const void *value);
 
 static inline const uint8_t *bench_value(const struct bench_data *data, uint64_t number) {
     return data->values + (size_t)(number & (data->count - 1)) * data->value_size;
@@ -200,6 +213,7 @@ static inline void bench_read(struct bench_tally *tally, int32_t partition, int6
     int64_t *next = &tally->next_offset[partition];
     if (offset != *next && *next >= 0) tally->gaps++;
     *next = offset + 1;
+    if (tally->times != NULL) bench_time_record(tally, value);
 }
 
 #endif

@@ -52,6 +52,12 @@ static const struct bench_case cases[] = {
     {CASE("consume-100",         CONSUME, 100,  0, 0, 12, false, false, "none",   0, "")},
     {CASE("consume-100-single",  CONSUME_SINGLE,
                                           100,  0, 0, 12, false, false, "none",   0, "")},
+    {CASE("consume-100-rows",    CONSUME_ROWS,
+                                          100,  0, 0, 12, false, false, "none",   0, "")},
+    {CASE("consume-10p",         CONSUME, 100,  0, 0, 10, false, false, "none",   0, "")},
+    {CASE("consume-1000p-10-active",
+                                 CONSUME, 100,  0, 0, 1000, false, false, "none", 0,
+          "--bench-partitions 10")},
     {CASE("consume-1000",        CONSUME, 1000, 0, 0, 12, false, false, "none",   0,
           "--bench-record-size 1000")},
     {CASE("consume-json-lz4",    CONSUME, 100,  0, 0, 12, false, true,  "lz4",    0,
@@ -62,9 +68,20 @@ static const struct bench_case cases[] = {
           "--bench-json --bench-codec zstd")},
     {CASE("consume-json-gzip",   CONSUME, 100,  0, 0, 12, false, true,  "gzip",   0,
           "--bench-json --bench-codec gzip")},
+    {CASE("consume-idle",        IDLE_GROUP,
+                                          100,  0, 0, 12, false, false, "none",   0, ""),
+     SECONDS(4, 9)},
+    {CASE("end-to-end-latency",  END_TO_END,
+                                          100,  0, 0, 1,  false, false, "none",   0, ""),
+     .nodes = 1, .pace = 1000, SECONDS(0.5, 3)},
 };
 /* clang-format on */
 enum { CASE_COUNT = sizeof cases / sizeof cases[0], NODES_DEFAULT = 3 };
+
+/* Whether the broker keeps what it is sent, and has nothing to read before. */
+static bool has_log(const struct bench_case *c) {
+    return c->kind == BENCH_IDLE || c->kind == BENCH_IDLE_GROUP || c->kind == BENCH_END_TO_END;
+}
 
 void bench_list(void) {
     for (size_t i = 0; i < CASE_COUNT; i++) {
@@ -72,7 +89,7 @@ void bench_list(void) {
         int32_t nodes = c->nodes == 0 ? NODES_DEFAULT : c->nodes;
         /* A consumer has nothing to read in a real log; the one that --bench serves never ends. */
         printf("%s %d %s --nodes %d%s %s\n", c->name, (int)nodes, c->has_floor ? "floor" : "-",
-               (int)nodes, c->kind == BENCH_IDLE ? "" : " --bench", c->broker_options);
+               (int)nodes, has_log(c) ? "" : " --bench", c->broker_options);
     }
 }
 
@@ -104,14 +121,16 @@ void bench_setup_read(struct bench_setup *setup, int argc, char **argv) {
     setup->measured_seconds = read_seconds("BENCH_SECONDS", measured);
 }
 
+static bool is_prompt(const struct bench_case *what) {
+    return what->kind == BENCH_LATENCY || what->kind == BENCH_END_TO_END;
+}
+
 int32_t bench_linger_ms(const struct bench_case *what) {
-    return what->kind == BENCH_LATENCY ? 0 : BENCH_LINGER_MS;
+    return is_prompt(what) ? 0 : BENCH_LINGER_MS;
 }
 
 int32_t bench_buffer_bytes(const struct bench_case *what) {
     return what->kind == BENCH_MEMORY ? BENCH_MEMORY_BYTES : BENCH_BUFFER_BYTES;
 }
 
-const char *bench_acks(const struct bench_case *what) {
-    return what->kind == BENCH_LATENCY ? "1" : "all";
-}
+const char *bench_acks(const struct bench_case *what) { return is_prompt(what) ? "1" : "all"; }

@@ -22,8 +22,10 @@ void client_read_reports(struct bench_client *client, int32_t wait_ms);
 /* Ends linger, then reads reports until so many have come in all. */
 void client_finish(struct bench_client *client, uint64_t reports);
 
-/* Assigns all partitions of the case's topic from their beginning, of an idle case their end. */
+/* Assigns all partitions of the case's topic from their beginning, of an idle case their end; of
+ * BENCH_IDLE_GROUP it joins a group that reads the topic. */
 struct bench_client *client_open_consumer(const struct bench_setup *setup);
+/* At least one call that reads, and then until so much time has passed. */
 void client_consume(struct bench_client *client, enum bench_kind kind, struct bench_tally *tally,
                     double seconds);
 void client_pause(struct bench_client *client);

@@ -2,7 +2,8 @@
  *
  * Producing: sluice_producer_send_record with a tag, every delivery report read on the same thread
  * (delivery.reports=all). Consuming: all partitions assigned from their beginning; a batch a poll,
- * walked by sluice_batch_read with 256 views a call, or record by record with sluice_batch_next.
+ * walked by sluice_batch_read with 256 views a call, record by record with sluice_batch_next, or as
+ * rows of sluice_batch_pack, 1,000 a call.
  *
  * Settings beside the defaults are the ones that the benchmark fixes for both clients: acks,
  * idempotence, linger, batch size, buffer, CRC checking. */
@@ -12,7 +13,15 @@
 
 #include "client.h"
 
-enum { VIEWS_PER_CALL = 256, WAIT_MS = 100, CLOSE_MS = 10000, SETTINGS_MAX = 64, NUMBERS_MAX = 8 };
+enum {
+    VIEWS_PER_CALL = 256,
+    ROWS_PER_CALL = 1000,
+    ROWS_BYTES = 256 * 1024,
+    WAIT_MS = 100,
+    CLOSE_MS = 10000,
+    SETTINGS_MAX = 64,
+    NUMBERS_MAX = 8
+};
 
 /* Names and values in turn, as sluice_client_start wants them. */
 struct settings {
@@ -191,9 +200,21 @@ struct bench_client *client_open_consumer(const struct bench_setup *setup) {
     struct settings settings = {.count = 0};
     sluice_offsets *start = sluice_offsets_create();
     int64_t where = setup->what->kind == BENCH_IDLE ? SLUICE_OFFSET_LATEST : SLUICE_OFFSET_EARLIEST;
+    bool has_group = setup->what->kind == BENCH_IDLE_GROUP;
     add_setting(&settings, "auto.offset.reset", "earliest");
     add_setting(&settings, "check.crcs", "true");
+    if (has_group) {
+        add_setting(&settings, "group.id", "bench");
+        add_setting(&settings, "group.protocol", "classic"); /* as the peer's default */
+        add_number(&settings, "heartbeat.interval.ms", BENCH_HEARTBEAT_MS);
+    }
     struct bench_client *client = open_client(SLUICE_CONSUMER, &settings, setup);
+    if (has_group) {
+        check(client->handle, "subscribe",
+              sluice_consumer_subscribe(client->handle, &setup->topic, 1));
+        sluice_offsets_free(start);
+        return client;
+    }
     /* The list is sticky: assign refuses it whole if adding to it failed. */
     for (int32_t i = 0; i < setup->what->partitions; i++)
         sluice_offsets_add(start, setup->topic, i, where);
@@ -207,22 +228,55 @@ static void take_record(struct bench_tally *tally, const sluice_view *view) {
                view->value_size);
 }
 
+static void read_singly(sluice_batch *batch, struct bench_tally *tally) {
+    sluice_view view;
+    while (sluice_batch_next(batch, &view, sizeof view) == 1) take_record(tally, &view);
+}
+
+static void read_views(sluice_batch *batch, struct bench_tally *tally) {
+    sluice_view views[VIEWS_PER_CALL];
+    for (int32_t n; (n = sluice_batch_read(batch, views, sizeof views[0], VIEWS_PER_CALL)) > 0;)
+        for (int32_t i = 0; i < n; i++) take_record(tally, &views[i]);
+}
+
+/* As another language does: copies in one call, then each record by its place in them. */
+static void read_rows(struct bench_client *client, sluice_batch *batch, struct bench_tally *tally) {
+    static uint8_t data[ROWS_BYTES];
+    static sluice_row rows[ROWS_PER_CALL];
+    sluice_slice slice = {.partition = -1};
+    int32_t at = -1;
+    size_t used;
+    int32_t n;
+    while ((n = sluice_batch_pack(batch, data, sizeof data, rows, ROWS_PER_CALL, &used)) > 0) {
+        for (int32_t i = 0; i < n; i++) {
+            const sluice_row *row = &rows[i];
+            if (row->slice != at) {
+                at = row->slice;
+                (void)sluice_batch_slice(batch, at, &slice, sizeof slice);
+            }
+            bench_read(tally, slice.partition, row->offset,
+                       row->key_at >= 0 ? data + row->key_at : NULL,
+                       row->key_at >= 0 ? (size_t)row->key_size : 0, data + row->value_at,
+                       (size_t)row->value_size);
+        }
+    }
+    check(client->handle, "pack", n);
+}
+
 void client_consume(struct bench_client *client, enum bench_kind kind, struct bench_tally *tally,
                     double seconds) {
-    sluice_view views[VIEWS_PER_CALL];
     double end = bench_now() + seconds;
     do {
         sluice_batch *batch = NULL;
         check(client->handle, "poll",
               sluice_consumer_poll(client->handle, BENCH_SILENCE_MS, &batch));
         if (batch == NULL) bench_fail("no record for %d ms", BENCH_SILENCE_MS);
-        if (kind == BENCH_CONSUME_SINGLE) {
-            while (sluice_batch_next(batch, views, sizeof views[0]) == 1) take_record(tally, views);
-        } else {
-            for (int32_t n;
-                 (n = sluice_batch_read(batch, views, sizeof views[0], VIEWS_PER_CALL)) > 0;)
-                for (int32_t i = 0; i < n; i++) take_record(tally, &views[i]);
-        }
+        if (kind == BENCH_CONSUME_SINGLE)
+            read_singly(batch, tally);
+        else if (kind == BENCH_CONSUME_ROWS)
+            read_rows(client, batch, tally);
+        else
+            read_views(batch, tally);
         check(client->handle, "finish", sluice_batch_finish(batch));
     } while (bench_now() < end);
 }

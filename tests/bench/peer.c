@@ -211,6 +211,8 @@ static rd_kafka_conf_t *make_consumer_settings(const struct bench_setup *setup) 
     set_property(conf, "enable.auto.offset.store", "false");
     set_property(conf, "auto.offset.reset", "earliest");
     set_property(conf, "check.crcs", "true");
+    if (setup->what->kind == BENCH_IDLE_GROUP)
+        set_number(conf, "heartbeat.interval.ms", BENCH_HEARTBEAT_MS);
     set_property(conf, "queued.min.messages", "1000000");
     set_number(conf, "queued.max.messages.kbytes", BENCH_BUFFER_BYTES / 1024);
     set_if_known(conf, "fetch.queue.backoff.ms", "10"); /* since 2.2 */
@@ -225,9 +227,12 @@ struct bench_client *client_open_consumer(const struct bench_setup *setup) {
     int64_t where =
         setup->what->kind == BENCH_IDLE ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
     client->what = setup->what;
-    for (int32_t i = 0; i < setup->what->partitions; i++)
+    bool has_group = setup->what->kind == BENCH_IDLE_GROUP;
+    for (int32_t i = 0; !has_group && i < setup->what->partitions; i++)
         rd_kafka_topic_partition_list_add(list, setup->topic, i)->offset = where;
-    rd_kafka_resp_err_t rv = rd_kafka_assign(client->rk, list);
+    if (has_group) rd_kafka_topic_partition_list_add(list, setup->topic, RD_KAFKA_PARTITION_UA);
+    rd_kafka_resp_err_t rv =
+        has_group ? rd_kafka_subscribe(client->rk, list) : rd_kafka_assign(client->rk, list);
     if (rv != RD_KAFKA_RESP_ERR_NO_ERROR) bench_fail("assign: %s", rd_kafka_err2str(rv));
     rd_kafka_topic_partition_list_destroy(list);
     client->queue = rd_kafka_queue_get_consumer(client->rk);
@@ -256,10 +261,10 @@ static void consume_batches(rd_kafka_queue_t *queue, struct bench_tally *tally, 
     } while (bench_now() < end);
 }
 
-static void consume_singly(rd_kafka_t *rk, struct bench_tally *tally, double seconds) {
+static void consume_singly(rd_kafka_t *rk, int stride, struct bench_tally *tally, double seconds) {
     double end = bench_now() + seconds;
     do {
-        for (int i = 0; i < BENCH_STRIDE; i++) {
+        for (int i = 0; i < stride; i++) {
             rd_kafka_message_t *message = rd_kafka_consumer_poll(rk, BENCH_SILENCE_MS);
             if (message == NULL) bench_fail("no record for %d ms", BENCH_SILENCE_MS);
             take_message(tally, message);
@@ -270,10 +275,12 @@ static void consume_singly(rd_kafka_t *rk, struct bench_tally *tally, double sec
 
 void client_consume(struct bench_client *client, enum bench_kind kind, struct bench_tally *tally,
                     double seconds) {
-    if (kind == BENCH_CONSUME)
-        consume_batches(client->queue, tally, seconds);
+    if (kind == BENCH_END_TO_END)
+        consume_singly(client->rk, 1, tally, seconds);
+    else if (kind == BENCH_CONSUME_SINGLE)
+        consume_singly(client->rk, BENCH_STRIDE, tally, seconds);
     else
-        consume_singly(client->rk, tally, seconds);
+        consume_batches(client->queue, tally, seconds);
 }
 
 void client_pause(struct bench_client *client) {

@@ -40,7 +40,10 @@ function judge(name, n,    words, count, value, bound, other) {
             other[1] = name
         }
         if (!((other[1], other[2]) in figure)) return "open"
-        bound *= figure[other[1], other[2]]
+        if (words[4] == "over")
+            bound += figure[other[1], other[2]]
+        else
+            bound *= figure[other[1], other[2]]
         if (words[2] == "within") {
             shown = sprintf("%s %.4g within %s times of %.4g", words[1], value, words[3],
                             figure[other[1], other[2]])

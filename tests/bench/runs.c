@@ -9,7 +9,11 @@
  *                 is the most memory that was ever resident, less what was before the client opened.
  * BENCH_IDLE      connected to all brokers with nothing to do: a producer whose records are written,
  *                 a consumer at the end of all partitions, the same consumer with all of them paused.
- * BENCH_CONSUME   as many records as come, a batch a call, or (_SINGLE) record by record. */
+ * BENCH_CONSUME   as many records as come, a batch a call, or (_SINGLE) record by record, or (_ROWS)
+ *                 as copies, where the library has that.
+ * BENCH_IDLE_GROUP  a member of a group with nothing to read, which sends its heartbeats.
+ * BENCH_END_TO_END  one thread sends at its pace, another reads: the time from just before the
+ *                 sending call until the record is in hand. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -178,6 +182,14 @@ static int compare_times(const void *a, const void *b) {
     return (left > right) - (left < right);
 }
 
+/* Sorts the durations of the run, as many as it has records, and tells two of them. */
+static void put_times(struct bench_result *result, double *times) {
+    qsort(times, result->records, sizeof *times, compare_times);
+    result->figure = times[result->records / 2] * 1e6;
+    snprintf(result->more, sizeof result->more, " p50_us=%.1f p99_us=%.1f", result->figure,
+             times[result->records * 99 / 100] * 1e6);
+}
+
 static void run_latency(const struct bench_setup *setup) {
     struct producer p = {.client = NULL};
     struct bench_meter meter;
@@ -196,10 +208,7 @@ static void run_latency(const struct bench_setup *setup) {
     bench_meter_stop(&meter);
     result.sent = p.senders[0].sent;
     result.records = result.sent - before;
-    qsort(first, result.records, sizeof *first, compare_times);
-    result.figure = first[result.records / 2] * 1e6;
-    snprintf(result.more, sizeof result.more, " p50_us=%.1f p99_us=%.1f", result.figure,
-             first[result.records * 99 / 100] * 1e6);
+    put_times(&result, first);
     bench_print(setup, &meter, &result);
     close_producer(&p);
     free(p.reports.stamps);
@@ -296,6 +305,20 @@ static void run_idle(const struct bench_setup *setup) {
     client_close(consumer);
 }
 
+static void run_idle_group(const struct bench_setup *setup) {
+    struct idleness idle;
+    struct bench_result result = {.unit = "switches/s", .records = 1};
+    struct bench_client *member = client_open_consumer(setup);
+    watch_idleness(setup, &idle);
+    struct bench_meter used = {.wall = idle.seconds, .cpu = idle.cpu / idle.seconds};
+    double heartbeats = 1000.0 / BENCH_HEARTBEAT_MS;
+    result.figure = idle.switches;
+    snprintf(result.more, sizeof result.more, " threads=%d wakes=%.2f", (int)idle.threads,
+             idle.switches - 2 * heartbeats);
+    bench_print(setup, &used, &result);
+    client_close(member);
+}
+
 /* ---- consuming -------------------------------------------------------------------------- */
 
 static void run_consume(const struct bench_setup *setup) {
@@ -314,6 +337,65 @@ static void run_consume(const struct bench_setup *setup) {
     bench_print(setup, &meter, &result);
     bench_tally_deinit(&tally);
     client_close(client);
+}
+
+struct reading_thread {
+    struct bench_client *client;
+    struct bench_tally tally;
+    uint64_t expected;
+};
+
+static void *run_reading_thread(void *arg) {
+    struct reading_thread *thread = arg;
+    while (thread->tally.time_count < thread->expected)
+        client_consume(thread->client, BENCH_END_TO_END, &thread->tally, 0);
+    return NULL;
+}
+
+/* Sends for so long, and waits until all of it is read. */
+static void send_end_to_end(struct producer *p, struct reading_thread *reader, double seconds) {
+    pthread_t id;
+    uint64_t count = (uint64_t)(seconds * p->setup->what->pace);
+    reader->expected = reader->tally.time_count + count;
+    start_thread(&id, run_reading_thread, reader);
+    double due = bench_now();
+    for (uint64_t i = 0; i < count; i++) {
+        bench_stamp_value(&p->senders[0]);
+        client_send(p->client, &p->senders[0], 1);
+        client_read_reports(p->client, 0);
+        due += 1.0 / p->setup->what->pace;
+        bench_sleep_until(due);
+    }
+    pthread_join(id, NULL);
+    finish_all(p);
+}
+
+static void run_end_to_end(const struct bench_setup *setup) {
+    struct producer p = {.client = NULL};
+    struct reading_thread reader = {.client = client_open_consumer(setup)};
+    struct bench_meter meter;
+    struct bench_result result = {.unit = "us"};
+    bench_tally_init(&reader.tally, setup->what);
+    reader.tally.since = bench_now();
+    reader.tally.time_cap =
+        (uint64_t)((setup->warmup_seconds + setup->measured_seconds) * setup->what->pace) + 1;
+    reader.tally.times = calloc(reader.tally.time_cap, sizeof *reader.tally.times);
+    if (reader.tally.times == NULL) bench_fail("out of memory");
+    open_producer(&p, setup);
+    send_end_to_end(&p, &reader, setup->warmup_seconds);
+    uint64_t before = reader.tally.time_count;
+    bench_meter_start(&meter);
+    send_end_to_end(&p, &reader, setup->measured_seconds);
+    bench_meter_stop(&meter);
+    bench_tally_check(&reader.tally);
+    result.sent = p.senders[0].sent;
+    result.records = reader.tally.time_count - before;
+    put_times(&result, reader.tally.times + before);
+    bench_print(setup, &meter, &result);
+    free(reader.tally.times);
+    bench_tally_deinit(&reader.tally);
+    close_producer(&p);
+    client_close(reader.client);
 }
 
 int main(int argc, char **argv) {
@@ -340,7 +422,14 @@ int main(int argc, char **argv) {
         break;
     case BENCH_CONSUME:
     case BENCH_CONSUME_SINGLE:
+    case BENCH_CONSUME_ROWS:
         run_consume(&setup);
+        break;
+    case BENCH_IDLE_GROUP:
+        run_idle_group(&setup);
+        break;
+    case BENCH_END_TO_END:
+        run_end_to_end(&setup);
         break;
     }
     return 0;

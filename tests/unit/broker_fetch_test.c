@@ -53,6 +53,26 @@ static void test_from_the_middle_of_a_batch(void **state) {
     client_end(c);
 }
 
+/* The bench mode's endless log is that of the first partitions; the others stay empty. */
+static void test_bench_log_of_some_partitions(void **state) {
+    (void)state;
+    struct client *c = client_prepare(1);
+    c->options.bench = true;
+    c->options.bench_record_size = 100;
+    c->options.bench_partitions = 1;
+    client_create(c);
+    assert_int_equal(sl_broker_create_topic(c->broker, "t", 2, 1), 0);
+    struct client_link *l = client_connect(c, 1);
+    for (int32_t partition = 0; partition < 2; partition++) {
+        struct client_fetch f = client_fetch_one(13, "t", partition, 0);
+        const struct sl_fetch_partition_response *p = client_fetched(client_fetch(c, l, &f), 0);
+        assert_int_equal(p->error_code, 0);
+        assert_int_equal(p->high_watermark > 0, partition == 0);
+        assert_int_equal(client_count_batches(p) > 0, partition == 0);
+    }
+    client_end(c);
+}
+
 static void test_out_of_range(void **state) {
     (void)state;
     struct client *c = client_start(1, 1);
@@ -320,6 +340,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_version_serves),
         cmocka_unit_test(test_from_the_middle_of_a_batch),
+        cmocka_unit_test(test_bench_log_of_some_partitions),
         cmocka_unit_test(test_out_of_range),
         cmocka_unit_test(test_unknown_topics_and_partitions),
         cmocka_unit_test(test_byte_limits),

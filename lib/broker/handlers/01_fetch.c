@@ -63,7 +63,7 @@ static bool gather_bench(struct fetch_gather *g, const struct sl_cluster_partiti
                          const struct sl_fetch_partition *asked, struct sl_records *records) {
     int64_t left = g->most - g->bytes;
     int64_t part = asked->partition_max_bytes < left ? asked->partition_max_bytes : left;
-    if (asked->fetch_offset == sl_bench_end() || (g->bytes > 0 && part <= 0)) return true;
+    if (asked->fetch_offset == sl_bench_end(g->x->c, p) || (g->bytes > 0 && part <= 0)) return true;
     if (!sl_bench_fetch(g->x, asked->fetch_offset, p->leader_epoch, (int32_t)part, records))
         return false;
     g->bytes += records->size;
@@ -78,7 +78,7 @@ static int judge_fetch(struct fetch_gather *g, const struct sl_cluster_topic *to
     if (p == NULL) return SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
     int code = sl_cluster_judge_leader(&x->c->cluster, p, x->self, asked->current_leader_epoch);
     if (code != 0) return code;
-    int64_t end = x->c->bench != NULL ? sl_bench_end() : p->log.end;
+    int64_t end = x->c->bench != NULL ? sl_bench_end(x->c, p) : p->log.end;
     bool is_inside = asked->fetch_offset >= p->log.start && asked->fetch_offset <= end;
     return is_inside ? 0 : SLUICE_KAFKA_OFFSET_OUT_OF_RANGE;
 }
@@ -121,7 +121,7 @@ static bool gather_partition(struct fetch_gather *g, struct sl_cluster_topic *to
         return true;
     }
     out->log_start_offset = p->log.start;
-    out->high_watermark = g->x->c->bench != NULL ? sl_bench_end() : p->log.end;
+    out->high_watermark = g->x->c->bench != NULL ? sl_bench_end(g->x->c, p) : p->log.end;
     out->last_stable_offset = out->high_watermark;
     if (g->x->c->bench != NULL) return gather_bench(g, p, asked, &out->records);
     return gather_log(g, &p->log, asked->fetch_offset, asked->partition_max_bytes, &out->records);

@@ -67,7 +67,7 @@ static int look_offset_up(struct sl_exchange *x, const struct sl_cluster_partiti
     int rv = 0;
     switch (timestamp) {
     case SL_LIST_OFFSETS_LATEST:
-        out->offset = x->c->bench != NULL ? sl_bench_end() : log->end;
+        out->offset = x->c->bench != NULL ? sl_bench_end(x->c, p) : log->end;
         out->leader_epoch = p->leader_epoch;
         return 0;
     case SL_LIST_OFFSETS_EARLIEST:
