@@ -159,7 +159,7 @@ static void fill_part(sluice_batch *batch, struct sl_batch_part *part, struct sl
         .next_offset = slice->next_offset,
         .high_watermark = slice->high_watermark,
         .leader_epoch = slice->leader_epoch,
-        .at_end = slice->high_watermark >= 0 && slice->next_offset >= slice->high_watermark,
+        .at_end = slice->end >= 0 && slice->next_offset >= slice->end,
     };
 }
 
@@ -185,6 +185,7 @@ int sl_batch_build_add(sluice_batch *batch, struct sl_slice *slice, const char *
     struct sl_batch_part *part = &batch->parts[batch->part_count];
     const uint8_t *at = slice->data;
     size_t left = slice->size;
+    int32_t undone = 0;
     int rv = 0;
     fill_part(batch, part, slice, topic, partition);
     damage->offset = slice->from;
@@ -192,7 +193,8 @@ int sl_batch_build_add(sluice_batch *batch, struct sl_slice *slice, const char *
         struct sl_batch_info info;
         rv = sl_batch_read_info(at, left, &info);
         if (rv == SL_BATCH_CUT) rv = SLUICE_ERR_MALFORMED; /* core cuts slices at batches */
-        if (rv == 0) rv = add_record_batch(batch, part, at, &info, slice->from, codecs, cap);
+        if (rv == 0 && !sl_slice_leaves_out(slice, info.base_offset, &undone))
+            rv = add_record_batch(batch, part, at, &info, slice->from, codecs, cap);
         if (rv != 0) break;
         at += info.size;
         left -= (size_t)info.size;

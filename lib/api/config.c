@@ -440,8 +440,6 @@ static void check_partitioner(struct sl_writer *message, const struct sl_setting
 
 static void check_consumer(struct sl_writer *message, const struct sl_settings *s) {
     enum { FETCH_OVERHEAD = 64 * 1024 }; /* of an answer beside its records, generously */
-    if (s->read_committed)
-        put_line(message, "isolation.level: read_committed is not supported by this version");
     if (s->auto_commit && s->group_id[0] == '\0')
         put_line(message, "enable.auto.commit: needs group.id, the group to commit for");
     if ((int64_t)s->fetch_max_bytes + FETCH_OVERHEAD > s->receive_frame_max)

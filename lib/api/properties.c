@@ -34,6 +34,9 @@ enum {
 /* As long as a text of the protocol may be. */
 #define PROPERTY_TEXT \
     .type = SL_PROPERTY_TEXT, .high = 32767, .range = "a text of at most 32767 bytes"
+#define PROPERTY_RESET                                                          \
+    .type = SL_PROPERTY_RESET, .low = SL_RESET_NONE, .high = SL_RESET_NONE - 1, \
+    .range = "none|earliest|latest|by_duration:PnDTnHnMn.nS"
 #define PROPERTY_LEVEL .type = SL_PROPERTY_LEVEL, .range = "a number, or default"
 
 /* clang-format off */
@@ -191,16 +194,17 @@ static const struct sl_property property_table[] = {
 
     /* ---- consumers ---- */
     {.name = "auto.offset.reset", .fallback = "latest", .roles = FOR_CONSUMER,
-     PROPERTY_WORDS(SL_RESET_LATEST, "latest|earliest|none"), PROPERTY_FIELD(settings.offset_reset),
+     PROPERTY_RESET, PROPERTY_FIELD(settings.offset_reset),
      .text = "Where a partition starts that has no position, or one that does not exist any more; "
-             "none: it is an error. With latest, partitions that appear while a subscription is on "
+             "none: it is an error; by_duration:P1DT12H (ISO 8601): before what was written that long "
+             "ago, or at the end when nothing is as new. With latest, partitions that appear while a subscription is on "
              "start at their beginning all the same: nothing is left out unseen."},
     {.name = "check.crcs", .fallback = "true", .roles = FOR_CONSUMER, PROPERTY_BOOL,
      PROPERTY_FIELD(settings.check_crcs), .text = "The checksum of every batch is verified."},
     {.name = "isolation.level", .fallback = "read_uncommitted", .roles = FOR_CONSUMER,
      PROPERTY_WORDS(0, "read_uncommitted|read_committed"), PROPERTY_FIELD(settings.read_committed),
-     .text = "Whether records of transactions that are open or were undone are seen. This version "
-             "has read_uncommitted."},
+     .text = "Whether records of transactions that are open or were undone are seen; with "
+             "read_committed neither are, and a partition ends before the first open one."},
     {.name = "poll.partitions", .fallback = "many", .roles = FOR_CONSUMER,
      PROPERTY_WORDS(0, "many|one"), PROPERTY_FIELD(settings.poll_one_partition),
      .text = "Of how many partitions one batch has records (ours)."},
@@ -501,6 +505,13 @@ static bool parse_property_words(const struct sl_property *p, const char *value,
     return count > 0;
 }
 
+static bool parse_property_reset(const struct sl_property *p, const char *value, int64_t *out) {
+    static const char prefix[] = "by_duration:";
+    size_t size = sizeof prefix - 1;
+    if (strncmp(value, prefix, size) == 0) return sl_text_parse_duration(value + size, out);
+    return parse_property_word(p, value, out);
+}
+
 static bool parse_property_level(const char *value, int64_t *out) {
     if (strcmp(value, "default") == 0) {
         *out = SL_COMPRESS_LEVEL_DEFAULT;
@@ -533,6 +544,8 @@ bool sl_properties_number(const struct sl_property *p, const char *value, int64_
         return parse_property_word(p, value, out);
     case SL_PROPERTY_WORDS:
         return parse_property_words(p, value, out);
+    case SL_PROPERTY_RESET:
+        return parse_property_reset(p, value, out);
     case SL_PROPERTY_LEVEL:
         return parse_property_level(value, out);
     case SL_PROPERTY_TEXT:
@@ -634,6 +647,7 @@ int sl_properties_parse(const struct sl_property *p, const char *value, int64_t 
     case SL_PROPERTY_NUMBER:
     case SL_PROPERTY_WORD:
     case SL_PROPERTY_WORDS:
+    case SL_PROPERTY_RESET:
     case SL_PROPERTY_LEVEL:
         break;
     }

@@ -20,6 +20,7 @@ enum sl_property_type {
     SL_PROPERTY_WORDS,    /* some of them in order, with commas: four bits each, the first lowest */
     SL_PROPERTY_TEXT,     /* anything of up to `high` bytes */
     SL_PROPERTY_ENDPOINTS, /* host:port,host:port … */
+    SL_PROPERTY_RESET,     /* one of the words of `range`, or by_duration: and how long */
     SL_PROPERTY_LEVEL      /* a number, or "default": SL_COMPRESS_LEVEL_DEFAULT */
 };
 

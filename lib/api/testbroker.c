@@ -228,6 +228,7 @@ static int build_stored(struct read_request *r, sluice_batch **out) {
         .from = r->from,
         .next_offset = r->next,
         .high_watermark = r->high_watermark,
+        .end = r->high_watermark,
         .leader_epoch = r->leader_epoch,
     };
     rv = sl_batch_build_add(batch, &slice, (const char *)batch->owned, r->partition, &codecs,

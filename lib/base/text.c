@@ -66,6 +66,60 @@ bool sl_text_parse_i64(const char *text, int64_t *out) {
     return true;
 }
 
+/* A whole number at *text, moved behind it. False: there is none, or it is too large. */
+static bool parse_digits(const char **text, int64_t most, int64_t *out) {
+    const char *at = *text;
+    for (*out = 0; *at >= '0' && *at <= '9'; at++) {
+        *out = *out * 10 + (*at - '0');
+        if (*out > most) return false;
+    }
+    bool is_any = at != *text;
+    *text = at;
+    return is_any;
+}
+
+/* Thousandths at *text, moved behind all digits. */
+static int64_t parse_thousandths(const char **text) {
+    int64_t value = 0;
+    int64_t weight = 100;
+    for (; **text >= '0' && **text <= '9'; ++*text, weight /= 10) value += (**text - '0') * weight;
+    return value;
+}
+
+bool sl_text_parse_duration(const char *text, int64_t *out_ms) {
+    /* Each at most once and in this order; T comes before the first of a day's parts. */
+    static const char letters[] = "DTHMS";
+    static const int64_t units[] = {86400000, 0, 3600000, 60000, 1000};
+    const int64_t most = INT64_C(1) << 53;
+    const char *next = letters;
+    int64_t sum = 0;
+    if (*text++ != 'P' || *text == '\0') return false;
+    while (*text != '\0') {
+        int64_t number;
+        int64_t part = 0;
+        if (*text == 'T' && next <= letters + 1) {
+            next = letters + 2;
+            text++;
+        }
+        if (!parse_digits(&text, most / 1000, &number)) return false;
+        bool has_part = *text == '.';
+        if (has_part) {
+            text++;
+            part = parse_thousandths(&text);
+        }
+        const char *letter = *text == '\0' || *text == 'T' ? NULL : strchr(next, *text);
+        /* Without T there are days alone. */
+        if (letter == NULL || (next < letters + 2 && *letter != 'D')) return false;
+        if (has_part && *letter != 'S') return false;
+        if (number > (most - sum - part) / units[letter - letters]) return false;
+        sum += number * units[letter - letters] + part;
+        next = letter + 1;
+        text++;
+    }
+    *out_ms = sum;
+    return true;
+}
+
 static char fold_ascii_case(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
 
 bool sl_text_equal_fold(const char *a, const char *b) {

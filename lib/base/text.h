@@ -26,6 +26,9 @@ void sl_text_vprintf(struct sl_text *t, const char *format, va_list args);
 bool sl_text_parse_i64(const char *text, int64_t *out);
 /* "true" / "false", any case. */
 bool sl_text_parse_bool(const char *text, bool *out);
+/* A duration as ISO 8601 has it, days to seconds: PnDTnHnMn.nS, in milliseconds, rounded down. Not
+ * below zero, nor above 2^53. */
+bool sl_text_parse_duration(const char *text, int64_t *out_ms);
 bool sl_text_equal_fold(const char *a, const char *b);
 /* Edits (insert, delete, replace, swap of neighbours) between two short texts; gives up above
  * `most` and returns most + 1. For "did you mean". */

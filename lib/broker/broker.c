@@ -314,6 +314,16 @@ int sl_broker_log_append(struct sl_broker_cluster *c, const char *topic, int32_t
     return rv;
 }
 
+int sl_broker_end_transaction(struct sl_broker_cluster *c, const char *topic, int32_t partition,
+                              int64_t producer_id, int16_t producer_epoch, bool is_committed) {
+    struct sl_cluster_partition *p = sl_cluster_find_partition(&c->cluster, topic, partition);
+    if (p == NULL) return SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+    int rv = sl_log_end_transaction(&p->log, producer_id, producer_epoch, is_committed,
+                                    p->leader_epoch, c->wall_ms);
+    if (rv == 0) c->cluster.changes++;
+    return rv;
+}
+
 int sl_broker_log_trim(struct sl_broker_cluster *c, const char *topic, int32_t partition,
                        int64_t log_start) {
     struct sl_cluster_partition *p = sl_cluster_find_partition(&c->cluster, topic, partition);

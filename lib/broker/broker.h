@@ -176,6 +176,9 @@ int sl_broker_log_batch(const struct sl_broker_cluster *c, const char *topic, in
 /* Appends a batch as a leader would (base offset and leader epoch are set). */
 int sl_broker_log_append(struct sl_broker_cluster *c, const char *topic, int32_t partition,
                          const void *batch, size_t size, int64_t *base_offset);
+/* Ends the transaction that this producer has open there, as a coordinator's marker does. */
+int sl_broker_end_transaction(struct sl_broker_cluster *c, const char *topic, int32_t partition,
+                              int64_t producer_id, int16_t producer_epoch, bool is_committed);
 /* Moves the log start (retention, DeleteRecords). */
 int sl_broker_log_trim(struct sl_broker_cluster *c, const char *topic, int32_t partition,
                        int64_t log_start);

@@ -22,10 +22,15 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "record/batch_write.h"
 #include "record/record.h"
 #include "sluice/error.h"
 
-enum { LOG_INDEX_FIRST = 8, LOG_EPOCHS_FIRST = 4 /* both arbitrary */ };
+enum {
+    LOG_INDEX_FIRST = 8, /* arbitrary */
+    LOG_EPOCHS_FIRST = 4,
+    LOG_MARKER_MOST = SL_RECORD_HEADER_SIZE + SL_RECORD_OVERHEAD_MAX + 10
+};
 
 void sl_log_store_init(struct sl_log_store *s, const struct sl_alloc *alloc, int64_t bytes_max) {
     s->alloc = alloc;
@@ -67,6 +72,7 @@ void sl_log_deinit(struct sl_log *log) {
     const struct sl_alloc *alloc = log->store->alloc;
     sl_alloc_free(alloc, log->batches, log->cap * sizeof *log->batches);
     sl_alloc_free(alloc, log->epochs, log->epoch_cap * sizeof *log->epochs);
+    sl_transactions_deinit(&log->transactions, alloc);
 }
 
 void sl_log_on_moved(struct sl_log *log) {
@@ -123,7 +129,9 @@ static void evict_old_batches(struct sl_log_store *store, const struct sl_log_ba
 int sl_log_append(struct sl_log *log, const void *data, const struct sl_batch_info *info,
                   int32_t leader_epoch, int64_t *base_offset) {
     struct sl_log_store *store = log->store;
-    if (reserve_log_index(log) != 0 || reserve_log_epoch(log) != 0) return SLUICE_ERR_NOMEM;
+    if (reserve_log_index(log) != 0 || reserve_log_epoch(log) != 0 ||
+        sl_transactions_reserve(&log->transactions, store->alloc) != 0)
+        return SLUICE_ERR_NOMEM;
     size_t size = (size_t)info->size;
     struct sl_log_batch *batch = sl_alloc_get(store->alloc, sizeof *batch + size);
     if (batch == NULL) return SLUICE_ERR_NOMEM;
@@ -141,6 +149,7 @@ int sl_log_append(struct sl_log *log, const void *data, const struct sl_batch_in
 
     log->batches[log->first + log->count++] = batch;
     note_log_epoch(log, leader_epoch, log->end);
+    sl_transactions_on_append(&log->transactions, info, batch->base_offset);
     log->end = batch->last_offset + 1;
     store->bytes += batch->size;
     batch->age = (struct sl_list){NULL, NULL};
@@ -148,6 +157,46 @@ int sl_log_append(struct sl_log *log, const void *data, const struct sl_batch_in
     *base_offset = batch->base_offset;
     evict_old_batches(store, batch);
     return 0;
+}
+
+/* The batch that ends a transaction: one record, whose key says how. */
+static size_t build_marker(uint8_t *out, int64_t producer_id, int16_t producer_epoch,
+                           bool is_committed, int64_t time_ms) {
+    const uint8_t key[] = {0, 0, 0, is_committed}; /* version, type */
+    const uint8_t value[] = {0, 0, 0, 0, 0, 0};    /* version, epoch of the coordinator */
+    struct sl_record_in r = {
+        .key = key, .key_size = sizeof key, .value = value, .value_size = sizeof value};
+    struct sl_batch_summary summary = {
+        .base_timestamp = time_ms,
+        .max_timestamp = time_ms,
+        .producer_id = producer_id,
+        .producer_epoch = producer_epoch,
+        .base_sequence = -1,
+        .count = 1,
+        .attributes = SL_RECORD_TRANSACTIONAL | SL_RECORD_CONTROL,
+    };
+    size_t size = sl_batch_write_record(out + SL_RECORD_HEADER_SIZE, &r, 0, 0);
+    struct sl_iov records = {out + SL_RECORD_HEADER_SIZE, size};
+    struct sl_batch_sum sum = sl_batch_write_sum(&records, 1);
+    sl_batch_write_header(out, &summary, &sum);
+    return SL_RECORD_HEADER_SIZE + size;
+}
+
+int sl_log_end_transaction(struct sl_log *log, int64_t producer_id, int16_t producer_epoch,
+                           bool is_committed, int32_t leader_epoch, int64_t time_ms) {
+    uint8_t marker[LOG_MARKER_MOST];
+    struct sl_batch_info info;
+    int64_t offset;
+    size_t size = build_marker(marker, producer_id, producer_epoch, is_committed, time_ms);
+    int rv = sl_batch_read_info(marker, size, &info);
+    SL_ASSERT(rv == 0);
+    rv = sl_log_append(log, marker, &info, leader_epoch, &offset);
+    if (rv == 0) sl_transactions_end(&log->transactions, producer_id, offset, is_committed);
+    return rv;
+}
+
+int64_t sl_log_stable(const struct sl_log *log) {
+    return sl_transactions_stable(&log->transactions, log->end);
 }
 
 int64_t sl_log_advance(struct sl_log *log, int32_t count) {
@@ -174,6 +223,7 @@ void sl_log_trim(struct sl_log *log, int64_t start) {
     log->start = start;
     while (log->count > 0 && log->batches[log->first]->last_offset < start) drop_first_batch(log);
     trim_log_epochs(log);
+    sl_transactions_trim(&log->transactions, start);
 }
 
 /* ---- reading ---- */

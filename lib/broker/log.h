@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/list.h"
+#include "broker/transactions.h"
 #include "record/batch_read.h"
 
 struct sl_log;
@@ -54,6 +55,7 @@ struct sl_log {
     struct sl_log_epoch *epochs; /* by rising epoch and offset; only those that have batches */
     size_t epoch_count;
     size_t epoch_cap;
+    struct sl_transactions transactions;
 };
 void sl_log_init(struct sl_log *log, struct sl_log_store *store);
 void sl_log_deinit(struct sl_log *log);
@@ -66,6 +68,12 @@ int sl_log_append(struct sl_log *log, const void *data, const struct sl_batch_in
                   int32_t leader_epoch, int64_t *base_offset);
 /* Counts records that are not kept (bench mode); returns the offset of the first. */
 int64_t sl_log_advance(struct sl_log *log, int32_t count);
+/* Ends the producer's transaction, if it has one open here, with a marker of that time. 0 or NOMEM and
+ * nothing changed. */
+int sl_log_end_transaction(struct sl_log *log, int64_t producer_id, int16_t producer_epoch,
+                           bool is_committed, int32_t leader_epoch, int64_t time_ms);
+/* Where a reader of committed records has to stop. */
+int64_t sl_log_stable(const struct sl_log *log);
 /* Moves the start; batches that lie wholly before it go. start is within the log. */
 void sl_log_trim(struct sl_log *log, int64_t start);
 /* The index of the batch that holds offset, or of the next one after; count at the end. */

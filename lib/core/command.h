@@ -158,9 +158,13 @@ struct sl_slice {
     int64_t next_offset;    /* position after this slice */
     int64_t high_watermark; /* -1: unknown */
     int64_t last_stable;    /* -1: unknown */
+    int64_t end;            /* the one of these up to which may be read */
     int32_t last_epoch;     /* leader epoch of the last batch */
     int32_t leader_epoch;
-    int32_t count;        /* records by the batch headers */
+    int32_t count; /* records by the batch headers */
+    /* In the memory of its owner: base offsets of batches to be left out, rising. */
+    const int64_t *aborted;
+    int32_t aborted_count;
     int64_t marked;       /* gate: records below are processed … */
     int32_t marked_epoch; /* … the last of which has this leader epoch; -1: unknown */
     bool given;           /* gate: came back, and waits for what lies before it */
@@ -178,9 +182,15 @@ struct sl_fetched {
     int32_t slices_left; /* whose bytes are still needed; outbox mutex */
     int32_t nodes_left;  /* still linked or in hand, those split off too; the struct goes with the
                           * last */
-    size_t size;         /* of this block, the slices and their texts included */
+    size_t size;         /* of this block, the slices and what they refer to included */
     struct sl_slice slices[];
 };
+/* Whether the batch is one to be left out. *at: where to look, 0 at first; batches come in order. */
+static inline bool sl_slice_leaves_out(const struct sl_slice *slice, int64_t base_offset,
+                                       int32_t *at) {
+    while (*at < slice->aborted_count && slice->aborted[*at] < base_offset) ++*at;
+    return *at < slice->aborted_count && slice->aborted[*at] == base_offset;
+}
 /* News of an assigned partition that is not data. */
 struct sl_slot_news {
     struct sl_list node;

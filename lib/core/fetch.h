@@ -2,7 +2,8 @@
  *
  *   fetcher.c        positions: commands, where each position belongs, back-off, errors
  *   fetch_session.c  requests: what to ask a broker for, within which room
- *   fetch_answer.c   answers: headers at once, checks a turn later, slices for the gate */
+ *   fetch_answer.c   answers: headers at once, checks a turn later, slices for the gate
+ *   fetch_aborted.c  read_committed: batches of transactions that were undone */
 #ifndef SL_CORE_FETCH_H
 #define SL_CORE_FETCH_H
 

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "core/fetch.h"
+#include "core/fetch_aborted.h"
 #include "core/unit.h"
 #include "record/batch_read.h"
 #include "sluice/error.h"
@@ -37,6 +38,7 @@ struct fetch_reading {
     const uint8_t *cut_at; /* where the answer was cut, because it is too long; NULL: it is whole */
     uint32_t cut_from;     /* its length */
     bool cut_is_told;      /* the partition that makes it so long has been stopped */
+    int64_t *aborted;      /* room for base offsets of batches that are left out */
 };
 
 /* ---- batch headers ---- */
@@ -48,15 +50,21 @@ struct batch_run {
     int64_t next_offset;
     int32_t last_epoch;
     int32_t count;
-    int32_t batches;   /* from the position on */
+    int32_t batches;  /* from the position on */
+    int64_t *aborted; /* base offsets of those of them that are left out … */
+    int32_t aborted_count;
     int rv;            /* why it ended: 0 (no bytes left), SL_BATCH_CUT, MALFORMED, UNSUPPORTED */
     int64_t failed_at; /* offset that rv is about, as far as it is known */
 };
 
-static void scan_batches(const struct sl_records *records, int64_t offset, struct batch_run *run) {
+/* undone: the transactions that are left out. */
+static void scan_batches(const struct sl_records *records, int64_t offset,
+                         struct sl_fetch_aborted *undone, struct batch_run *run) {
     const uint8_t *at = records->data;
     const uint8_t *end = at + (records->size > 0 ? records->size : 0);
-    *run = (struct batch_run){.data = at, .next_offset = offset, .last_epoch = -1};
+    run->data = at;
+    run->next_offset = offset;
+    run->last_epoch = -1;
     run->failed_at = offset;
     while (at < end) {
         struct sl_batch_info info;
@@ -69,17 +77,33 @@ static void scan_batches(const struct sl_records *records, int64_t offset, struc
             run->failed_at = run->next_offset;
             return;
         }
+        int verdict = sl_fetch_aborted_look(undone, at, &info);
+        if (verdict < 0) {
+            run->rv = verdict;
+            run->failed_at = info.base_offset;
+            return;
+        }
         at += info.size;
         run->size += (size_t)info.size;
         if (run->batches == 0 && info.last_offset < offset) continue; /* brokers may send such */
         run->next_offset = run->failed_at = info.last_offset + 1;
         run->last_epoch = info.leader_epoch;
         run->batches++;
-        if ((info.attributes & SL_RECORD_CONTROL) == 0) run->count += info.record_count;
+        if (verdict == 1)
+            run->aborted[run->aborted_count++] = info.base_offset;
+        else if ((info.attributes & SL_RECORD_CONTROL) == 0)
+            run->count += info.record_count;
     }
 }
 
 /* ---- one partition ---- */
+
+/* Up to where may be read; -1: not told. */
+static int64_t readable_end(const struct sl_core *core,
+                            const struct sl_fetch_partition_response *p) {
+    bool is_committed = core->settings->read_committed && p->last_stable_offset >= 0;
+    return is_committed ? p->last_stable_offset : p->high_watermark;
+}
 
 static void tell_watermark(struct sl_core *core, struct sl_fetch_position *position,
                            const struct sl_fetch_partition_response *p) {
@@ -107,6 +131,10 @@ static void add_slice(struct fetch_reading *r, struct sl_fetch_position *positio
     slice->next_offset = run->next_offset;
     slice->high_watermark = position->high_watermark = p->high_watermark;
     slice->last_stable = position->last_stable = p->last_stable_offset;
+    slice->end = readable_end(r->session->core, p);
+    slice->aborted = run->aborted;
+    slice->aborted_count = run->aborted_count;
+    r->aborted += run->aborted_count;
     slice->last_epoch = run->last_epoch;
     slice->leader_epoch = position->partition->leader_epoch;
     slice->count = run->count;
@@ -166,9 +194,7 @@ static void read_cut_batch(struct fetch_reading *r, struct sl_fetch_position *po
 /* The position is behind everything that may be read. */
 static bool is_at_end(const struct sl_core *core, const struct sl_fetch_partition_response *p,
                       int64_t offset) {
-    int64_t end = core->settings->read_committed && p->last_stable_offset >= 0
-                      ? p->last_stable_offset
-                      : p->high_watermark;
+    int64_t end = readable_end(core, p);
     return end >= 0 && offset >= end;
 }
 
@@ -203,8 +229,14 @@ static void wait_for_progress(struct sl_core *core, struct sl_fetch_position *po
 static void read_batches(struct fetch_reading *r, struct sl_fetch_position *position,
                          const struct sl_fetch_partition_response *p) {
     struct sl_core *core = r->session->core;
-    struct batch_run run;
-    scan_batches(&p->records, position->offset, &run);
+    struct batch_run run = {.aborted = r->aborted};
+    struct sl_fetch_aborted undone = {.count = 0};
+    if (core->settings->read_committed &&
+        sl_fetch_aborted_begin(&undone, &core->fetcher.arena, &p->aborted_transactions) != 0) {
+        sl_fetch_retry(core, position, false);
+        return;
+    }
+    scan_batches(&p->records, position->offset, &undone, &run);
     bool moves = run.next_offset > position->offset;
     bool is_stuck = !moves && run.rv == 0 && p->records.size > 0;
     if (!is_stuck) position->attempts = 0;
@@ -287,6 +319,34 @@ static int32_t count_slices(const struct sl_fetch_response *m, bool ends) {
         const struct sl_fetch_partition_response *p = topic->partitions.items;
         for (int32_t i = 0; i < topic->partitions.count; i++)
             if (p[i].records.size > 0 || ends) count++;
+    }
+    return count;
+}
+
+/* As many as there are by their lengths. */
+static int32_t count_batches(const struct sl_records *records) {
+    const uint8_t *at = records->data;
+    int32_t left = records->size;
+    int32_t count = 0;
+    while (left >= SL_RECORD_HEADER_SIZE) {
+        int32_t size = (int32_t)sl_bytes_get32(at + SL_RECORD_LENGTH);
+        if (size < 0 || size > left - SL_RECORD_LENGTH_OVERHEAD) break;
+        at += SL_RECORD_LENGTH_OVERHEAD + size;
+        left -= SL_RECORD_LENGTH_OVERHEAD + size;
+        count++;
+    }
+    return count;
+}
+
+/* How many batches may be left out of what the answer has, at most. */
+static int32_t count_undone(const struct sl_core *core, const struct sl_fetch_response *m) {
+    int32_t count = 0;
+    for (int32_t t = 0; core->settings->read_committed && t < m->topics.count; t++) {
+        const struct sl_fetch_topic_response *topic =
+            (const struct sl_fetch_topic_response *)m->topics.items + t;
+        const struct sl_fetch_partition_response *p = topic->partitions.items;
+        for (int32_t i = 0; i < topic->partitions.count; i++)
+            if (p[i].aborted_transactions.count > 0) count += count_batches(&p[i].records);
     }
     return count;
 }
@@ -394,8 +454,9 @@ static void read_endpoints(struct sl_core *core, const struct sl_fetch_response 
         sl_metadata_endpoint(core, e[i].node_id, e[i].host, e[i].port, e[i].rack);
 }
 
-static struct sl_fetched *make_fetched(struct sl_core *core, int32_t slices) {
-    size_t size = sizeof(struct sl_fetched) + (size_t)slices * sizeof(struct sl_slice);
+static struct sl_fetched *make_fetched(struct sl_core *core, int32_t slices, int32_t undone) {
+    size_t size = sizeof(struct sl_fetched) + (size_t)slices * sizeof(struct sl_slice) +
+                  (size_t)undone * sizeof(int64_t);
     struct sl_fetched *fetched = sl_alloc_zero(core->alloc, size);
     if (fetched != NULL) fetched->size = size;
     return fetched;
@@ -443,11 +504,13 @@ void sl_fetch_answer_read(struct sl_fetch_session *session, struct sl_response *
                               .answer = &m,
                               .cut_at = resp->cut_from > 0 ? end : NULL,
                               .cut_from = resp->cut_from};
-    r.fetched = make_fetched(core, count_slices(&m, core->settings->poll_ends));
+    int32_t slices = count_slices(&m, core->settings->poll_ends);
+    r.fetched = make_fetched(core, slices, count_undone(core, &m));
     if (r.fetched == NULL) { /* positions have not moved: the same comes again */
         back_session_off(session);
         return;
     }
+    r.aborted = (int64_t *)(void *)(r.fetched->slices + slices);
     read_endpoints(core, &m);
     uint64_t records = core->stats.records_fetched;
     uint64_t bytes = core->stats.bytes_fetched;
@@ -467,6 +530,7 @@ void sl_fetch_answer_read(struct sl_fetch_session *session, struct sl_response *
 static bool check_slice(struct sl_slice *slice, struct sl_batch_info *bad) {
     size_t at = 0;
     int32_t count = 0;
+    int32_t undone = 0;
     int64_t next = slice->from;
     while (at < slice->size) {
         int rv = sl_batch_read_info(slice->data + at, slice->size - at, bad);
@@ -479,7 +543,9 @@ static bool check_slice(struct sl_slice *slice, struct sl_batch_info *bad) {
         }
         at += (size_t)bad->size;
         if (bad->last_offset < next) continue; /* wholly before the position */
-        if ((bad->attributes & SL_RECORD_CONTROL) == 0) count += bad->record_count;
+        bool is_seen = (bad->attributes & SL_RECORD_CONTROL) == 0 &&
+                       !sl_slice_leaves_out(slice, bad->base_offset, &undone);
+        if (is_seen) count += bad->record_count;
         next = bad->last_offset + 1;
     }
     return true;

@@ -273,9 +273,18 @@ static int64_t pick_reset_symbol(const struct sl_core *core) {
     case SL_RESET_LATEST:
         return SL_OFFSET_LATEST;
     case SL_RESET_NONE:
-        break;
+        return 0;
+    default:
+        return SL_OFFSET_AT_TIME;
     }
-    return 0;
+}
+
+/* To where that symbol of the reset policy points, by now. */
+static void point_to(const struct sl_core *core, struct sl_fetch_position *position,
+                     int64_t symbol) {
+    position->offset = symbol;
+    if (symbol == SL_OFFSET_AT_TIME)
+        position->timestamp_ms = core->wall_ms - core->settings->offset_reset;
 }
 
 /* The same for a partition that has not begun: latest would leave records of a new one out. */
@@ -298,7 +307,7 @@ static void set_offset(struct sl_core *core, struct sl_fetch_position *position,
     position->max_bytes = core->settings->fetch_partition_bytes;
     if (offset != SL_OFFSET_COMMITTED || core->settings->group_id[0] != '\0') return;
     int64_t symbol = pick_reset_symbol(core);
-    if (symbol != 0) position->offset = symbol;
+    if (symbol != 0) point_to(core, position, symbol);
 }
 
 static void on_committed_found(struct sl_core *core, struct sl_committed_lookup *lookup,
@@ -313,7 +322,7 @@ static void on_committed_found(struct sl_core *core, struct sl_committed_lookup 
     } else if (symbol == 0) {
         stop_without_offset(core, position);
     } else {
-        position->offset = symbol;
+        point_to(core, position, symbol);
         sl_fetch_place(core, position);
     }
 }
@@ -330,9 +339,12 @@ static void reset_position(struct sl_core *core, struct sl_fetch_position *posit
     sl_core_notice(core, SL_NOTICE_ERROR, SL_LOG_WARNING, SLUICE_ERR_NO_OFFSET, -1,
                    "%s-%d at offset %lld: %s; going to the %s%s", position->name,
                    (int)position->index, (long long)position->offset, why,
-                   symbol == SL_OFFSET_EARLIEST ? "beginning" : "end",
+                   symbol == SL_OFFSET_EARLIEST ? "beginning"
+                   : symbol == SL_OFFSET_LATEST ? "end"
+                                                : "time",
                    symbol == pick_reset_symbol(core) ? " by auto.offset.reset" : "");
     set_offset(core, position, symbol);
+    point_to(core, position, symbol);
     position->moved = true;
     sl_fetch_place(core, position);
 }
@@ -364,7 +376,7 @@ void sl_fetch_stop_checked(struct sl_core *core, struct sl_fetch_position *posit
     slice->epoch = position->epoch;
     slice->from = slice->next_offset = position->offset >= 0 ? position->offset : -1;
     slice->moved = position->moved;
-    slice->high_watermark = slice->last_stable = -1;
+    slice->high_watermark = slice->last_stable = slice->end = -1;
     slice->code = code;
     slice->text = prose;
     sl_list_push_back(&core->events.fetched, &fetched->node);

@@ -11,7 +11,8 @@ enum sl_role { SL_ROLE_PRODUCER = 1, SL_ROLE_CONSUMER, SL_ROLE_ADMIN }; /* as SL
 enum sl_reports { SL_REPORTS_NONE = 1, SL_REPORTS_FAILED, SL_REPORTS_ALL };
 /* Where log lines go that no log function takes. */
 enum sl_log_to { SL_LOG_TO_STDERR = 1, SL_LOG_TO_EVENTS, SL_LOG_TO_NONE };
-enum sl_reset { SL_RESET_LATEST = 1, SL_RESET_EARLIEST, SL_RESET_NONE };
+/* Values of auto.offset.reset that are no duration. */
+enum sl_reset { SL_RESET_NONE = -3, SL_RESET_EARLIEST, SL_RESET_LATEST };
 
 enum sl_group_protocol {
     SL_GROUP_PROTOCOL_AUTO = 1, /* consumer where the coordinator has it, else classic */
@@ -93,7 +94,7 @@ struct sl_settings {
     int32_t availability_timeout_ms; /* partitioner.availability.timeout.ms; 0: never */
 
     /* consumer */
-    enum sl_reset offset_reset;
+    int64_t offset_reset; /* enum sl_reset, or so many milliseconds before now */
     bool check_crcs;
     bool read_committed;
     bool poll_one_partition; /* poll.partitions=one */

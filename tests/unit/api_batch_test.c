@@ -80,6 +80,7 @@ static struct sl_slice slice_of(const struct answer *a, int64_t from) {
                              .marked = from,
                              .next_offset = a->next,
                              .high_watermark = a->next,
+                             .end = a->next,
                              .leader_epoch = 7};
 }
 
@@ -230,7 +231,7 @@ static void slices_tell_where_they_stand(void **unused) {
     sluice_slice s;
     (void)unused;
     make_fixture(&f);
-    f.slices[1].high_watermark = f.second.next + 1;
+    f.slices[1].high_watermark = f.slices[1].end = f.second.next + 1;
     assert_int_equal(build_fixture(&f, sl_alloc_default()), 0);
     assert_int_equal(sluice_batch_slice(f.batch, 0, &s, sizeof s), 1);
     assert_string_equal(s.topic, "one");

@@ -95,6 +95,49 @@ static void test_parse_i64(void **state) {
     }
 }
 
+static void test_parse_duration(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t ms;
+    } good[] = {{"P2D", 172800000},         {"PT15M", 900000},
+                {"PT10H", 36000000},        {"P2DT3H4M", 183840000},
+                {"PT20.345S", 20345},       {"PT0.0009S", 0},
+                {"P1DT2H3M4.5S", 93784500}, {"PT0S", 0},
+                {"PT1H0.5S", 3600500},      {"PT9007199254S", 9007199254000}};
+    static const char *const bad[] = {"",
+                                      "P",
+                                      "PT",
+                                      "1D",
+                                      "P1",
+                                      "P1H",
+                                      "PT1D",
+                                      "P-1D",
+                                      "PT1M1H",
+                                      "PT1H1H",
+                                      "PT1.5H",
+                                      "P1D2H",
+                                      "P1DT",
+                                      "PT1S ",
+                                      "p1d",
+                                      "P1W",
+                                      "PT.5S",
+                                      "PT1H2",
+                                      "-PT1H",
+                                      "PT99999999999999S",
+                                      "P104249991374D",
+                                      "PT1TS"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        int64_t ms = -1;
+        if (!sl_text_parse_duration(good[i].text, &ms)) fail_msg("%s is refused", good[i].text);
+        assert_int_equal(ms, good[i].ms);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        int64_t ms;
+        if (sl_text_parse_duration(bad[i], &ms)) fail_msg("%s is taken", bad[i]);
+    }
+}
+
 static void test_parse_bool(void **state) {
     (void)state;
     bool value = false;
@@ -294,6 +337,7 @@ int main(void) {
         cmocka_unit_test(test_buffers_of_every_size),
         cmocka_unit_test(test_init_terminates),
         cmocka_unit_test(test_parse_i64),
+        cmocka_unit_test(test_parse_duration),
         cmocka_unit_test(test_parse_bool),
         cmocka_unit_test(test_equal_fold),
         cmocka_unit_test(test_distance),

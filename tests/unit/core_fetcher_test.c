@@ -135,6 +135,29 @@ static void a_found_position_is_told_without_memory(void **state) {
     }
 }
 
+/* auto.offset.reset=by_duration (KIP-1106): what was written since then, by now; where nothing was,
+ * the end. */
+static void a_reset_by_duration_looks_the_time_up(void **state) {
+    (void)state;
+    struct cons c;
+    cons_prepare(&c);
+    c.h->settings.offset_reset = 500;
+    cons_create(&c);
+    cons_assign(&c, 1, 100);
+    cons_turn(&c);
+    cons_open_session(&c, 1, 100, 77);
+    cons_reply_code(&c, 0, SLUICE_KAFKA_OFFSET_OUT_OF_RANGE);
+    struct cons_lookup lookup = cons_next_lookup(&c);
+    assert_int_equal(lookup.parts[0].offset, c.h->core->wall_ms - 500);
+    cons_reply_lookup(&c, &lookup, &(struct cons_found){0, -1, false});
+    lookup = cons_next_lookup(&c);
+    assert_int_equal(lookup.parts[0].offset, SL_LIST_OFFSETS_LATEST);
+    cons_reply_lookup(&c, &lookup, &(struct cons_found){0, 500, false});
+    assert_int_equal(cons_position(&c, 0), 500);
+    assert_true(host_was_told(c.h, "going to the time by auto.offset.reset"));
+    cons_end(&c);
+}
+
 static void out_of_range_goes_where_the_policy_says(void **state) {
     (void)state;
     const enum sl_reset resets[] = {SL_RESET_EARLIEST, SL_RESET_LATEST, SL_RESET_NONE};
@@ -518,6 +541,7 @@ int main(void) {
         cmocka_unit_test(a_look_up_that_cannot_be_is_told),
         cmocka_unit_test(a_seek_overtakes_its_look_up),
         cmocka_unit_test(a_found_position_is_told_without_memory),
+        cmocka_unit_test(a_reset_by_duration_looks_the_time_up),
         cmocka_unit_test(out_of_range_goes_where_the_policy_says),
         cmocka_unit_test(data_before_an_error_is_not_lost),
         cmocka_unit_test(an_answer_of_before_a_seek_is_dropped),

@@ -37,9 +37,9 @@ static bool take_fetch_array(struct sl_exchange *x, struct sl_array *out, int32_
     return out->items != NULL;
 }
 
-/* Refers to stored batches from offset on, within the limits. False: out of memory. */
+/* Refers to stored batches from offset on and before `end`, within the limits. False: out of memory. */
 static bool gather_log(struct fetch_gather *g, const struct sl_log *log, int64_t offset,
-                       int32_t limit, struct sl_records *records) {
+                       int64_t end, int32_t limit, struct sl_records *records) {
     struct sl_answer *a = g->x->answer;
     size_t first = a->held_count;
     int64_t left = g->most - g->bytes;
@@ -47,6 +47,7 @@ static bool gather_log(struct fetch_gather *g, const struct sl_log *log, int64_t
     records->size = 0;
     for (size_t i = sl_log_find(log, offset); i < log->count; i++) {
         struct sl_log_batch *batch = sl_log_at(log, i);
+        if (batch->base_offset >= end) break;
         bool must = g->bytes == 0 && records->size == 0;
         if (!must && records->size + batch->size > part) break;
         if (!sl_machine_hold(g->x, batch)) return false;
@@ -99,6 +100,21 @@ static void clear_fetch_partition(struct sl_fetch_partition_response *out, int32
     };
 }
 
+/* Those that a reader from `from` on has to know. False: out of memory. */
+static bool list_undone(struct fetch_gather *g, const struct sl_log *log, int64_t from, int64_t to,
+                        struct sl_array *out) {
+    const struct sl_transactions *t = &log->transactions;
+    struct sl_fetch_aborted_transaction *list;
+    if (!take_fetch_array(g->x, out, (int32_t)t->count, sizeof *list)) return false;
+    list = out->items;
+    out->count = 0;
+    for (size_t i = 0; i < t->count; i++)
+        if (sl_transactions_touches(&t->list[i], from, to))
+            list[out->count++] = (struct sl_fetch_aborted_transaction){t->list[i].producer_id,
+                                                                       t->list[i].first_offset};
+    return true;
+}
+
 static bool gather_partition(struct fetch_gather *g, struct sl_cluster_topic *topic,
                              struct sl_str name, int topic_code,
                              const struct sl_fetch_partition *asked,
@@ -124,7 +140,14 @@ static bool gather_partition(struct fetch_gather *g, struct sl_cluster_topic *to
     out->high_watermark = g->x->c->bench != NULL ? sl_bench_end(g->x->c, p) : p->log.end;
     out->last_stable_offset = out->high_watermark;
     if (g->x->c->bench != NULL) return gather_bench(g, p, asked, &out->records);
-    return gather_log(g, &p->log, asked->fetch_offset, asked->partition_max_bytes, &out->records);
+    int64_t end = p->log.end;
+    if (g->request->isolation_level == SL_FETCH_READ_COMMITTED) end = sl_log_stable(&p->log);
+    out->last_stable_offset = sl_log_stable(&p->log);
+    if (!gather_log(g, &p->log, asked->fetch_offset, end, asked->partition_max_bytes,
+                    &out->records))
+        return false;
+    return g->request->isolation_level != SL_FETCH_READ_COMMITTED ||
+           list_undone(g, &p->log, asked->fetch_offset, end, &out->aborted_transactions);
 }
 
 /* ---- without a session: the request's own list ---- */

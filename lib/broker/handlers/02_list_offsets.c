@@ -63,11 +63,14 @@ static int find_max_time(struct sl_exchange *x, const struct sl_log *log,
 /* 0 or NOMEM. */
 static int look_offset_up(struct sl_exchange *x, const struct sl_cluster_partition *p,
                           int64_t timestamp, struct sl_list_offsets_partition_response *out) {
+    const struct sl_list_offsets_request *request = x->request;
     const struct sl_log *log = &p->log;
     int rv = 0;
     switch (timestamp) {
     case SL_LIST_OFFSETS_LATEST:
-        out->offset = x->c->bench != NULL ? sl_bench_end(x->c, p) : log->end;
+        out->offset =
+            request->isolation_level == SL_FETCH_READ_COMMITTED ? sl_log_stable(log) : log->end;
+        if (x->c->bench != NULL) out->offset = sl_bench_end(x->c, p);
         out->leader_epoch = p->leader_epoch;
         return 0;
     case SL_LIST_OFFSETS_EARLIEST:
