@@ -26,6 +26,10 @@
 #include "core/unit.h"
 #include "sluice/error.h"
 
+/* After a look that found nothing the next one comes no sooner, however short the interval is: who holds
+ * records for long is not to be asked a thousand times a second. */
+enum { COMMITTER_LOOK_MS = 10 };
+
 void sl_committer_init(struct sl_committer *c, struct sl_core *core) {
     c->core = core;
     sl_list_init(&c->waiting);
@@ -125,7 +129,11 @@ static void on_collected(struct sl_core *core, struct sl_command *command) {
     bool goes_on = command->may_finish_more && !c->is_closing;
     c->collect_at = goes_on ? next_tick(core) : SL_NEVER;
     c->everything = false;
-    if (command->offsets->count == 0) return;
+    if (command->offsets->count == 0) {
+        if (goes_on && c->collect_at < core->now + COMMITTER_LOOK_MS * SL_MS)
+            c->collect_at = core->now + COMMITTER_LOOK_MS * SL_MS;
+        return;
+    }
     enum sl_commit_for for_whom = c->is_closing ? SL_COMMIT_FOR_CLOSE : SL_COMMIT_FOR_TICK;
     if (add_task(core, for_whom, command->offsets) == NULL) {
         c->everything = true;

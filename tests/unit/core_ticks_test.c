@@ -115,6 +115,34 @@ static void failing_ticks_back_off(void **state) {
     cons_end(&c);
 }
 
+/* However short the interval, who holds records for long is asked at a walking pace; what is finished
+ * is committed soon all the same. */
+static void empty_ticks_do_not_spin(void **state) {
+    (void)state;
+    struct cons c;
+    group_prepare(&c, true);
+    c.h->settings.auto_commit_ms = 1;
+    cons_create(&c);
+    cons_assign(&c, 1, 0);
+    cons_turn(&c);
+    cons_open_session(&c, 1, 0, 77);
+    struct sl_slice *slice = group_read(&c, 0, 0);
+    int looks = 0;
+    for (int ms = 0; ms < 1000; ms++) {
+        int64_t before = tick_at(&c);
+        cons_advance(&c, 1);
+        looks += tick_at(&c) != before;
+    }
+    assert_in_range(looks, 50, 110);
+    assert_int_equal(sl_gate_mark(c.gate, slice, 4, 5), 0);
+    cons_advance(&c, 11);
+    if (group_finds(&c) > 0) group_found(&c);
+    group_answer(&c, 0, 4, 0);
+    assert_int_equal(group_committed(&c, 0), 4);
+    sl_gate_give(c.gate, slice);
+    cons_end(&c);
+}
+
 /* While a tick waits for its coordinator there is no second one. */
 static void ticks_do_not_pile_up(void **state) {
     (void)state;
@@ -325,6 +353,7 @@ int main(void) {
         cmocka_unit_test(without_auto_commit_nothing_is_asked),
         cmocka_unit_test(the_next_tick_has_what_failed),
         cmocka_unit_test(failing_ticks_back_off),
+        cmocka_unit_test(empty_ticks_do_not_spin),
         cmocka_unit_test(ticks_do_not_pile_up),
         cmocka_unit_test(a_tick_does_not_undo_what_was_asked),
         cmocka_unit_test(freed_batches_are_logged_once),
