@@ -10,8 +10,7 @@
 enum {
     DELIVERIES_MAGIC = 0x51c0de11,
     DELIVERIES_GONE = 0x0badde11,
-    DELIVERIES_AHEAD =
-        256 /* bytes of a report that are asked for: with the tags of a few records */
+    DELIVERIES_AHEAD = 256 /* bytes of a report asked for: with the tags of a few records */
 };
 
 struct sluice_deliveries {

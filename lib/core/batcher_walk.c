@@ -72,10 +72,10 @@ static struct sl_batch *open_batch(struct sl_core *core, struct sl_partition *p,
 struct walk_body {
     const uint8_t *headers;
     const uint8_t *key;
-    const uint8_t *value;   /* unless it is … */
-    struct sl_chunk *large; /* … a large one, or NULL */
-    bool is_keyless;        /* the partition is the batcher's choice, else it is … */
-    int32_t index;          /* … this one; -1: there is no such partition */
+    const uint8_t *value;           /* unless it is … */
+    struct sl_chunk *large;         /* … a large one, or NULL */
+    bool is_keyless;                /* the partition is the batcher's choice, else it is … */
+    struct sl_partition *partition; /* … this one; NULL: there is no such partition */
 };
 
 /* The partition that records without key go to now. */
@@ -87,13 +87,16 @@ static int32_t choose_keyless(struct sl_core *core, struct sl_batching *t) {
     return t->sticky;
 }
 
-/* The partition that a record names, or its key does; -1: there is no such partition. */
-static int32_t partition_of_record(const struct sl_core *core, const struct sl_topic *topic,
-                                   const struct sl_staged_record *r, const uint8_t *key) {
-    if ((r->flags & SL_STAGED_PARTITION) != 0)
-        return r->partition >= 0 && r->partition < topic->partition_count ? r->partition : -1;
-    return sl_partitioner_of_key(core->batcher.partitioner.hash, key, r->key_size,
-                                 topic->partition_count);
+/* The partition that a record names, or its key does; NULL: there is no such partition. */
+static struct sl_partition *partition_of_record(const struct sl_core *core,
+                                                const struct sl_topic *topic,
+                                                const struct sl_staged_record *r,
+                                                const uint8_t *key) {
+    int32_t index = r->partition;
+    if ((r->flags & SL_STAGED_PARTITION) == 0)
+        index = sl_partitioner_of_key(core->batcher.partitioner.hash, key, r->key_size,
+                                      topic->partition_count);
+    return index >= 0 && index < topic->partition_count ? topic->partitions[index] : NULL;
 }
 
 /* Whether the batch can take another record of so many bytes by its limits, memory apart. */
@@ -176,11 +179,11 @@ static bool encode_record(struct sl_core *core, struct sl_batching *t, const str
     size_t room = (size_t)SL_RECORD_OVERHEAD_MAX + r->headers_size + r->key_size +
                   (value != NULL ? 0 : r->value_size);
     for (;;) {
-        int32_t index = body->is_keyless ? choose_keyless(core, t) : body->index;
-        if (index < 0)
+        struct sl_partition *p =
+            body->is_keyless ? t->topic->partitions[choose_keyless(core, t)] : body->partition;
+        if (p == NULL)
             return sl_outcome_fail_record(core, r, r->partition, from->generation,
                                           SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION) == 0;
-        struct sl_partition *p = t->topic->partitions[index];
         struct sl_batch *batch = p->produce.open;
         if (batch != NULL &&
             (is_watched || !is_within_limits(t, batch, from, room + value_bytes))) {
@@ -312,7 +315,6 @@ static bool adopt_topics(struct sl_core *core) {
 struct walk_step {
     const struct sl_staged_record *record;
     struct sl_batching *t;
-    struct sl_partition *partition; /* that it goes to; NULL: not known before its turn */
     struct walk_body body;
     bool starts_run;
 };
@@ -326,10 +328,9 @@ static void plan_step(const struct sl_core *core, struct walk_step *step) {
     body->key = body->headers + r->headers_size;
     body->value = body->key + r->key_size;
     body->is_keyless = sl_partitioner_is_keyless(&core->batcher.partitioner, r->flags, r->key_size);
-    body->index = -1;
+    body->partition = NULL;
     if (!body->is_keyless && topic->partition_count > 0)
-        body->index = partition_of_record(core, topic, r, body->key);
-    step->partition = body->index >= 0 ? topic->partitions[body->index] : NULL;
+        body->partition = partition_of_record(core, topic, r, body->key);
 }
 
 /* Plans the record at that byte of the chunk, the one after a record of `topic`. */
@@ -341,18 +342,23 @@ static void plan_record(const struct sl_core *core, struct sl_chunk *chunk, uint
     step->starts_run = r->topic != topic;
     step->t = core->batcher.topics[r->topic];
     plan_step(core, step);
-    if (step->partition != NULL) sl_ahead_line(&step->partition->produce.open);
+    if (step->body.partition != NULL) sl_ahead_line(&step->body.partition->produce.open);
+}
+
+/* The open batch that the record goes to as things are; NULL: none, or nobody knows before its turn. */
+static const struct sl_batch *planned_batch(const struct walk_step *step) {
+    return step->body.partition != NULL ? step->body.partition->produce.open : NULL;
 }
 
 static void ask_for_batch(const struct walk_step *step) {
-    const struct sl_batch *batch = step->partition != NULL ? step->partition->produce.open : NULL;
+    const struct sl_batch *batch = planned_batch(step);
     if (batch == NULL) return;
     sl_ahead_line(&batch->at);
     sl_ahead_line(&batch->max_timestamp);
 }
 
 static void ask_for_places(const struct walk_step *step) {
-    const struct sl_batch *batch = step->partition != NULL ? step->partition->produce.open : NULL;
+    const struct sl_batch *batch = planned_batch(step);
     if (batch == NULL) return;
     sl_ahead_line(batch->at);
     sl_ahead_line(batch->at + SL_AHEAD_LINE);

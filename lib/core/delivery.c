@@ -25,6 +25,9 @@ enum { DELIVERY_TEXT_MAX = 1000 }; /* arbitrary: brokers say a sentence or two *
 
 static uint64_t *tags_inside(struct sl_delivery *d) { return (uint64_t *)(void *)(d + 1); }
 
+/* They have not outgrown it. */
+static bool has_tags_inside(const struct sl_delivery *d) { return d->tag_cap == d->inside; }
+
 /* One with room for so many tags inside. */
 static size_t measure_delivery(int32_t inside) {
     return sizeof(struct sl_delivery) + (size_t)inside * sizeof(uint64_t);
@@ -45,7 +48,7 @@ int sl_delivery_create(const struct sl_alloc *alloc, int32_t tag_cap, struct sl_
 
 int sl_delivery_grow(const struct sl_alloc *alloc, struct sl_delivery *delivery, int32_t tag_cap) {
     SL_ASSERT(delivery->chunk == NULL && tag_cap > delivery->tag_cap);
-    bool is_inside = delivery->tags == tags_inside(delivery);
+    bool is_inside = has_tags_inside(delivery);
     uint64_t *tags =
         sl_alloc_resize(alloc, is_inside ? NULL : delivery->tags,
                         is_inside ? 0 : (size_t)delivery->tag_cap, (size_t)tag_cap, sizeof *tags);
@@ -81,14 +84,14 @@ void sl_delivery_destroy(const struct sl_alloc *alloc, struct sl_delivery *deliv
         return;
     }
     sl_alloc_free(alloc, delivery->text, delivery->text_bytes);
-    if (delivery->tags != tags_inside(delivery))
+    if (!has_tags_inside(delivery))
         sl_alloc_free(alloc, delivery->tags, (size_t)delivery->tag_cap * sizeof *delivery->tags);
     sl_alloc_free(alloc, delivery, measure_delivery(delivery->inside));
 }
 
 size_t sl_delivery_bytes(const struct sl_delivery *delivery) {
     if (delivery->chunk != NULL) return sl_staging_chunk_bytes(delivery->chunk);
-    int32_t outside = delivery->tag_cap > delivery->inside ? delivery->tag_cap : 0;
+    int32_t outside = has_tags_inside(delivery) ? 0 : delivery->tag_cap;
     return measure_delivery(delivery->inside) + (size_t)outside * sizeof *delivery->tags +
            delivery->text_bytes;
 }

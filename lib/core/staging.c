@@ -43,6 +43,7 @@ enum {
     STAGING_KEPT_CHUNKS = 4,    /* more than can be staged */
     STAGING_STRETCH = 2 * 1024, /* staged for each partition; more changes little */
     STAGING_STRETCH_SHARE = 8,  /* but no more than 1/8 of the budget; arbitrary */
+    STAGING_SHRINK = 8,         /* it falls by 1/8 with each take; arbitrary */
     STAGING_ALIGN = 8,
     STAGING_TOPIC_MAX = 249, /* Kafka's own limit of topic names */
     STAGING_KEPT_SHARE = 8,  /* up to 1/8 of the budget stays as free wire chunks: else they would
@@ -531,7 +532,7 @@ void sl_staging_stretch(struct sl_staging *s, uint32_t partitions) {
     if (bound > share) bound = share;
     if (bound > SL_STAGING_BOUND_MOST) bound = SL_STAGING_BOUND_MOST;
     /* Batches are closed in crowds: what was needed a moment ago will be needed again. */
-    size_t before = s->bound - s->bound / STAGING_STRETCH_SHARE;
+    size_t before = s->bound - s->bound / STAGING_SHRINK;
     if (bound < before) bound = before;
     s->bound = bound > SL_STAGING_BOUND ? bound : SL_STAGING_BOUND;
 }

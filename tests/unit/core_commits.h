@@ -12,12 +12,15 @@ static inline void group_prepare(struct cons *c, bool auto_commit) {
     c->h->settings.group_id = (char *)(uintptr_t) "g";
     c->h->settings.auto_commit = auto_commit;
 }
-static inline void group_open(struct cons *c, int32_t count, bool auto_commit) {
-    group_prepare(c, auto_commit);
+static inline void group_start(struct cons *c, int32_t count) {
     cons_create(c);
     cons_assign(c, count, 0);
     cons_turn(c);
     cons_open_session(c, count, 0, 77);
+}
+static inline void group_open(struct cons *c, int32_t count, bool auto_commit) {
+    group_prepare(c, auto_commit);
+    group_start(c, count);
 }
 
 /* ---- FindCoordinator ---- */

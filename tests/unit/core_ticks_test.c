@@ -95,10 +95,7 @@ static void failing_ticks_back_off(void **state) {
     struct cons c;
     group_prepare(&c, true);
     c.h->settings.auto_commit_ms = 1;
-    cons_create(&c);
-    cons_assign(&c, 1, 0);
-    cons_turn(&c);
-    cons_open_session(&c, 1, 0, 77);
+    group_start(&c, 1);
     struct sl_slice *slice = group_read(&c, 0, 0);
     assert_int_equal(sl_gate_mark(c.gate, slice, 4, 5), 0); /* the rest stays in hand */
     int commits = 0;
@@ -122,10 +119,7 @@ static void empty_ticks_do_not_spin(void **state) {
     struct cons c;
     group_prepare(&c, true);
     c.h->settings.auto_commit_ms = 1;
-    cons_create(&c);
-    cons_assign(&c, 1, 0);
-    cons_turn(&c);
-    cons_open_session(&c, 1, 0, 77);
+    group_start(&c, 1);
     struct sl_slice *slice = group_read(&c, 0, 0);
     int looks = 0;
     for (int ms = 0; ms < 1000; ms++) {

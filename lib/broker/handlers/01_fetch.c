@@ -140,13 +140,13 @@ static bool gather_partition(struct fetch_gather *g, struct sl_cluster_topic *to
     out->high_watermark = g->x->c->bench != NULL ? sl_bench_end(g->x->c, p) : p->log.end;
     out->last_stable_offset = out->high_watermark;
     if (g->x->c->bench != NULL) return gather_bench(g, p, asked, &out->records);
-    int64_t end = p->log.end;
-    if (g->request->isolation_level == SL_FETCH_READ_COMMITTED) end = sl_log_stable(&p->log);
+    bool is_committed = g->request->isolation_level == SL_FETCH_READ_COMMITTED;
     out->last_stable_offset = sl_log_stable(&p->log);
+    int64_t end = is_committed ? out->last_stable_offset : p->log.end;
     if (!gather_log(g, &p->log, asked->fetch_offset, end, asked->partition_max_bytes,
                     &out->records))
         return false;
-    return g->request->isolation_level != SL_FETCH_READ_COMMITTED ||
+    return !is_committed ||
            list_undone(g, &p->log, asked->fetch_offset, end, &out->aborted_transactions);
 }
 
