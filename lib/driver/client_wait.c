@@ -7,7 +7,7 @@
  *
  * An interrupt is looked for under the mutex that goes with the condition; the loop, woken by it,
  * takes the same mutex before it tells, so none is missed. An interrupt that came before counts
- * only for a call that really has to wait.
+ * only for a call that really has to wait; one that finds itself done leaves it to the next.
  *
  * A call whose outcome core decides is patient. Core gets a deadline a little before the caller's
  * (sl_client_core_deadline), so that on another thread it can say how things ended in time; and a
@@ -18,10 +18,10 @@
 #include "sluice/error.h"
 
 enum {
-    WAIT_PATIENCE_MS = 100,    /* what a patient call takes at least; a turn takes a millisecond */
-    WAIT_MARGIN_MS = 50,       /* the most that core's deadline is earlier; arbitrary */
-    WAIT_MARGIN_SHARE = 4,     /* of a short timeout it is one part in so many; arbitrary */
-    WAIT_SLICE_MS = 10,        /* how often a patient call looks whether the loop is stuck */
+    WAIT_PATIENCE_MS = 100, /* what a patient call takes at least; a turn takes a millisecond */
+    WAIT_MARGIN_MS = 250,   /* the most that core's deadline is earlier: machines pause for 150 */
+    WAIT_MARGIN_SHARE = 4,  /* of a short timeout it is one part in so many; arbitrary */
+    WAIT_SLICE_MS = 10,     /* how often a patient call looks whether the loop is stuck */
     WAIT_MILLISECOND = 1000000 /* in nanoseconds */
 };
 
@@ -51,12 +51,12 @@ struct wait_state {
     bool begun;
 };
 
-/* Not held. 0, USAGE, INTERRUPTED. */
-static int begin_wait(struct sluice_client *c, struct wait_state *state, bool deaf) {
+/* Not held. 0 or USAGE. */
+static int begin_wait(struct sluice_client *c, struct wait_state *state) {
     if (sl_runtime_is_inside(c->runtime)) return SLUICE_ERR_USAGE;
-    bool free_to_wait = sl_interrupt_begin(&c->interrupt, &state->since);
+    state->since = sl_interrupt_begin(&c->interrupt);
     state->begun = true;
-    return free_to_wait || deaf ? 0 : SLUICE_ERR_INTERRUPTED;
+    return 0;
 }
 
 /* Not held. False: the deadline has passed, patience too. */
@@ -72,23 +72,30 @@ static bool may_wait_longer(struct sluice_client *c, const struct sl_shell_wait 
     return !sl_runtime_in_callback(c->runtime);
 }
 
+/* An interrupt is to be answered. It is not taken by this. */
+static bool is_interrupted(struct sluice_client *c, const struct sl_shell_wait *wait,
+                           const struct wait_state *state) {
+    return state->begun && !wait->deaf && sl_interrupt_peek(&c->interrupt) != state->since;
+}
+
 int sl_client_await(struct sluice_client *c, const struct sl_shell_wait *given) {
     struct sl_shell_wait wait = *given;
     struct wait_state state = {.begun = false};
     while (!wait.done(c, wait.arg)) {
         if (wait.deadline == 0 && !wait.patient) return SLUICE_ERR_PENDING;
-        if (state.begun && !wait.deaf && sl_interrupt_came(&c->interrupt, state.since))
+        if (is_interrupted(c, &wait, &state) && sl_interrupt_came(&c->interrupt, state.since))
             return SLUICE_ERR_INTERRUPTED;
         sl_outbox_unlock(&c->outbox);
-        int rv = state.begun ? 0 : begin_wait(c, &state, wait.deaf);
-        if (rv == 0 && wait.deadline == 0) wait.deadline = read_host_clock(c);
-        if (rv == 0 && !may_wait_longer(c, &wait, &state)) rv = SLUICE_ERR_PENDING;
-        bool served = rv == 0 && sl_runtime_serve(c->runtime, state.until, &state.turn);
+        int rv = state.begun ? 0 : begin_wait(c, &state);
+        bool goes_on = rv == 0 && !is_interrupted(c, &wait, &state);
+        if (goes_on && wait.deadline == 0) wait.deadline = read_host_clock(c);
+        if (goes_on && !may_wait_longer(c, &wait, &state)) rv = SLUICE_ERR_PENDING;
+        bool served = goes_on && rv == 0 && sl_runtime_serve(c->runtime, state.until, &state.turn);
         sl_outbox_lock(&c->outbox);
         if (wait.done(c, wait.arg)) break;
         if (rv != 0) return rv;
-        bool came = !wait.deaf && sl_interrupt_peek(&c->interrupt) != state.since;
-        if (!served && !came) (void)sl_inbox_mail_wait(&c->outbox.mail, state.until);
+        if (!served && !is_interrupted(c, &wait, &state))
+            (void)sl_inbox_mail_wait(&c->outbox.mail, state.until);
     }
     return 0;
 }
@@ -123,7 +130,7 @@ static int put_records(struct sluice_client *c, struct sl_staging_input *records
 static int put_with_patience(struct sluice_client *c, struct sl_staging_input *records,
                              int32_t count, int64_t deadline, int32_t *accepted) {
     struct wait_state state = {.begun = false};
-    int rv = begin_wait(c, &state, false);
+    int rv = begin_wait(c, &state);
     if (rv != 0) return rv;
     do {
         struct sl_inbox_wait wait = {.interrupt = &c->interrupt, .since = state.since};

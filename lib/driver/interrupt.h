@@ -2,8 +2,9 @@
  * reaches waiting calls without a lock.
  *
  * The word counts interrupts; `taken` is the count that some waiting call has answered. A call
- * that begins to wait answers an interrupt that nobody has taken; one that waits already answers
- * any that came since it began, so that all of several waiting calls end. */
+ * that waits answers any that came since the last one answered before it began, so that all of
+ * several waiting calls end, and one that came before the wait counts. It is taken by nothing but
+ * the answer: a call that ends otherwise leaves it to the next. */
 #ifndef SL_DRIVER_INTERRUPT_H
 #define SL_DRIVER_INTERRUPT_H
 
@@ -19,16 +20,15 @@ struct sl_interrupt {
 /* Signal-safe. */
 static inline void sl_interrupt_raise(struct sl_interrupt *i) { atomic_fetch_add(&i->word, 1); }
 static inline uint32_t sl_interrupt_peek(struct sl_interrupt *i) { return atomic_load(&i->word); }
-/* Before a wait. False: there is one to answer, which is taken by this. */
-static inline bool sl_interrupt_begin(struct sl_interrupt *i, uint32_t *since) {
-    *since = atomic_load(&i->word);
-    return atomic_exchange(&i->taken, *since) == *since;
-}
-/* While waiting. True: one came, and is taken by this. */
+/* Where a wait begins: what it knows to be answered. */
+static inline uint32_t sl_interrupt_begin(struct sl_interrupt *i) { return atomic_load(&i->taken); }
+/* While waiting. True: one came since, and is taken by this. */
 static inline bool sl_interrupt_came(struct sl_interrupt *i, uint32_t since) {
     uint32_t word = atomic_load(&i->word);
     if (word == since) return false;
-    atomic_store(&i->taken, word);
+    uint32_t taken = atomic_load(&i->taken);
+    while ((int32_t)(word - taken) > 0 && !atomic_compare_exchange_weak(&i->taken, &taken, word))
+        continue;
     return true;
 }
 
