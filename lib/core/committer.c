@@ -78,6 +78,8 @@ void sl_committer_note_tick_end(struct sl_core *core, int code) {
     c->is_ticking = false;
     if (code == 0) {
         c->tick_failures = 0;
+        /* It waited for this end; the host asks in its next turn. */
+        if (c->collect_at <= core->now) c->collect_at = core->now + 1;
         return;
     }
     c->tick_after = core->now + sl_core_backoff(core, settings->retry_backoff_ms,
@@ -193,10 +195,13 @@ void sl_committer_on_handed(struct sl_core *core) {
     c->collect_at = next_tick(core);
 }
 
+/* One tick at a time: the next waits until what the last one brought is decided. */
+static bool may_collect(const struct sl_committer *c) { return !c->is_ticking || c->is_closing; }
+
 bool sl_committer_wants_finished(const struct sl_core *core, bool *everything) {
     const struct sl_committer *c = &core->committer;
     *everything = c->everything || c->is_closing;
-    return c->collect_at <= core->now && (!c->is_ticking || c->is_closing);
+    return c->collect_at <= core->now && may_collect(c);
 }
 
 static bool is_saving(const struct sl_list *tasks) {
@@ -253,16 +258,14 @@ static void expire_tasks(struct sl_core *core) {
 void sl_committer_run(struct sl_core *core) {
     struct sl_committer *c = &core->committer;
     expire_tasks(core);
-    /* The gate had no memory to answer, or the last tick is not decided. */
-    if (c->collect_at <= core->now)
-        c->collect_at =
-            c->is_ticking && !c->is_closing ? next_tick(core) : sl_core_retry_at(core, 0);
+    /* The gate had no memory to answer. */
+    if (c->collect_at <= core->now && may_collect(c)) c->collect_at = sl_core_retry_at(core, 0);
     sl_committer_send(core);
 }
 
 int64_t sl_committer_deadline(const struct sl_core *core) {
     const struct sl_committer *c = &core->committer;
-    int64_t at = c->collect_at;
+    int64_t at = may_collect(c) ? c->collect_at : SL_NEVER;
     SL_LIST_EACH(node, next, &c->waiting) {
         const struct sl_commit_task *task = SL_LIST_OF(node, const struct sl_commit_task, node);
         if (task->deadline < at) at = task->deadline;

@@ -348,9 +348,9 @@ size_t sl_core_send_pieces(struct sl_core *core, uint32_t id, struct sl_iov *pie
     return link == NULL ? 0 : sl_link_send_pieces(link, pieces, cap);
 }
 
-void sl_core_on_sent(struct sl_core *core, uint32_t id, size_t size) {
+bool sl_core_on_sent(struct sl_core *core, uint32_t id, size_t size) {
     struct sl_link *link = sl_link_find(core, id);
-    if (link != NULL) sl_link_on_sent(link, size);
+    return link != NULL && sl_link_on_sent(link, size);
 }
 
 /* ---- a turn ---- */

@@ -80,7 +80,9 @@ void sl_core_on_received(struct sl_core *core, uint32_t link, size_t size);
  * reports what that took; what was not taken is offered again by the next call, from the same
  * place in memory. */
 size_t sl_core_send_pieces(struct sl_core *core, uint32_t link, struct sl_iov *pieces, size_t cap);
-void sl_core_on_sent(struct sl_core *core, uint32_t link, size_t size);
+/* True: core has something to do on account of it. It has nothing while an answer is awaited, and a
+ * host need not run it then. */
+bool sl_core_on_sent(struct sl_core *core, uint32_t link, size_t size);
 /* Acts on everything that came in and on the deadlines that have passed. */
 void sl_core_run(struct sl_core *core);
 

@@ -191,7 +191,7 @@ void sl_link_on_closed(struct sl_link *link, int rv, const char *text);
 uint8_t *sl_link_receive_room(struct sl_link *link, size_t *size);
 void sl_link_on_received(struct sl_link *link, size_t size);
 size_t sl_link_send_pieces(const struct sl_link *link, struct sl_iov *pieces, size_t cap);
-void sl_link_on_sent(struct sl_link *link, size_t size);
+bool sl_link_on_sent(struct sl_link *link, size_t size);
 /* Acts on the timers that have passed. */
 void sl_link_run_timers(struct sl_core *core);
 /* Ends the connection now, without its being the peer's fault; its requests end with rv. */

@@ -184,18 +184,20 @@ static void advance_cursor(struct sl_request *request, size_t size) {
     }
 }
 
-/* The last byte has left. */
-static void finish_sending(struct sl_link *link, struct sl_request *request) {
+/* The last byte has left. True: the request has ended by that. */
+static bool finish_sending(struct sl_link *link, struct sl_request *request) {
     request->sent_whole = true;
     link->unsent = request->node.next;
-    if (!request->no_response) return;
+    if (!request->no_response) return false;
     if (sl_link_has_lasted(link)) sl_link_note_use(link);
     sl_link_unqueue(link, request);
     request->on_done(link->core, request, 0, NULL);
+    return true;
 }
 
-void sl_link_on_sent(struct sl_link *link, size_t size) {
+bool sl_link_on_sent(struct sl_link *link, size_t size) {
     uint32_t id = link->id;
+    bool ended = false;
     sl_stats_on_bytes_out(link, size);
     link->last_used = link->core->now;
     while (size > 0 && link->id == id) {
@@ -206,10 +208,11 @@ void sl_link_on_sent(struct sl_link *link, size_t size) {
         request->sent += part;
         size -= part;
         if (request->sent == request->size) {
-            finish_sending(link, request);
+            ended |= finish_sending(link, request);
         } else {
             advance_cursor(request, part);
         }
     }
     if (link->id == id) sl_link_on_answered(link);
+    return ended || link->id != id;
 }

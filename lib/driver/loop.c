@@ -168,8 +168,7 @@ static void send_to_link(struct sluice_client *c, uint32_t link, int fd) {
             return;
         }
         if (sent > 0) {
-            sl_core_on_sent(c->core, link, (size_t)sent);
-            c->again = true;
+            c->again |= sl_core_on_sent(c->core, link, (size_t)sent);
             moved += (size_t)sent;
         }
         more = sent == (int64_t)offered;

@@ -319,6 +319,27 @@ static void a_seek_begins_anew(void **state) {
     cons_end(&c);
 }
 
+/* A tick that comes due while the last one is not decided waits for its end, and wakes nobody. */
+static void a_tick_waits_for_the_last_one(void **state) {
+    (void)state;
+    struct cons c;
+    group_open(&c, 2, true);
+    group_process(&c, 0, 0);
+    cons_advance(&c, 5000); /* auto.commit.interval.ms */
+    group_found(&c);
+    struct group_commit commit = group_next_commit(&c);
+    group_process(&c, 1, 0);
+    cons_advance(&c, 6000);
+    assert_int_equal(group_commits(&c), 0);
+    assert_true(c.h->core->committer.collect_at <= c.h->core->now);
+    assert_int_equal(sl_committer_deadline(c.h->core), SL_NEVER);
+    group_reply(&c, &commit, 0);
+    cons_advance(&c, 1); /* at once: the next turn */
+    group_answer(&c, 1, 10, 0);
+    assert_int_equal(group_committed(&c, 1), 10);
+    cons_end(&c);
+}
+
 /* Every allocation fails in turn: an op says so or succeeds, and nothing leaks. */
 static void memory_may_fail_anywhere(void **state) {
     (void)state;
@@ -471,6 +492,7 @@ int main(void) {
         cmocka_unit_test(a_close_ends_what_waits),
         cmocka_unit_test(a_close_waits_for_commits),
         cmocka_unit_test(a_seek_begins_anew),
+        cmocka_unit_test(a_tick_waits_for_the_last_one),
         cmocka_unit_test(memory_may_fail_anywhere),
         cmocka_unit_test(topics_go_by_id_where_all_are_known),
         cmocka_unit_test(by_name_where_the_broker_has_no_ids),

@@ -74,6 +74,7 @@ struct host {
     bool hold_versions, hold_metadata;
     bool deaf;            /* no connection is accepted: all are refused */
     size_t send_cap;      /* bytes that a socket takes at a time; 0: no limit */
+    bool again;           /* core had something to do on account of bytes that left */
     int16_t metadata_max; /* highest Metadata version that ApiVersions lists */
     int16_t produce_max;  /* of Produce, 0: the highest there is */
     int16_t offsets_max;  /* of OffsetCommit and OffsetFetch, the same */
@@ -442,7 +443,7 @@ static inline void host_send(struct host *h, struct host_conn *conn) {
             sent += part;
             left -= part;
         }
-        sl_core_on_sent(h->core, conn->link, sent);
+        h->again |= sl_core_on_sent(h->core, conn->link, sent);
     }
     host_take_frames(h, conn);
 }

@@ -118,6 +118,7 @@ static void frames_arrive_whole_whatever_the_socket_takes(void **state) {
         /* The one without an answer is done, the others have left. */
         assert_int_equal(done_count, 1);
         assert_int_equal(done_codes[0], 0);
+        assert_true(h->again);
         assert_int_equal(link->in_flight, 2);
         for (int i = 0; i < 3; i++) {
             struct host_request r = host_next_request(h, SL_API_PRODUCE);
@@ -160,6 +161,7 @@ static void a_frame_not_sent_whole_says_so(void **state) {
     }
     h->send_cap = s[0].request.size + 10;
     host_send(h, host_last(h));
+    assert_false(h->again); /* one has left and one in part: core awaits answers, nothing else */
     /* Muted: the frame that has begun is finished, no other begins. */
     sl_link_throttle(link, 500);
     h->send_cap = 0;
