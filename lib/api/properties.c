@@ -223,7 +223,8 @@ static const struct sl_property property_table[] = {
      .text = "About the most that one answer carries of one partition."},
     {.name = "fetch.max.wait.ms", .fallback = "500", .roles = FOR_CONSUMER,
      PROPERTY_NUMBER(0, 2147483647), PROPERTY_FIELD(settings.fetch_max_wait_ms),
-     .text = "The most that a broker waits for fetch.min.bytes."},
+     .text = "The most that a broker waits for fetch.min.bytes; where that is 1 and there has been "
+             "nothing to read for a while, ten times as long."},
     {.name = "fetch.memory", .fallback = "134217728", .roles = FOR_CONSUMER,
      PROPERTY_NUMBER(1048576, 1099511627776), PROPERTY_FIELD(settings.fetch_memory),
      .text = "The budget of what was received: buffered, and decompressed in batches not given back "

@@ -27,6 +27,8 @@ struct sl_fetch_session {
     bool full;          /* the request in flight lists everything */
     bool dropped;       /* the session was started over since it left: its answer says nothing */
     bool has_moved;     /* the answer being read has moved some position */
+    int32_t idle;       /* answers in a row that brought nothing until their time was over */
+    int32_t wait_ms;    /* how long the broker may take for the request in flight */
     int32_t id;         /* 0: none; with epoch 0: the one that the next request ends */
     int32_t epoch;      /* of the next request; 0: full, asks for a session */
     int32_t reserved;   /* max_bytes of the request in flight */

@@ -10,6 +10,12 @@
  * SL_GATE_ROOM_MIN of free room none does. When the application gives memory back, the turn that
  * takes it in asks again: there is no timer between.
  *
+ * A broker that has nothing keeps a request for fetch.max.wait.ms; when all of them have nothing
+ * and all that was fetched has been read, for FETCH_IDLE_WAITS times as long, so that an idle
+ * consumer hardly wakes. With fetch.min.bytes above 1 it never does: then the wait is what bounds
+ * the age of a record. A position that comes to such a session meanwhile ends the connection, as
+ * nothing else ends the request.
+ *
  * Anything odd (a lost answer, a session error, a missing partition) starts a new session: nothing
  * is lost by it, because positions only move with what was received.
  *
@@ -24,7 +30,9 @@
 
 enum {
     FETCH_VERSION_BY_ID = 13, /* topics by id from here on (KIP-516) */
-    FETCH_SPACING_MS = 50     /* between requests that bring nothing: at most 20 a second */
+    FETCH_SPACING_MS = 50,    /* between requests that bring nothing: at most 20 a second */
+    FETCH_IDLE_ANSWERS = 2, /* so many in a row that bring nothing make a session idle; arbitrary */
+    FETCH_IDLE_WAITS = 10   /* fetch.max.wait.ms so many times: 5 s by default; arbitrary */
 };
 
 /* ---- membership ---- */
@@ -63,6 +71,7 @@ void sl_fetch_session_free(struct sl_fetch_session *session) {
 void sl_fetch_session_restart(struct sl_fetch_session *session) {
     session->epoch = 0; /* the id stays: a full request under it ends what the broker keeps */
     session->dropped = session->in_flight;
+    session->core->fetcher.has_newcomers |= session->in_flight;
     session->forgotten_count = 0;
     /* Those without data come first in the full request, for fairness (KIP-74). */
     sl_list_splice_back(&session->settled, &session->changed);
@@ -94,6 +103,7 @@ static bool unforget(struct sl_fetch_session *session, const struct sl_fetch_pos
 void sl_fetch_session_add(struct sl_fetch_session *session, struct sl_fetch_position *position) {
     position->session = session;
     position->told = false;
+    session->core->fetcher.has_newcomers |= session->in_flight;
     sl_list_push_back(&session->changed, &position->node);
     bool is_known = unforget(session, position);
     /* Of what it has already the broker tells only changes; that the end is reached is none. */
@@ -203,7 +213,7 @@ static int build_fetch(struct sl_fetch_session *session, int32_t max_bytes,
     sl_codec_defaults(&sl_fetch_request_type, m);
     m->replica_id = -1;
     m->replica_state = (struct sl_fetch_replica_state){-1, -1};
-    m->max_wait_ms = settings->fetch_max_wait_ms;
+    m->max_wait_ms = session->wait_ms;
     m->min_bytes = settings->fetch_min_bytes;
     m->max_bytes = max_bytes;
     m->isolation_level =
@@ -257,9 +267,17 @@ static void settle_positions(struct sl_fetch_session *session) {
     session->forgotten_count = 0;
 }
 
+static int32_t choose_wait_ms(const struct sl_fetch_session *session) {
+    const struct sl_settings *settings = session->core->settings;
+    bool is_idle = session->idle >= FETCH_IDLE_ANSWERS && settings->fetch_min_bytes <= 1 &&
+                   session->core->fetcher.free_bytes == settings->fetch_memory;
+    int64_t ms = (int64_t)settings->fetch_max_wait_ms * (is_idle ? FETCH_IDLE_WAITS : 1);
+    return ms > settings->request_timeout_ms && is_idle ? settings->fetch_max_wait_ms : (int32_t)ms;
+}
+
 /* How long the answer may take. */
-static int32_t fetch_timeout_ms(const struct sl_settings *settings) {
-    int64_t ms = (int64_t)settings->request_timeout_ms + settings->fetch_max_wait_ms;
+static int32_t fetch_timeout_ms(const struct sl_fetch_session *session) {
+    int64_t ms = (int64_t)session->core->settings->request_timeout_ms + session->wait_ms;
     return ms > INT32_MAX ? INT32_MAX : (int32_t)ms;
 }
 
@@ -273,6 +291,7 @@ static void send_fetch(struct sl_fetch_session *session, struct sl_link *link, i
         return;
     }
     memset(&session->request, 0, sizeof session->request);
+    session->wait_ms = choose_wait_ms(session);
     int rv = build_fetch(session, max_bytes, &m);
     if (rv == 0)
         rv = sl_link_encode(link, &session->request, sl_api_find(SL_API_FETCH), version, &m, NULL,
@@ -290,14 +309,18 @@ static void send_fetch(struct sl_fetch_session *session, struct sl_link *link, i
     core->fetcher.reserved += max_bytes;
     session->request.on_done = on_fetch_done;
     sl_list_remove(&session->broker->fetch_node);
-    sl_link_send(link, &session->request, fetch_timeout_ms(core->settings));
+    sl_link_send(link, &session->request, fetch_timeout_ms(session));
 }
 
 /* An answer that moves nothing comes after fetch.max.wait.ms, or because something was changed
  * meanwhile. From a broker that does not wait (or has not to) it would come in a tight loop. */
 static void space_requests(struct sl_fetch_session *session) {
-    int64_t at = session->request.queued_at + FETCH_SPACING_MS * SL_MS;
+    int64_t now = session->core->now;
+    int64_t sent_at = session->request.queued_at;
+    int64_t at = sent_at + FETCH_SPACING_MS * SL_MS;
     if (!session->has_moved && at > session->not_before) session->not_before = at;
+    bool is_idle = !session->has_moved && now - sent_at >= session->wait_ms * SL_MS;
+    session->idle = is_idle ? session->idle + (session->idle < FETCH_IDLE_ANSWERS) : 0;
 }
 
 static void on_fetch_done(struct sl_core *core, struct sl_request *request, int rv,
@@ -310,6 +333,7 @@ static void on_fetch_done(struct sl_core *core, struct sl_request *request, int 
         sl_fetch_answer_read(session, resp);
         space_requests(session);
     } else {
+        session->idle = 0;
         sl_fetch_session_restart(session);
         struct sl_list *first = sl_list_peek(&session->changed);
         if (first != NULL && rv != SLUICE_ERR_CLOSED)
@@ -359,7 +383,20 @@ static void try_session(struct sl_fetch_session *session, int32_t waiting, int32
     }
 }
 
+/* Positions that came while a broker keeps a request for long are not made to wait for it. */
+static void end_idle_waits(struct sl_core *core) {
+    if (!core->fetcher.has_newcomers) return;
+    core->fetcher.has_newcomers = false;
+    SL_LIST_EACH(node, next, &core->fetcher.sessions) {
+        struct sl_fetch_session *session = SL_LIST_OF(node, struct sl_fetch_session, node);
+        bool is_long = session->in_flight && session->wait_ms > core->settings->fetch_max_wait_ms;
+        if (!is_long || sl_list_is_empty(&session->changed)) continue;
+        sl_link_cut(session->broker->links[SL_PURPOSE_FETCH], SLUICE_ERR_CLOSED);
+    }
+}
+
 void sl_fetch_session_run(struct sl_core *core) {
+    end_idle_waits(core);
     if (sl_list_is_empty(&core->fetcher.brokers)) return;
     int32_t waiting = count_list(&core->fetcher.brokers);
     int32_t active = count_active_sessions(core);

@@ -73,6 +73,7 @@ struct sl_fetcher {
     struct sl_list arrived;   /* struct sl_fetched that came in this turn … */
     struct sl_list unchecked; /* … and before it: to be checked and handed on */
     struct sl_arena arena;    /* of the request being built or the answer being read */
+    bool has_newcomers;       /* a position came to a session that has a request in flight */
     int64_t free_bytes;       /* of the receiving account; what is reserved counts as free */
     int64_t reserved;         /* max_bytes of requests under way */
     int64_t homeless_at;      /* when to look at the homeless; SL_NEVER: when something changes */

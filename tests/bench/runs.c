@@ -27,8 +27,9 @@
 enum {
     TICKS_PER_SECOND = 1000, /* a paced run sends in so many portions */
     REPORT_WAIT_MS = 100,
-    LATENCY_SLICE = 200, /* records; a fifth of a second */
-    FULL_TRIES = 10,     /* no room for so many times FULL_WAIT_MS is full */
+    LATENCY_SLICE = 200,       /* records; a fifth of a second */
+    GROUP_SETTLES_SECONDS = 4, /* joined, and without records for a while */
+    FULL_TRIES = 10,           /* no room for so many times FULL_WAIT_MS is full */
     FULL_WAIT_MS = 50,
     IDLE_RECORDS = 5000 /* a keyed record or more to each of 100 partitions */
 };
@@ -324,6 +325,7 @@ static void run_idle_group(const struct bench_setup *setup) {
     struct idleness idle;
     struct bench_result result = {.unit = "switches/s", .records = 1};
     struct bench_client *member = client_open_consumer(setup);
+    bench_sleep_until(bench_now() + GROUP_SETTLES_SECONDS);
     watch_idleness(setup, &idle);
     struct bench_meter used = {.wall = idle.seconds, .cpu = idle.cpu / idle.seconds};
     double heartbeats = 1000.0 / BENCH_HEARTBEAT_MS;

@@ -590,9 +590,108 @@ static void a_topic_created_anew_is_another_topic(void **state) {
     }
 }
 
+/* ---- nothing to read ---- */
+
+/* Answers so many requests with nothing, each after all of its time; the one after them. */
+static struct cons_fetch stay_idle(struct cons *c, int answers) {
+    struct cons_fetch fetch = cons_next(c);
+    for (int i = 0; i < answers; i++) {
+        cons_advance(c, fetch.max_wait_ms);
+        cons_reply(c, &fetch, cons_answer(77));
+        fetch = cons_next(c);
+    }
+    return fetch;
+}
+
+static void with_nothing_to_read_brokers_are_asked_rarely(void **state) {
+    (void)state;
+    struct cons c;
+    cons_open(&c, 2);
+    struct cons_fetch fetch = stay_idle(&c, 1);
+    assert_int_equal(fetch.max_wait_ms, 500);
+    cons_advance(&c, 500);
+    cons_reply(&c, &fetch, cons_answer(77));
+    fetch = stay_idle(&c, 3);
+    assert_int_equal(fetch.max_wait_ms, 5000);
+    /* Records: the next request is of the usual kind, and so are all while they are not read. */
+    struct cons_answer *a = cons_answer(77);
+    cons_add_batch(a, 0, 0);
+    cons_reply(&c, &fetch, a);
+    fetch = stay_idle(&c, 4);
+    assert_int_equal(fetch.max_wait_ms, 500);
+    cons_expect(&c, 0, 0, 10);
+    cons_advance(&c, 500);
+    cons_reply(&c, &fetch, cons_answer(77));
+    fetch = cons_next(&c);
+    assert_int_equal(fetch.max_wait_ms, 5000);
+    cons_end(&c);
+}
+
+/* An answer before its time says that something changed, or that the broker does not wait. */
+static void an_early_answer_is_no_idleness(void **state) {
+    (void)state;
+    struct cons c;
+    cons_open(&c, 2);
+    for (int i = 0; i < 10; i++) {
+        struct cons_fetch fetch = cons_next(&c);
+        assert_int_equal(fetch.max_wait_ms, 500);
+        cons_advance(&c, 499);
+        cons_reply(&c, &fetch, cons_answer(77));
+    }
+    cons_end(&c);
+}
+
+static void where_the_wait_gathers_bytes_it_stays(void **state) {
+    (void)state;
+    struct cons c;
+    cons_prepare(&c);
+    c.h->settings.fetch_min_bytes = 2;
+    cons_create(&c);
+    cons_assign(&c, 2, 0);
+    cons_turn(&c);
+    cons_open_session(&c, 2, 0, 77);
+    struct cons_fetch fetch = stay_idle(&c, 5);
+    assert_int_equal(fetch.max_wait_ms, 500);
+    cons_end(&c);
+}
+
+/* Nobody waits for a request that is kept for long: it goes with its connection. */
+static void a_newcomer_ends_a_long_wait(void **state) {
+    (void)state;
+    struct cons c;
+    cons_open(&c, 2);
+    cons_pause(&c, 1, true);
+    struct cons_fetch fetch = stay_idle(&c, 3);
+    assert_int_equal(fetch.max_wait_ms, 5000);
+    cons_pause(&c, 1, false);
+    cons_turn(&c);
+    cons_advance(&c, 1); /* the new connection */
+    fetch = cons_next(&c);
+    assert_int_equal(fetch.epoch, 0);
+    assert_int_equal(fetch.session_id, 77); /* which ends it at the broker */
+    assert_int_equal(fetch.count, 2);
+    assert_int_equal(fetch.max_wait_ms, 500);
+    /* One that is kept for the usual time is waited for. */
+    cons_pause(&c, 1, true);
+    cons_turn(&c);
+    cons_pause(&c, 1, false);
+    cons_turn(&c);
+    cons_advance(&c, 1);
+    assert_int_equal(cons_waiting(&c), 0);
+    struct cons_answer *a = cons_answer(78);
+    cons_add(a, 0, 0, 0);
+    cons_add(a, 1, 0, 0);
+    cons_reply(&c, &fetch, a);
+    cons_end(&c);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(full_then_only_what_changed),
+        cmocka_unit_test(with_nothing_to_read_brokers_are_asked_rarely),
+        cmocka_unit_test(an_early_answer_is_no_idleness),
+        cmocka_unit_test(where_the_wait_gathers_bytes_it_stays),
+        cmocka_unit_test(a_newcomer_ends_a_long_wait),
         cmocka_unit_test(what_is_not_wanted_is_forgotten_once),
         cmocka_unit_test(without_memory_to_forget_the_session_starts_over),
         cmocka_unit_test(forgotten_and_wanted_again_is_only_listed),
