@@ -155,17 +155,18 @@ static bool may_jump(struct app *app, const struct cursor *c, int64_t offset) {
     return offset >= c->from && offset <= log->start;
 }
 
-static void check_place(struct app *app, struct cursor *c, const sluice_view *v) {
+/* A record is at that offset, or the end of the partition. */
+static void check_place(struct app *app, struct cursor *c, const char *topic, int64_t offset) {
     struct workload *load = app->workload;
     if (c->is_paused)
-        world_violate(load->world, "a record of %s-%d came while it was paused", v->topic,
-                      v->partition);
-    if ((!c->is_known || v->offset != c->next) && !may_jump(app, c, v->offset)) {
+        world_violate(load->world, "a record of %s-%d came while it was paused", topic,
+                      c->partition);
+    if ((!c->is_known || offset != c->next) && !may_jump(app, c, offset)) {
         const struct truth_log *log = log_of(app, c);
         world_violate(load->world,
                       "I8: consumer %d got %s-%d@%" PRId64 " where @%" PRId64
                       " was due (%s, log %" PRId64 "..%" PRId64 ")",
-                      app->id, v->topic, v->partition, v->offset, c->is_known ? c->next : c->from,
+                      app->id, topic, c->partition, offset, c->is_known ? c->next : c->from,
                       c->is_known    ? "known"
                       : c->is_latest ? "latest"
                                      : "earliest",
@@ -209,7 +210,8 @@ static void take_record(struct app *app, const sluice_view *v) {
                       v->topic, v->partition);
         return;
     }
-    check_place(app, c, v);
+    check_place(app, c, v->topic, v->offset);
+    if (!c->is_known || v->offset != c->next) commits_on_led(c, v->offset);
     int32_t life = consumer_check_content(app, c, v);
     know_position(app, c, life, v->offset + 1);
     world_note(app->workload->world, WORLD_READ, app->id, v->partition, v->offset);
@@ -222,6 +224,10 @@ static void skip_slices(struct app *app, sluice_batch *batch) {
     for (int32_t i = 0; sluice_batch_slice(batch, i, &s, sizeof s) == 1; i++) {
         struct cursor *c = consumer_cursor(app, s.topic, s.partition);
         if (c == NULL || (s.count == 0 && !c->is_known)) continue;
+        if (s.count == 0 && s.next_offset > c->next) { /* empty, and not one that the walk passed */
+            check_place(app, c, s.topic, s.next_offset);
+            commits_on_led(c, s.next_offset);
+        }
         if (!c->is_known || c->next != s.next_offset)
             know_position(app, c, LIFE_UNSEEN, s.next_offset);
     }

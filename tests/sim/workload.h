@@ -41,6 +41,8 @@ struct cursor {
     bool has_finished; /* something is */
     bool is_pinned;    /* a batch of it was freed: what comes behind is not finished */
     bool is_unsure;    /* a call failed that may or may not have finished something */
+    int64_t led_from; /* auto.offset.reset has led it, the last time, from here (-1: its start) … */
+    int64_t led_to;   /* … to here */
 };
 /* What a member of the group knows of a partition. */
 struct member_part {
@@ -190,6 +192,8 @@ void member_end(struct app *app, int32_t timeout_ms);
 
 /* The partition is put somewhere. */
 void commits_begin(struct cursor *c);
+/* It goes on at another place than was due. */
+void commits_on_led(struct cursor *c, int64_t to);
 /* The batch is about to be given back, processed as far as its partitions' cursors say. */
 void commits_on_processed(struct app *app, sluice_batch *batch);
 /* It is kept for later, walked whole; that one was finished. */
