@@ -98,11 +98,12 @@ SLUICE_API int sluice_consumer_resume(sluice_client *consumer, const sluice_offs
  * order of the calls, those of enable.auto.commit among them.
  * offsets  of each partition the next to read (sluice_offsets_after), copied; they may be of
  *          partitions that are not assigned. NULL: all that is finished and not known to be
- *          committed, up to the first record of each partition that is not finished.
+ *          committed, up to the first record of each partition that is not finished; where
+ *          auto.offset.reset led to a place behind which nothing is finished, that place.
  * timeout_ms   for the operation; meanwhile what can pass is tried again.
- * Returns 0, SLUICE_ERR_NO_OFFSET (offsets NULL: records were handed out and none is finished),
- * SLUICE_ERR_CONFIG (group.id is not set), or the code of the first offset that was refused: Kafka's
- * (12 metadata too long, 22, 25 and 27 the group is being rebalanced, 28, 29 and 30 not allowed …);
+ * Returns 0, SLUICE_ERR_NO_OFFSET (offsets NULL: records were handed out and none is finished, and
+ * there is no such place), SLUICE_ERR_CONFIG (group.id is not set), or the code of the first offset
+ * that was refused: Kafka's (12 metadata too long, 22, 25 and 27 the group is being rebalanced, 28, 29 and 30 not allowed …);
  * the list of the op has the code of each. SLUICE_ERR_TIMEOUT (it may have been committed),
  * SLUICE_ERR_INTERRUPTED, SLUICE_ERR_CLOSED, SLUICE_ERR_FORKED, SLUICE_ERR_NOMEM, SLUICE_ERR_USAGE
  * (a failed list, a symbol in it).

@@ -198,7 +198,8 @@ static const struct sl_property property_table[] = {
      .text = "Where a partition starts that has no position, or one that does not exist any more; "
              "none: it is an error; by_duration:P1DT12H (ISO 8601): before what was written that long "
              "ago, or at the end when nothing is as new. With latest, partitions that appear while a subscription is on "
-             "start at their beginning all the same: nothing is left out unseen."},
+             "start at their beginning all the same: nothing is left out unseen. In a group the place is "
+             "committed, with enable.auto.commit soon after it is known: a restart goes on there."},
     {.name = "check.crcs", .fallback = "true", .roles = FOR_CONSUMER, PROPERTY_BOOL,
      PROPERTY_FIELD(settings.check_crcs), .text = "The checksum of every batch is verified."},
     {.name = "isolation.level", .fallback = "read_uncommitted", .roles = FOR_CONSUMER,

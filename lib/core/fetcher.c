@@ -233,6 +233,7 @@ static void on_position_found(struct sl_core *core, struct sl_offset_lookup *loo
         sl_fetch_retry(core, position, false);
         return;
     }
+    sl_committer_on_placed(core);
     sl_core_log(core, SL_LOG_INFO, "%s-%d starts at offset %lld (%s)", position->name,
                 (int)position->index, (long long)offset,
                 position->offset == SL_OFFSET_LATEST     ? "the end: what is older is left out"

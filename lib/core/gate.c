@@ -147,15 +147,60 @@ static int take_failure(struct sl_gate *g, char *text, size_t cap) {
     return code;
 }
 
+/* Moves the finished prefix over what is processed without a hole. Where nothing is open in hand, that
+ * is all before the position: what a reset has jumped over does not come any more. */
+static void advance_finished(struct sl_gate *g, struct sl_gate_slot *slot) {
+    struct sl_gate_progress *p = &slot->progress;
+    SL_LIST_EACH(node, next, &slot->hand) {
+        struct sl_slice *slice = SL_LIST_OF(node, struct sl_slice, node);
+        bool is_free = slice->marked < p->held;
+        int64_t to = is_free ? slice->marked : p->held;
+        if (to > p->finished) {
+            p->finished = to;
+            p->finished_epoch = is_free ? slice->marked_epoch : p->held_epoch;
+        }
+        if (slice->marked < slice->next_offset) return;
+        if (slice->given) sl_gate_slots_release_node(g, slice);
+    }
+    if (slot->position > p->finished && p->held == INT64_MAX) {
+        p->finished = slot->position;
+        p->finished_epoch = -1;
+    }
+}
+
+/* A reset has led the slot to where it begins, or begins anew: whoever reads the partition next must
+ * not be led elsewhere, past what comes meanwhile. */
+static void begin_led(struct sl_gate_slot *slot, int64_t at) {
+    sl_gate_slots_begin(slot, at);
+    slot->progress.is_led = true;
+    slot->progress.told = slot->progress.kept = -1;
+}
+
 /* The slot goes on at another place without the application's having asked for it
  * (auto.offset.reset). Backwards, what was processed before says nothing about what comes. */
 static void move_slot(struct sl_gate *g, struct sl_gate_slot *slot, int64_t to) {
     if (slot->position >= 0 && to < slot->position) {
         sl_gate_slots_let_go(g, slot, slot->hand.next);
+        begin_led(slot, to);
+    } else if (slot->progress.start < 0 && slot->by_group && to != slot->committed) {
+        begin_led(slot, to);
+    } else if (slot->progress.start < 0) {
         sl_gate_slots_begin(slot, to);
     }
     slot->position = to;
-    if (slot->progress.start < 0) sl_gate_slots_begin(slot, to);
+    advance_finished(g, slot);
+}
+
+/* Something more is processed. Once all is that lies before the place where core went on, the slot is
+ * there: no slice may come that says so. */
+static void note_processed(struct sl_gate *g, struct sl_gate_slot *slot) {
+    int64_t to = slot->moved_to;
+    advance_finished(g, slot);
+    if (to < 0 || !sl_list_is_empty(&slot->queue)) return;
+    /* Backwards, what is in hand would become stale in the middle of its being given back. */
+    if (to < slot->position && !sl_list_is_empty(&slot->hand)) return;
+    slot->moved_to = -1;
+    move_slot(g, slot, to);
 }
 
 static void hand_out(struct sl_gate *g, struct sl_gate_slot *slot, struct sl_slice *slice) {
@@ -219,22 +264,6 @@ bool sl_gate_is_ready(const struct sl_gate *g) {
 
 /* ---- marks and giving back ---- */
 
-/* Moves the finished prefix over what is processed without a hole. */
-static void advance_finished(struct sl_gate *g, struct sl_gate_slot *slot) {
-    struct sl_gate_progress *p = &slot->progress;
-    SL_LIST_EACH(node, next, &slot->hand) {
-        struct sl_slice *slice = SL_LIST_OF(node, struct sl_slice, node);
-        bool is_free = slice->marked < p->held;
-        int64_t to = is_free ? slice->marked : p->held;
-        if (to > p->finished) {
-            p->finished = to;
-            p->finished_epoch = is_free ? slice->marked_epoch : p->held_epoch;
-        }
-        if (slice->marked < slice->next_offset) break;
-        if (slice->given) sl_gate_slots_release_node(g, slice);
-    }
-}
-
 int sl_gate_mark(struct sl_gate *g, struct sl_slice *slice, int64_t offset, int32_t epoch) {
     struct sl_gate_slot *slot = sl_gate_current(g, slice);
     if (slot == NULL) return SLUICE_ERR_STALE;
@@ -243,7 +272,7 @@ int sl_gate_mark(struct sl_gate *g, struct sl_slice *slice, int64_t offset, int3
         slice->marked = offset;
         slice->marked_epoch = epoch;
     }
-    advance_finished(g, slot);
+    note_processed(g, slot);
     return 0;
 }
 
@@ -327,7 +356,7 @@ void sl_gate_give(struct sl_gate *g, struct sl_slice *slice) {
         sl_gate_slots_release_node(g, slice);
     } else {
         hold_prefix(g, slot, slice);
-        advance_finished(g, slot);
+        note_processed(g, slot);
     }
     if (slot != NULL && slot->revoking) sl_gate_group_on_given(g, slot);
 }
@@ -432,7 +461,8 @@ static void check_hand(const struct sl_gate_slot *slot) {
 static void check_progress(const struct sl_gate_slot *slot) {
     const struct sl_gate_progress *p = &slot->progress;
     SL_ASSERT(p->finished <= slot->position && p->finished <= p->held);
-    SL_ASSERT(p->finished >= p->start && p->told >= p->start && p->kept <= p->finished);
+    SL_ASSERT(p->finished >= p->start && (p->told >= p->start || p->is_led) &&
+              p->kept <= p->finished);
     SL_ASSERT(p->since <= slot->epoch && slot->assigned_epoch <= slot->epoch);
 }
 

@@ -1,7 +1,8 @@
 /* What is finished, on its way to being committed: the gate's side of commits.
  *
  * A commit says of a partition what its finished prefix is at one moment under the mutex: nothing
- * that was not handed out and finished, nothing behind a hole. Three ask for it: the application
+ * that was not handed out and finished, nothing behind a hole. A place that auto.offset.reset led to
+ * is such a prefix without records (`is_led`). Three ask for it: the application
  * (sl_gate_commit), core when it is time (sl_gate_collect), and an assignment that gives partitions
  * up, whose prefix could not be asked for any more. Each becomes a COMMIT among the orders, so that
  * core hears of commits, assignments and seeks in their sequence.
@@ -26,7 +27,8 @@ enum commit_choice {
 
 static bool is_chosen(const struct sl_gate_slot *slot, enum commit_choice choice) {
     const struct sl_gate_progress *p = &slot->progress;
-    if (slot->topic == NULL || p->finished <= p->start) return false;
+    if (slot->topic == NULL || p->finished < 0) return false;
+    if (p->finished == p->start && !p->is_led) return false;
     if (choice == COMMIT_UNKEPT_EVEN) return p->finished > p->kept;
     return p->finished > p->asked && p->finished > (choice == COMMIT_NEW ? p->told : p->kept);
 }
@@ -104,7 +106,7 @@ int sl_gate_commit(struct sl_gate *g, struct sl_command *command) {
         if (rv == 0) rv = list_finished(g, COMMIT_UNKEPT_EVEN, false, command->offsets);
         if (rv != 0) return rv;
         note_told(g, command->offsets);
-        command->is_nothing_finished = is_nothing_finished(g);
+        command->is_nothing_finished = command->offsets->count == 0 && is_nothing_finished(g);
     }
     sl_list_push_back(&g->orders, &command->node);
     return 0;

@@ -24,6 +24,7 @@ struct sl_gate_progress {
     int32_t finished_epoch; /* leader epoch of the last record below `finished`; -1: unknown */
     int32_t held_epoch;     /* the same of `held` */
     uint32_t since;         /* the slot's epoch when this began */
+    bool is_led; /* auto.offset.reset has led to `start`: that is committed like what is finished */
 };
 
 struct sl_gate_slot {
@@ -45,6 +46,7 @@ struct sl_gate_slot {
     bool paused;
     bool stopped;  /* what comes is damaged (sl_gate_stop): dropped until the epoch changes */
     bool revoking; /* nothing is handed out any more; gone when the revocation is over */
+    bool by_group; /* it was put where its group has committed it: elsewhere, a reset has led it */
     bool kept;     /* scratch of assign: the new list has it … */
     bool added;    /* … and it was not assigned before */
 };

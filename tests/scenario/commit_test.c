@@ -292,6 +292,32 @@ static void test_out_of_range(void **state) {
     assert_string_equal(story_end(&s), "");
 }
 
+/* auto.offset.reset=latest has put the first reader at the end, and it goes before anything came: what
+ * comes then is the second one's. */
+static void test_crash_before_the_first_record(void **state) {
+    const char *const latest[] = {"group.id", "g", "auto.offset.reset", "latest", NULL};
+    const char *const at_once[] = {"linger.ms", "0", NULL};
+    struct story s;
+    int64_t next = RECORDS;
+    (void)state;
+    story_begin(&s, 3, 1);
+    fill(&s);
+    sluice_client *c = open_reader(&s, latest);
+    story_run(&s, 1000);
+    assert_int_equal(committed(&s), RECORDS);
+    story_free(&s, c);
+    sluice_client *p = story_open(&s, SLUICE_PRODUCER, at_once);
+    for (int i = 0; i < 10; i++) {
+        int rv = story_send(&s, p, 0, 100);
+        assert_int_equal(rv, 0);
+    }
+    assert_true(story_await_reports(&s, p, RECORDS + 10, 10000));
+    c = open_reader(&s, latest);
+    read_some(&s, c, &next, 10);
+    assert_int_equal(next, RECORDS + 10);
+    assert_string_equal(story_end(&s), "");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_close_and_resume),
@@ -302,6 +328,7 @@ int main(void) {
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_frozen_close),
         cmocka_unit_test(test_out_of_range),
+        cmocka_unit_test(test_crash_before_the_first_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -218,16 +218,20 @@ static void take_record(struct app *app, const sluice_view *v) {
     app->records++;
 }
 
+/* A slice that was not walked, or is empty, may be the first that came from where a reset has led. */
+static void note_start(struct app *app, struct cursor *c, const sluice_slice *s) {
+    if (c->is_known && c->next >= s->first_offset) return;
+    check_place(app, c, s->topic, s->first_offset);
+    commits_on_led(c, s->first_offset);
+}
+
 /* What was not walked of a batch is skipped by free, and by mark. */
 static void skip_slices(struct app *app, sluice_batch *batch) {
     sluice_slice s;
     for (int32_t i = 0; sluice_batch_slice(batch, i, &s, sizeof s) == 1; i++) {
         struct cursor *c = consumer_cursor(app, s.topic, s.partition);
         if (c == NULL || (s.count == 0 && !c->is_known)) continue;
-        if (s.count == 0 && s.next_offset > c->next) { /* empty, and not one that the walk passed */
-            check_place(app, c, s.topic, s.next_offset);
-            commits_on_led(c, s.next_offset);
-        }
+        note_start(app, c, &s);
         if (!c->is_known || c->next != s.next_offset)
             know_position(app, c, LIFE_UNSEEN, s.next_offset);
     }
@@ -263,6 +267,7 @@ static int retry_batch(struct app *app, sluice_batch *batch) {
     for (int32_t i = 0; sluice_batch_slice(batch, i, &s, sizeof s) == 1; i++) {
         struct cursor *c = consumer_cursor(app, s.topic, s.partition);
         if (s.count == 0 || c == NULL || is_cut[c - app->cursors]) continue;
+        note_start(app, c, &s);
         int32_t count = (int32_t)sl_rng_below(rng, (uint64_t)s.count + 1);
         int rv = sluice_batch_mark(batch, i, count == s.count ? -1 : count);
         if (rv != 0) app_complain(app, "mark", rv);

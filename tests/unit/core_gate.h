@@ -138,7 +138,9 @@ static inline void feed_error(struct fixture *f, uint32_t slot, int code) {
                                            .text = "something is wrong"};
     send_answer(f, fetched);
 }
-static inline void feed_news(struct fixture *f, uint32_t slot, int64_t position) {
+/* The slot begins there; committed: by the group, or -1. */
+static inline void feed_start(struct fixture *f, uint32_t slot, int64_t position,
+                              int64_t committed) {
     struct sl_list list;
     struct sl_slot_news *news = sl_alloc_zero(&f->memory.alloc, sizeof *news);
     sl_list_init(&list);
@@ -147,11 +149,14 @@ static inline void feed_news(struct fixture *f, uint32_t slot, int64_t position)
     news->position = position;
     news->high_watermark = 5000;
     news->last_stable = 4000;
-    news->committed = -1;
+    news->committed = committed;
     f->core[slot].next = position;
     sl_list_push_back(&list, &news->node);
     sl_gate_on_news(f->gate, &list);
     sl_gate_check(f->gate);
+}
+static inline void feed_news(struct fixture *f, uint32_t slot, int64_t position) {
+    feed_start(f, slot, position, -1);
 }
 
 /* ---- the application's side ---- */

@@ -45,7 +45,7 @@ static void send_release(struct fixture *f, uint64_t of) {
     r->serial = of;
     send(f, r);
 }
-/* Subscribed, with three partitions at 0. */
+/* Subscribed, with three partitions that are committed at 0. */
 static void join(struct fixture *f) {
     static const char *const topics[] = {"t"};
     start(f, 0);
@@ -55,7 +55,7 @@ static void join(struct fixture *f) {
     take_orders(f);
     send_assigned(f, 0, 3);
     take_orders(f);
-    for (uint32_t i = 0; i < 3; i++) feed_news(f, i, 0);
+    for (uint32_t i = 0; i < 3; i++) feed_start(f, i, 0, 0);
 }
 static void leave(struct fixture *f) {
     send_parting(f, SL_REBALANCE_LOST, 0, 3);
