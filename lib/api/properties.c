@@ -276,7 +276,8 @@ static const struct sl_property property_table[] = {
              "first. Partitions stay while others move only if all of them are cooperative."},
     {.name = "session.timeout.ms", .fallback = "45000", .roles = FOR_CONSUMER,
      PROPERTY_NUMBER(1, 2147483647), PROPERTY_FIELD(settings.session_timeout_ms),
-     .text = "A member that is not heard of for so long is put out of the group (classic)."},
+     .text = "A member that is not heard of for so long is put out of the group (classic). A member "
+             "whose coordinator has not answered for so long hands nothing out until it does."},
     {.name = "heartbeat.interval.ms", .fallback = "3000", .roles = FOR_CONSUMER,
      PROPERTY_NUMBER(1, 2147483647), PROPERTY_FIELD(settings.heartbeat_interval_ms),
      .text = "How often a member is heard of (classic); the consumer protocol's brokers say it."},

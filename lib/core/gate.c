@@ -24,6 +24,7 @@ int sl_gate_create(const struct sl_settings *settings, const struct sl_alloc *al
     if (g == NULL) return SLUICE_ERR_NOMEM;
     g->alloc = alloc;
     g->settings = settings;
+    g->trusted_until = INT64_MAX;
     sl_gate_slots_init(g);
     sl_list_init(&g->orders);
     sl_list_init(&g->buffers);
@@ -220,6 +221,7 @@ static void hand_out(struct sl_gate *g, struct sl_gate_slot *slot, struct sl_sli
 
 /* The slot whose turn it is; with poll.partitions=one the first one's for as long as it lasts. */
 static struct sl_gate_slot *choose_slot(struct sl_gate *g, struct sl_gate_slot *first) {
+    if (g->is_doubtful) return NULL;
     if (first != NULL && g->settings->poll_one_partition)
         return sl_list_is_linked(&first->ready) ? first : NULL;
     struct sl_list *node = sl_list_peek(&g->ready);
@@ -259,7 +261,7 @@ int sl_gate_take(struct sl_gate *g, size_t max_bytes, struct sl_slice **out, int
 
 bool sl_gate_is_ready(const struct sl_gate *g) {
     bool is_told = g->left_code != 0 || g->failure != NULL || sl_gate_has_notice(g);
-    return is_told || g->ready.next != &g->ready || is_held(g);
+    return is_told || (g->ready.next != &g->ready && !g->is_doubtful) || is_held(g);
 }
 
 /* ---- marks and giving back ---- */

@@ -46,6 +46,8 @@ int sl_gate_pause(struct sl_gate *g, const struct sl_offsets *list, bool paused)
 /* Position, committed (-1), end and paused of every assigned partition. 0 or NOMEM. */
 int sl_gate_positions(const struct sl_gate *g, struct sl_offsets *out);
 
+/* What time it is, said before a take: past what is trusted (sl_gate_trust) it hands nothing out. */
+void sl_gate_on_time(struct sl_gate *g, int64_t now);
 /* Moves slices that may be handed out to out[], fairly over partitions: at most cap of them and
  * about max_bytes, at least one. They count as in hand until given. 0 with *count 0: nothing
  * there. HELD: nothing there, and the application holds the receiving account. The code of an
@@ -116,6 +118,8 @@ int sl_gate_end_notice(struct sl_gate *g, uint64_t serial, const struct sl_offse
 
 /* ---- I/O side ---- */
 
+/* The group's partitions are this member's until then, as far as core knows (sl_core_trusted_until). */
+void sl_gate_trust(struct sl_gate *g, int64_t until);
 /* Takes struct sl_rebalance from the group. */
 void sl_gate_on_rebalances(struct sl_gate *g, struct sl_list *rebalances);
 

@@ -11,6 +11,10 @@
  * says STALE. Up to then a finish counts, and the answer to the group carries what is to be
  * committed of each partition: as far as it was finished, if that is the library's business.
  *
+ * A process that stood still for longer than a session may have lost everything, and nobody could tell
+ * it: whoever takes slices says the time, and past what core knew to be true nothing goes out until
+ * it knows more.
+ *
  * Not here: deadlines (the group has a clock, the gate has none), commits. */
 #include <string.h>
 
@@ -114,6 +118,15 @@ void sl_gate_group_on_given(struct sl_gate *g, const struct sl_gate_slot *slot) 
     if (g->revocation == NULL || is_slot_in_hand(slot)) return;
     try_to_end_revocation(g);
 }
+
+/* ---- whether they are still ours ---- */
+
+void sl_gate_trust(struct sl_gate *g, int64_t until) {
+    if (until > g->trusted_until) g->is_doubtful = false;
+    g->trusted_until = until;
+}
+
+void sl_gate_on_time(struct sl_gate *g, int64_t now) { g->is_doubtful = now >= g->trusted_until; }
 
 /* ---- messages from the group ---- */
 

@@ -69,11 +69,13 @@ struct sl_gate {
     int left_code;          /* of a finish that nobody may have looked at */
     bool told_unfinished;   /* the log knows that batches were freed without a word */
     /* groups */
-    bool subscribed;                 /* partitions are the group's, and none is assigned by hand */
-    bool leaving;                    /* … and the group's are still to be given back */
-    bool polling;                    /* a poll is under way */
-    bool polled;                     /* since the group asked last */
-    struct sl_list told;             /* struct sl_rebalance to tell the application, in order */
+    bool subscribed;       /* partitions are the group's, and none is assigned by hand */
+    bool leaving;          /* … and the group's are still to be given back */
+    int64_t trusted_until; /* they are this member's until then, if it does not hear more */
+    bool is_doubtful;      /* that was past when the time was last said */
+    bool polling;          /* a poll is under way */
+    bool polled;           /* since the group asked last */
+    struct sl_list told;   /* struct sl_rebalance to tell the application, in order */
     struct sl_rebalance *revocation; /* that is being held; in `told` too, where that is used */
     struct sl_rebalance *question;   /* owned: POLLED, answered by the next poll */
     struct sl_rebalance *failure;    /* owned: FAILED, that the next poll tells */

@@ -192,6 +192,8 @@ void sl_group_lose(struct sl_core *core, const char *why) {
     drop_list(&g->had);
     g->has_revoked = false;
     g->owned_epoch = -1;
+    g->heard_at = 0;
+    g->is_doubted = false;
     core->stats.group.lost++;
     bool is_empty = g->change == SL_CHANGE_NONE && g->owned->count == 0 && !g->has_lost;
     g->change = SL_CHANGE_NONE;
@@ -231,6 +233,48 @@ static void on_polled(struct sl_core *core, const struct sl_command *answer) {
     if (g->state != SL_GROUP_AWAY || answer->code != 1) return;
     sl_group_set_state(core, SL_GROUP_JOINING);
     sl_group_want_join(core, false, "polls go on");
+}
+
+/* ---- being known ---- */
+
+/* How long the coordinator keeps a member that it does not hear of. With KIP-848 that is the broker's
+ * setting, which it does not tell: its default is nine times that of the interval, which it tells. */
+static int64_t patience_ns(const struct sl_core *core) {
+    enum { INTERVALS = 9 };
+    const struct sl_membership *g = &core->group;
+    int64_t session = core->settings->session_timeout_ms * SL_MS;
+    int64_t told = g->is_consumer ? g->beat_interval_ms * SL_MS * INTERVALS : session;
+    return told < session ? told : session;
+}
+
+int64_t sl_group_trusted_until(const struct sl_core *core) {
+    const struct sl_membership *g = &core->group;
+    if (g->has_lost) return 0; /* there is no memory to say so */
+    if (g->epoch < 0) return SL_NEVER;
+    int64_t until = g->heard_at + patience_ns(core);
+    if (!g->join.active || g->join_sent_at < 0) return until;
+    int64_t joined_by = g->join_sent_at + core->settings->max_poll_interval_ms * SL_MS;
+    return joined_by > until ? joined_by : until;
+}
+
+void sl_group_on_heard(struct sl_core *core, int64_t sent_at) {
+    struct sl_membership *g = &core->group;
+    if (sent_at > g->heard_at) g->heard_at = sent_at;
+    if (sl_group_trusted_until(core) <= core->now)
+        g->heartbeat_at = core->now; /* an answer from before a pause */
+    else
+        g->is_doubted = false;
+}
+
+static void tell_doubt(struct sl_core *core) {
+    struct sl_membership *g = &core->group;
+    if (g->is_doubted || g->owned->count == 0 || sl_group_trusted_until(core) > core->now) return;
+    g->is_doubted = true;
+    sl_core_log(
+        core, SL_LOG_WARNING,
+        "group \"%s\": the coordinator has not answered for as long as a session lasts: its "
+        "partitions may be others' by now, and nothing of them is handed out until it does",
+        core->settings->group_id);
 }
 
 /* ---- commands ---- */
@@ -457,6 +501,7 @@ void sl_group_run(struct sl_core *core) {
     struct sl_membership *g = &core->group;
     if (g->state == SL_GROUP_IDLE && !g->has_lost && g->change == SL_CHANGE_NONE) return;
     sl_group_change_run(core);
+    tell_doubt(core);
     run_polls(core);
     if (g->wants_leave) {
         run_leaving(core);

@@ -100,6 +100,10 @@ struct sl_membership {
     char leaving_id[256]; /* the member id that leaves: there may be another one meanwhile */
     const char *leaving_why;
     int32_t heartbeat_epoch; /* that the heartbeat under way carries */
+    int64_t join_sent_at;    /* when JoinGroup left, or -1: it waits for a link … */
+    int64_t beat_sent_at;    /* … and a heartbeat, of either protocol */
+    int64_t heard_at; /* when that left which the coordinator has answered: it knew us then */
+    bool is_doubted;  /* that was too long ago, and the log has been told */
 
     /* classic */
     bool is_leader;
@@ -144,6 +148,7 @@ struct sl_membership {
     uint32_t owned_serial;      /* counts changes of what is owned … */
     uint32_t owned_told;        /* … up to which the broker was told and has answered … */
     uint32_t beat_owned_serial; /* … and which the heartbeat under way tells */
+    int32_t beat_interval_ms;   /* that the broker told last */
     uint32_t names_serial;      /* the same of the subscription */
     uint32_t names_told;
     uint32_t beat_names_serial;
@@ -177,6 +182,8 @@ void sl_group_mark_topics(struct sl_core *core);
 bool sl_group_saw_new(const struct sl_core *core, const struct sl_topic *topic, int32_t partition);
 /* The client closes: what is finished is committed, then the member leaves. True: that is done. */
 bool sl_group_close(struct sl_core *core);
+/* Until then the coordinator keeps what is owned for this member; SL_NEVER: there is no membership. */
+int64_t sl_group_trusted_until(const struct sl_core *core);
 void sl_group_run(struct sl_core *core);
 int64_t sl_group_deadline(const struct sl_core *core);
 void sl_group_check(const struct sl_core *core);
@@ -222,6 +229,8 @@ void sl_group_forget_coordinator(struct sl_core *core);
 /* Whether the answer says that the coordinator is another one, or not ready; then it is forgotten or
  * left, and the caller tries again later. */
 bool sl_group_is_elsewhere(struct sl_core *core, int code);
+/* The coordinator has answered as to a member what left at that time. */
+void sl_group_on_heard(struct sl_core *core, int64_t sent_at);
 /* The wait after a failure. */
 void sl_group_back_off(struct sl_core *core);
 struct sl_str sl_group_instance(const struct sl_core *core);

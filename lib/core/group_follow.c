@@ -137,6 +137,7 @@ static int fill_beat(struct sl_core *core, struct sl_call *call, int16_t version
     struct sl_consumer_group_heartbeat_request *message = request;
     bool all = g->must_tell_all;
     int rv = 0;
+    g->beat_sent_at = core->now;
     g->beat_owned_serial = g->owned_serial;
     g->beat_names_serial = g->names_serial;
     message->group_id = sl_bytes_str(s->group_id);
@@ -249,8 +250,10 @@ static void take_beat(struct sl_core *core,
     g->names_told = g->beat_names_serial;
     g->attempts = 0;
     g->instance_since = 0;
+    g->beat_interval_ms = interval;
     g->heartbeat_at = core->now + interval * SL_MS;
     if (answer->member_epoch > 0) g->epoch = answer->member_epoch;
+    sl_group_on_heard(core, g->beat_sent_at);
     core->stats.group.heartbeats++;
     if (joins) {
         g->wants_join = false;

@@ -97,6 +97,7 @@ static int fill_join(struct sl_core *core, struct sl_call *call, int16_t version
     message->protocol_type = SL_STR("consumer");
     message->protocols = (struct sl_array){protocols, count};
     message->reason = sl_bytes_str(g->why);
+    g->join_sent_at = core->now;
     return 0;
 }
 
@@ -129,6 +130,7 @@ static int fill_heartbeat(struct sl_core *core, struct sl_call *call, int16_t ve
     message->member_id = own_member_id(g);
     message->instance_id = sl_group_instance(core);
     g->heartbeat_epoch = g->epoch;
+    g->beat_sent_at = core->now;
     return 0;
 }
 
@@ -213,6 +215,7 @@ static void run_joining(struct sl_core *core) {
     g->join.broker = broker;
     sl_calls_cancel(core, &g->heartbeat);
     g->heartbeat_at = SL_NEVER;
+    g->join_sent_at = -1;
     sl_calls_start(core, &g->join);
 }
 

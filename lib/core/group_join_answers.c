@@ -105,6 +105,7 @@ void sl_group_join_on_joined(struct sl_core *core, struct sl_call *call, int rv,
         return;
     }
     g->heartbeat_at = core->now + core->settings->heartbeat_interval_ms * SL_MS;
+    sl_group_on_heard(core, g->join_sent_at);
     if (g->is_leader)
         sl_group_set_state(core, SL_GROUP_ASSIGNING);
     else
@@ -143,6 +144,8 @@ void sl_group_join_on_heartbeat(struct sl_core *core, struct sl_call *call, int 
     (void)call;
     if (rv == SLUICE_ERR_CLOSED || g->heartbeat_epoch != g->epoch) return;
     if (rv == 0) rv = sl_calls_code(answer->error_code);
+    if (rv == 0 || rv == SLUICE_KAFKA_REBALANCE_IN_PROGRESS)
+        sl_group_on_heard(core, g->beat_sent_at);
     if (rv == 0) {
         core->stats.group.heartbeats++;
         return;

@@ -146,6 +146,7 @@ static bool take_slices_now(struct sluice_client *c, void *arg) {
         t->rv = SLUICE_ERR_CLOSED;
         return true;
     }
+    sl_gate_on_time(c->outbox.gate, c->host->now(c->host_self));
     t->rv =
         sl_gate_take(c->outbox.gate, t->max_bytes, t->out, t->cap, t->count, t->text, t->text_cap);
     return *t->count > 0 || t->rv != 0;

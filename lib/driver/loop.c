@@ -306,13 +306,17 @@ static void post_client_events(struct sluice_client *c) {
         c->room |= sl_inbox_give(&c->inbox, &events.chunks, events.freed_bytes, unread);
     events.freed_bytes = 0;
     bool closed = sl_core_is_closed(c->core) && !c->closed_posted;
+    int64_t trusted_until = sl_core_trusted_until(c->core);
     struct sl_outbox_post post = {.events = &events,
                                   .unread = unread,
                                   .room = c->room,
+                                  .has_trust = trusted_until != c->trusted_until,
+                                  .trusted_until = trusted_until,
                                   .closed = closed,
                                   .code = closed ? sl_core_close_code(c->core) : 0};
     sl_outbox_post(&c->outbox, &post);
     c->again |= post.again;
+    c->trusted_until = trusted_until;
     c->room = false;
     c->closed_posted |= closed;
     sl_events_deinit(&events, &c->alloc);

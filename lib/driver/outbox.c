@@ -178,7 +178,7 @@ static void post_deliveries(struct sl_outbox *out, struct sl_list *deliveries) {
 
 void sl_outbox_post(struct sl_outbox *out, struct sl_outbox_post *post) {
     struct sl_events *e = post->events;
-    bool anything = post->room || post->closed || !sl_events_is_empty(e);
+    bool anything = post->room || post->has_trust || post->closed || !sl_events_is_empty(e);
     if (!anything) return;
     sl_outbox_lock(out);
     post_deliveries(out, &e->deliveries);
@@ -188,6 +188,7 @@ void sl_outbox_post(struct sl_outbox *out, struct sl_outbox_post *post) {
     out->maybe_written += e->maybe_written;
     if (out->gate != NULL) {
         sl_gate_on_news(out->gate, &e->news);
+        if (post->has_trust) sl_gate_trust(out->gate, post->trusted_until);
         sl_gate_on_rebalances(out->gate, &e->rebalances);
         post->again = sl_gate_on_fetched(out->gate, &e->fetched);
     }

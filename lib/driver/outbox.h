@@ -84,9 +84,11 @@ struct sl_outbox_post {
     struct sl_events *events; /* lists are taken; what is left in them is to be freed */
     int64_t unread;           /* bytes the deliveries were charged with */
     bool room;
-    bool closed; /* nothing will follow */
-    int code;    /* with closed: core's result: 0, TIMEOUT (the deadline passed first), … */
-    bool again;  /* out: the gate has something for core, which must not sleep before */
+    bool has_trust;        /* of a consumer: it has changed, to: */
+    int64_t trusted_until; /* sl_core_trusted_until */
+    bool closed;           /* nothing will follow */
+    int code;   /* with closed: core's result: 0, TIMEOUT (the deadline passed first), … */
+    bool again; /* out: the gate has something for core, which must not sleep before */
 };
 void sl_outbox_post(struct sl_outbox *out, struct sl_outbox_post *post);
 /* Orders of the gate, and what came back to it. */

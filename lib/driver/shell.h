@@ -52,6 +52,7 @@ struct sluice_client {
     bool again;              /* core got an input since its last run */
     bool room;               /* the room event is due */
     bool closed_posted;      /* the end of the client was posted */
+    int64_t trusted_until;   /* the outbox was told that last (sl_core_trusted_until) */
 
     bool abandoned; /* forked child: the parent was working on it, nothing is freed */
 };

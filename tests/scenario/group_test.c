@@ -470,6 +470,30 @@ static void test_a_topic_grows(void **state) {
     play_growing("consumer");
 }
 
+/* Stopped for longer than its session, with records buffered: others may read them now. */
+static void play_frozen(const char *protocol) {
+    struct group g;
+    sluice_batch *batch;
+    group_begin(&g, 3);
+    group_add(&g, 0, protocol, "range", "");
+    group_await(&g, 6, 0, 0, 30000);
+    group_send(&g, 60);
+    assert_true(story_await_reports(&g.s, g.producer, 60, 30000));
+    story_run(&g.s, 500); /* they are fetched */
+    host_stall(g.s.host, 50 * WORLD_SECOND);
+    story_run(&g.s, 50000);
+    assert_int_equal(sluice_consumer_poll(g.members[0], 0, &batch), 0);
+    assert_int_equal(sluice_batch_count(batch), 0);
+    (void)sluice_batch_finish(batch);
+    group_await_read(&g, 30000); /* after it has joined again */
+    group_end(&g);
+}
+static void test_who_was_stopped_hands_out_nothing_old(void **state) {
+    (void)state;
+    play_frozen("classic");
+    play_frozen("consumer");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_eager),
@@ -486,6 +510,7 @@ int main(void) {
         cmocka_unit_test(test_an_unanswered_notice_does_not_stall_the_group),
         cmocka_unit_test(test_a_close_waits_for_no_answer),
         cmocka_unit_test(test_unsubscribe),
-        cmocka_unit_test(test_a_topic_grows)};
+        cmocka_unit_test(test_a_topic_grows),
+        cmocka_unit_test(test_who_was_stopped_hands_out_nothing_old)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

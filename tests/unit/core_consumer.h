@@ -83,6 +83,7 @@ static inline void cons_turn(struct cons *c) {
         more = more || !sl_list_is_empty(&h->events.fetched);
         more = more || !sl_list_is_empty(&h->events.rebalances);
         sl_gate_on_news(c->gate, &h->events.news);
+        sl_gate_trust(c->gate, sl_core_trusted_until(h->core));
         sl_gate_on_rebalances(c->gate, &h->events.rebalances);
         (void)sl_gate_on_fetched(c->gate, &h->events.fetched);
         sl_gate_check(c->gate);
@@ -158,6 +159,7 @@ static inline struct sl_slice *cons_take_code(struct cons *c, int *code) {
     struct sl_slice *slice = NULL;
     int32_t count;
     cons_text[0] = '\0';
+    sl_gate_on_time(c->gate, c->h->now);
     *code = sl_gate_take(c->gate, 1, &slice, 1, &count, cons_text, sizeof cons_text);
     sl_gate_check(c->gate);
     return count == 1 ? slice : NULL;

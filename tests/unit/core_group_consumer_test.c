@@ -270,6 +270,36 @@ static void test_nothing_is_due_once_it_leaves(void **state) {
     cons_end(&c);
 }
 
+/* It does not hear how long a session lasts there: nine intervals, as by the brokers' defaults, and no
+ * longer than its own setting. */
+static void test_who_stood_still_waits_for_an_answer(void **state) {
+    static const struct {
+        int32_t session_ms;
+        int64_t pause_ms;
+        bool goes_on;
+    } cases[] = {
+        {60000, 44000, true}, {60000, 46000, false}, {10000, 9000, true}, {10000, 11000, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct cons c;
+        (void)state;
+        prepare(&c);
+        c.h->settings.session_timeout_ms = cases[i].session_ms;
+        grp_start(&c);
+        settle(&c);
+        cons_reply_batch(&c, 0, 0);
+        c.h->now += cases[i].pause_ms * SL_MS;
+        if (!cases[i].goes_on) {
+            cons_expect_nothing(&c);
+            cons_turn(&c);
+            struct beat beat = next_beat(&c);
+            cons_expect_nothing(&c);
+            reply_beat(&c, &beat, 1, 1, 0, -1);
+        }
+        cons_expect(&c, 0, 0, 10);
+        cons_end(&c);
+    }
+}
+
 /* While a close waits for a commit the member is one still, and heard of. */
 static void test_a_close_that_commits_goes_on_beating(void **state) {
     struct cons c;
@@ -336,6 +366,7 @@ int main(void) {
         cmocka_unit_test(test_auto_falls_back_to_classic),
         cmocka_unit_test(test_leaves),
         cmocka_unit_test(test_nothing_is_due_once_it_leaves),
+        cmocka_unit_test(test_who_stood_still_waits_for_an_answer),
         cmocka_unit_test(test_a_close_that_commits_goes_on_beating),
         cmocka_unit_test(test_no_polls_and_it_goes_away),
     };
