@@ -56,8 +56,7 @@ SLUICE_API int sluice_consumer_rejoin(sluice_client *consumer, const char *reaso
  * budget), or an error of one partition, once, which then waits for a seek: SLUICE_ERR_MALFORMED
  * (a corrupt batch), SLUICE_ERR_UNSUPPORTED (message format 0 or 1), SLUICE_ERR_TOO_BIG (over
  * fetch.batch.decoded.max.bytes or receive.message.max.bytes), SLUICE_ERR_NO_OFFSET (auto.offset.reset=none), Kafka's codes (29
- * not allowed …); sluice_client_explain names partition and offset. SLUICE_ERR_STALE: a finish
- * whose result nobody looked at was too late. SLUICE_NOTICE_REBALANCE (rebalance.notices): partitions
+ * not allowed …); sluice_client_explain names partition and offset. SLUICE_NOTICE_REBALANCE (rebalance.notices): partitions
  * came or went, sluice_consumer_rebalance says which. Kafka's codes of a group that cannot go on
  * (another member has the same group.instance.id: 82 …): subscribe again. SLUICE_ERR_INTERRUPTED, SLUICE_ERR_CLOSED,
  * SLUICE_ERR_FORKED, SLUICE_ERR_NOMEM (nothing lost), SLUICE_ERR_BUSY, SLUICE_ERR_USAGE.
@@ -165,8 +164,9 @@ SLUICE_API int sluice_batch_mark(sluice_batch *batch, int32_t slice, int32_t cou
 
 /* Gives a batch back: what the walk handed out is processed, the rest comes again.
  * batch    may be NULL.
- * Returns 0 or SLUICE_ERR_STALE (some partition was sought or taken away), or the error that ended
- * the walk; one that is not looked at is returned by the next poll.
+ * Returns 0 or SLUICE_ERR_STALE (some partition was sought or taken away: nothing is to be done about it,
+ * its records come again to whoever has it), or the error that ended the walk, which the next poll
+ * returns too.
  * Thread: any.  Blocks: no.  Owns: takes the batch.  Since: 0.1 */
 SLUICE_API int sluice_batch_finish(sluice_batch *batch);
 

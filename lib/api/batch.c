@@ -316,9 +316,13 @@ int sluice_batch_finish(sluice_batch *batch) {
         if (code != 0) rv = code;
     }
     if (batch->walk_error != 0) rv = batch->walk_error;
-    if (rv != 0) sl_client_leave_code(batch->client, rv);
-    if (batch->walk_error != 0) stop_damaged_part(batch);
-    if (rv == 0) rv = batch->pack_error; /* nothing is lost, so the next poll need not say it */
+    /* Damage has stopped the partition, and who walks to a 0 has not noticed; who is late need not do
+     * anything. */
+    if (batch->walk_error != 0) {
+        sl_client_leave_code(batch->client, batch->walk_error);
+        stop_damaged_part(batch);
+    }
+    if (rv == 0) rv = batch->pack_error;
     put_back_unmarked(batch);
     give_handed_batch(batch);
     return rv;

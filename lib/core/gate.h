@@ -51,8 +51,8 @@ void sl_gate_on_time(struct sl_gate *g, int64_t now);
 /* Moves slices that may be handed out to out[], fairly over partitions: at most cap of them and
  * about max_bytes, at least one. They count as in hand until given. 0 with *count 0: nothing
  * there. HELD: nothing there, and the application holds the receiving account. The code of an
- * error slice, with its text: that partition waits for a seek. A code left by a finish that nobody
- * looked at comes first. */
+ * error slice, with its text: that partition waits for a seek. A code that giving a batch
+ * back left comes first. */
 int sl_gate_take(struct sl_gate *g, size_t max_bytes, struct sl_slice **out, int32_t cap,
                  int32_t *count, char *text, size_t text_cap);
 /* A take would return something else than 0 and nothing. */
@@ -85,8 +85,8 @@ int sl_gate_stop(struct sl_gate *g, struct sl_slice *slice, int64_t offset);
 void sl_gate_give(struct sl_gate *g, struct sl_slice *slice);
 /* Decompressed bytes that the application holds now (negative: gave back). */
 void sl_gate_charge(struct sl_gate *g, int64_t bytes);
-/* The next take returns this code: a finish failed and its result may not be looked at. A later
- * call with 0 withdraws it. */
+/* The next take returns this code: giving a batch back found damage, or no memory for its records to come
+ * again, and its result may not be looked at. */
 void sl_gate_leave_code(struct sl_gate *g, int code);
 /* Processing has come to this offset without a hole: what a commit may say. -1: nowhere yet, or
  * not assigned. */

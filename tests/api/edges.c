@@ -85,7 +85,8 @@ static void a_poll_after_a_seek_never_returns_the_old(void **unused) {
     assert_int_equal(sluice_batch_mark(old, 0, 1), SLUICE_ERR_STALE);
     assert_int_equal(sluice_batch_finish(old), SLUICE_ERR_STALE);
     sluice_batch *b;
-    assert_int_equal(sluice_consumer_poll(c, 100, &b), SLUICE_ERR_STALE); /* once more, once */
+    assert_int_equal(sluice_consumer_poll(c, 0, &b), 0); /* told once */
+    (void)sluice_batch_finish(b);
     seek(c, 0, SLUICE_OFFSET_EARLIEST);
     assert_int_equal(poll_offset(c), 0);
     seek(c, 0, SLUICE_OFFSET_LATEST);

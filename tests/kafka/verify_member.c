@@ -135,7 +135,6 @@ static int take_part(void) {
         int rv = sluice_consumer_poll(member, POLL_MS, &batch);
         tell_positions();
         if (rv == 0 && batch != NULL) rv = process(batch);
-        if (rv == SLUICE_ERR_STALE) rv = 0; /* what the last finish has said already */
         if (rv == SLUICE_NOTICE_REBALANCE) rv = tell_rebalance();
         if (rv != 0) return rv;
     }

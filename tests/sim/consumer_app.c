@@ -288,10 +288,8 @@ static void give_held(struct app *app) {
     commits_on_given(app, rv);
     /* Positions move by themselves when a log's start or a topic does. */
     const int64_t *mean = app->workload->plan.mean;
-    if (rv == SLUICE_ERR_STALE && (app->sought || mean[PLAN_TRIM] != 0 || mean[PLAN_TOPIC] != 0))
-        app->is_stale_due = true; /* a poll says so too, for those who do not look */
-    else if (rv != 0)
-        app_complain(app, "finish", rv);
+    bool may_be_late = app->sought || mean[PLAN_TRIM] != 0 || mean[PLAN_TOPIC] != 0;
+    if (rv != 0 && !(rv == SLUICE_ERR_STALE && may_be_late)) app_complain(app, "finish", rv);
 }
 
 /* After an error of a partition, which waits for a seek then: nobody tells which one it was. */
@@ -381,10 +379,6 @@ static void poll_once(struct app *app, int32_t timeout_ms) {
     (void)sluice_client_explain(app->client, rv, text, sizeof text);
     if (rv == SLUICE_ERR_NOMEM && app_may_lack_memory(app)) return;
     if (rv == SLUICE_ERR_HELD && app->held != NULL) return;
-    if (rv == SLUICE_ERR_STALE && app->is_stale_due) {
-        app->is_stale_due = false;
-        return;
-    }
     bool is_without_offset = rv == SLUICE_ERR_NO_OFFSET && app->consumer->in_group &&
                              strcmp(app->consumer->reset, "none") == 0;
     if (is_without_offset) {

@@ -307,9 +307,7 @@ static void note_processed(struct app *app, sluice_batch *batch, bool is_whole) 
 
 /* Partitions may go at any time, and nobody can tell who was late. */
 static void judge_given(struct app *app, int rv) {
-    if (rv == SLUICE_ERR_STALE)
-        app->is_stale_due = true;
-    else if (rv != 0 && !(rv == SLUICE_ERR_NOMEM && app_may_lack_memory(app)))
+    if (rv != 0 && rv != SLUICE_ERR_STALE && !(rv == SLUICE_ERR_NOMEM && app_may_lack_memory(app)))
         app_complain(app, "finish", rv);
 }
 
@@ -447,10 +445,6 @@ static void poll_once(struct app *app, int32_t timeout_ms) {
     }
     if (rv == SLUICE_ERR_NOMEM && app_may_lack_memory(app)) return;
     if (rv == SLUICE_ERR_HELD && app->held != NULL) return;
-    if (rv == SLUICE_ERR_STALE && app->is_stale_due) {
-        app->is_stale_due = false;
-        return;
-    }
     if (rv == SLUICE_ERR_CLOSED || rv == SLUICE_ERR_USAGE || rv == SLUICE_ERR_BUSY ||
         rv == SLUICE_ERR_INTERRUPTED || rv == SLUICE_ERR_HELD || rv == SLUICE_ERR_NOMEM ||
         rv == SLUICE_ERR_STALE || rv == SLUICE_ERR_TOO_BIG || !plan_has_faults(&load->plan))
@@ -486,7 +480,7 @@ static void free_member(struct app *app) {
     if (!batch_first) sluice_batch_free(app->held);
     app->held = NULL;
     app->client = NULL;
-    app->has_subscribed = app->owes_seek = app->is_stale_due = false;
+    app->has_subscribed = app->owes_seek = false;
     forget_parts(app);
 }
 

@@ -90,10 +90,9 @@ struct app {
     struct cursor cursors[WORKLOAD_CURSORS];
     int32_t cursor_count;
     sluice_batch *held;
-    bool sought;       /* since `held` was taken: it may be stale */
-    bool owes_seek;    /* a partition waits for one, and there was no memory for it */
-    bool is_stale_due; /* a finish was too late */
-    int64_t records;   /* read */
+    bool sought;     /* since `held` was taken: it may be stale */
+    bool owes_seek;  /* a partition waits for one, and there was no memory for it */
+    int64_t records; /* read */
     char group[8];
     int64_t most[PLAN_TOPICS][WORKLOAD_CURSORS]; /* finished ever, by topic and partition; -1 */
 

@@ -317,12 +317,13 @@ static void a_code_is_left_for_the_next_poll(void **state) {
     struct sl_slice *slice;
     start(&f, 1);
     feed(&f, 0);
-    sl_gate_leave_code(f.gate, SLUICE_ERR_STALE);
-    assert_int_equal(take_code(&f, &slice), SLUICE_ERR_STALE);
+    sl_gate_leave_code(f.gate, SLUICE_ERR_MALFORMED);
+    assert_int_equal(take_code(&f, &slice), SLUICE_ERR_MALFORMED);
     finish(&f, take_from(&f, 0, 0));
-    sl_gate_leave_code(f.gate, SLUICE_ERR_STALE);
+    assert_false(sl_gate_is_ready(f.gate));
+    sl_gate_leave_code(f.gate, SLUICE_ERR_NOMEM);
     assert_true(sl_gate_is_ready(f.gate));
-    sl_gate_leave_code(f.gate, 0); /* somebody looked after all */
+    assert_int_equal(take_code(&f, &slice), SLUICE_ERR_NOMEM);
     assert_false(sl_gate_is_ready(f.gate));
     end(&f);
 }
