@@ -36,11 +36,13 @@ static bool is_orderly(const struct app *app) {
 void commits_begin(struct cursor *c) {
     c->has_finished = c->is_pinned = c->is_unsure = c->is_committed = false;
     c->held_from = c->finished = c->ahead = -1;
+    c->put = c->is_known ? c->next : -1;
+    c->has_come = false;
     c->led_from = c->led_to = -1;
 }
 
 void commits_on_led(struct cursor *c, int64_t to) {
-    c->led_from = c->is_known ? c->next : -1;
+    c->led_from = c->is_known ? c->next : c->put;
     c->led_to = to;
 }
 
@@ -123,11 +125,18 @@ bool commits_may_start(struct app *app, const struct cursor *c, int64_t offset, 
 static bool may_be_led(struct app *app, const struct cursor *c, int64_t offset) {
     const struct truth_log *log = truth_log(&app->workload->truth, c->topic, c->partition);
     if (log == NULL || strcmp(app->consumer->reset, "latest") != 0) return false;
-    int64_t done = c->has_finished ? c->finished : c->kept;
-    bool is_out = done < log->start || app->workload->plan.mean[PLAN_LIE] != 0;
-    if (!is_out && c->led_to < 0) return false;
-    bool is_open = c->is_known && c->next > done; /* something was handed out and is not finished */
-    return offset <= (is_open ? c->led_from <= done ? c->led_to : -1 : log->end);
+    int64_t done = c->has_finished ? c->finished : c->put;
+    int64_t from = done >= 0 || !c->is_committed ? done : c->kept;
+    bool is_out = from < log->start || app->workload->plan.mean[PLAN_LIE] != 0;
+    bool is_open = c->has_come && c->next > done; /* something was handed out and is not finished */
+    if (is_open) return c->led_from <= done && offset <= c->led_to;
+    return (is_out || c->led_to >= 0) && offset <= log->end;
+}
+
+void commits_on_end(struct app *app, const struct cursor *c) {
+    const struct truth_log *log = truth_log(&app->workload->truth, c->topic, c->partition);
+    int64_t *most = &app->most[c->topic][c->partition];
+    if (log != NULL && log->end > *most && may_be_led(app, c, log->end)) *most = log->end;
 }
 
 static void check_most(struct app *app) {

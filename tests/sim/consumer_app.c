@@ -212,6 +212,7 @@ static void take_record(struct app *app, const sluice_view *v) {
     }
     check_place(app, c, v->topic, v->offset);
     if (!c->is_known || v->offset != c->next) commits_on_led(c, v->offset);
+    c->has_come = true;
     int32_t life = consumer_check_content(app, c, v);
     know_position(app, c, life, v->offset + 1);
     world_note(app->workload->world, WORLD_READ, app->id, v->partition, v->offset);
@@ -223,6 +224,7 @@ static void note_start(struct app *app, struct cursor *c, const sluice_slice *s)
     if (c->is_known && c->next >= s->first_offset) return;
     check_place(app, c, s->topic, s->first_offset);
     commits_on_led(c, s->first_offset);
+    c->has_come |= s->count > 0;
 }
 
 /* What was not walked of a batch is skipped by free, and by mark. */
@@ -298,6 +300,7 @@ static void seek_all(struct app *app) {
     for (int32_t i = 0; i < app->cursor_count; i++) {
         struct cursor *c = &app->cursors[i];
         bool is_gone = c->life != life_of(app, c);
+        commits_on_end(app, c);
         const struct truth_log *log = log_of(app, c);
         if (c->is_known && log != NULL && c->next < log->start) is_gone = true;
         if (is_gone) forget_position(app, c, false);
@@ -404,6 +407,7 @@ static void seek_one(struct app *app) {
     struct cursor *c = draw_cursor(app);
     if (c == NULL) return;
     struct cursor before = *c;
+    commits_on_end(app, c);
     sluice_offsets *list = sluice_offsets_create();
     (void)sluice_offsets_add(list, topic_of(app, c), c->partition, draw_position(app, c));
     int rv = sluice_consumer_seek(app->client, list);
@@ -481,6 +485,7 @@ bool consumer_is_settled(struct app *app, char *why, size_t cap) {
 
 static void free_client(struct app *app) {
     bool batch_first = app_draw(app, 50);
+    for (int32_t i = 0; i < app->cursor_count; i++) commits_on_end(app, &app->cursors[i]);
     if (batch_first) sluice_batch_free(app->held);
     sluice_client_free(app->client);
     if (!batch_first) sluice_batch_free(app->held);

@@ -41,8 +41,10 @@ struct cursor {
     bool has_finished; /* something is */
     bool is_pinned;    /* a batch of it was freed: what comes behind is not finished */
     bool is_unsure;    /* a call failed that may or may not have finished something */
-    int64_t led_from; /* auto.offset.reset has led it, the last time, from here (-1: its start) … */
-    int64_t led_to;   /* … to here */
+    int64_t put;       /* where it was put, by number; -1: by a symbol */
+    bool has_come;     /* something of it was handed out since then */
+    int64_t led_from;  /* auto.offset.reset has led it, the last time, from here … */
+    int64_t led_to;    /* … to here */
 };
 /* What a member of the group knows of a partition. */
 struct member_part {
@@ -191,6 +193,8 @@ void member_end(struct app *app, int32_t timeout_ms);
 
 /* The partition is put somewhere. */
 void commits_begin(struct cursor *c);
+/* It is about to be put elsewhere, or its client goes: a commit of where it was led to may be under way. */
+void commits_on_end(struct app *app, const struct cursor *c);
 /* It goes on at another place than was due. */
 void commits_on_led(struct cursor *c, int64_t to);
 /* The batch is about to be given back, processed as far as its partitions' cursors say. */
