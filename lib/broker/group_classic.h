@@ -26,15 +26,11 @@ enum sl_classic_state {
     SL_CLASSIC_STABLE
 };
 
-struct sl_classic_protocol {
-    struct sl_str name;       /* owned */
-    struct sl_bytes metadata; /* owned */
-};
 struct sl_classic_member {
-    struct sl_str id;                      /* owned */
-    struct sl_str instance;                /* owned; null: a dynamic member */
-    struct sl_str client_id;               /* owned; may be null */
-    struct sl_classic_protocol *protocols; /* owned, the best first */
+    struct sl_str id;                         /* owned */
+    struct sl_str instance;                   /* owned; null: a dynamic member */
+    struct sl_str client_id;                  /* owned; may be null */
+    struct sl_join_group_protocol *protocols; /* owned, with what is in them; the best first */
     int32_t protocol_count;
     struct sl_bytes assignment; /* owned; null: none */
     struct sl_group_wait *join; /* the JoinGroup that waits; NULL: none, or its link went */
@@ -148,6 +144,11 @@ struct sl_classic_member *sl_group_members_next(const struct sl_group *g, uint32
  * behind. Null: out of memory. */
 struct sl_str sl_group_members_name(struct sl_group *g, struct sl_arena *arena,
                                     struct sl_str client_id, struct sl_str instance);
+/* A copy of what a member offers, at least one; NULL: out of memory. */
+struct sl_join_group_protocol *sl_group_members_copy_protocols(const struct sl_alloc *alloc,
+                                                               const struct sl_array *from);
+void sl_group_members_free_protocols(const struct sl_alloc *alloc,
+                                     struct sl_join_group_protocol *protocols, int32_t count);
 /* Whether it has the protocols of the request, with the same metadata, in that order. */
 bool sl_group_members_is_same(const struct sl_classic_member *m,
                               const struct sl_join_group_request *r);

@@ -54,7 +54,7 @@ static int64_t after_consumer_ms(const struct sl_group *g, int64_t ms) {
 }
 
 static void renew_consumer_session(struct sl_group *g, struct sl_consumer_member *m) {
-    bool is_classic = m->protocol.size >= 0;
+    bool is_classic = m->protocol_count > 0;
     m->expires_at =
         after_consumer_ms(g, is_classic ? m->session_ms : g->groups->settings.consumer_session_ms);
 }
@@ -327,6 +327,7 @@ int sl_group_consumer_heartbeat(struct sl_group *g,
     }
     if (r->assignor.size >= 0 && !sl_group_target_knows(r->assignor))
         return SLUICE_KAFKA_UNSUPPORTED_ASSIGNOR;
+    int32_t before = g->consumer.epoch;
     int rv;
     if (r->member_epoch < 0) {
         rv = leave_consumer_group(g, r, out);
@@ -335,7 +336,6 @@ int sl_group_consumer_heartbeat(struct sl_group *g,
         if (id.size <= 0) id = name_consumer_member(g, arena);
         if (id.size <= 0) return SLUICE_ERR_NOMEM;
         bool is_new = sl_group_subscribers_find(g, id) == NULL;
-        int32_t before = g->consumer.epoch;
         rv = sl_group_consumer_admit(g, r, id, &m);
         if (rv == 0) rv = sl_group_consumer_go_on(g, m, r, client_id, arena, out);
         /* Who could not even subscribe is no member, and nobody notices unless targets were made. */
@@ -343,6 +343,7 @@ int sl_group_consumer_heartbeat(struct sl_group *g,
         if (m != NULL) sl_group_subscribers_remove(g, m);
         if (m != NULL && g->consumer.epoch != before) g->consumer.epoch++;
     }
+    sl_group_mixed_settle(g, before);
     sl_groups_schedule(g);
     return rv;
 }
@@ -360,7 +361,7 @@ int sl_group_consumer_commit(const struct sl_group *g, struct sl_str member_id,
                              struct sl_str instance, int32_t epoch, int16_t version) {
     if (epoch < 0 && g->consumer.members.count == 0) return 0;
     const struct sl_consumer_member *m = sl_group_subscribers_find(g, member_id);
-    bool is_classic = m != NULL && m->protocol.size >= 0;
+    bool is_classic = m != NULL && m->protocol_count > 0;
     if (is_classic) return sl_group_mixed_commit(g, member_id, instance, epoch);
     if (m == NULL) return SLUICE_KAFKA_UNKNOWN_MEMBER_ID;
     if (version < 9) return SLUICE_KAFKA_UNSUPPORTED_VERSION;
@@ -389,10 +390,12 @@ int64_t sl_group_consumer_due(const struct sl_group *g) {
 
 void sl_group_consumer_on_time(struct sl_group *g) {
     int64_t now = g->groups->now;
+    int32_t before = g->consumer.epoch;
     struct sl_consumer_member *m;
     for (uint32_t at = 0; (m = sl_group_subscribers_next(g, &at)) != NULL;)
         if (m->expires_at <= now || m->revoke_by <= now || m->answer_by <= now)
             sl_group_consumer_fence(g, m);
+    sl_group_mixed_settle(g, before);
     sl_groups_schedule(g);
 }
 

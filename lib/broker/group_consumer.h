@@ -48,7 +48,8 @@ struct sl_consumer_member {
     int64_t revoke_by;  /* in UNREVOKED; INT64_MAX otherwise */
 
     /* of the classic protocol: group_mixed.c */
-    struct sl_str protocol; /* what it shares partitions by; null: it is of KIP-848 */
+    struct sl_join_group_protocol *protocols; /* owned: what it offered; NULL: it is of KIP-848 */
+    int32_t protocol_count;
     int32_t session_ms;
     int64_t answer_by; /* it has to join, or to ask for its assignment; INT64_MAX: neither */
 };
@@ -101,6 +102,9 @@ void sl_group_consumer_fence(struct sl_group *g, struct sl_consumer_member *m);
 /* A group of consumers of the classic protocol becomes one of KIP-848 with all its members. 0, 69
  * (it cannot), or NOMEM. */
 int sl_group_mixed_convert(struct sl_group *g);
+/* To be called when members may have gone: a group in which only members of the classic protocol are left
+ * becomes one of that protocol, in this generation. Without memory it stays what it is. */
+void sl_group_mixed_settle(struct sl_group *g, int32_t generation);
 /* As those of sl_group_classic_…, of a group of KIP-848. */
 int sl_group_mixed_join(struct sl_group *g, const struct sl_join_group_request *r,
                         struct sl_str client_id, struct sl_group_wait *w);

@@ -12,8 +12,8 @@
 #include "broker/owned.h"
 #include "sluice/error.h"
 
-static void free_member_protocols(const struct sl_alloc *alloc,
-                                  struct sl_classic_protocol *protocols, int32_t count) {
+void sl_group_members_free_protocols(const struct sl_alloc *alloc,
+                                     struct sl_join_group_protocol *protocols, int32_t count) {
     for (int32_t i = 0; i < count; i++) {
         sl_owned_free_text(alloc, &protocols[i].name);
         sl_owned_free_bytes(alloc, &protocols[i].metadata);
@@ -21,11 +21,10 @@ static void free_member_protocols(const struct sl_alloc *alloc,
     sl_alloc_free(alloc, protocols, (size_t)count * sizeof *protocols);
 }
 
-/* NULL: out of memory. The request has at least one. */
-static struct sl_classic_protocol *copy_protocols(const struct sl_alloc *alloc,
-                                                  const struct sl_array *from) {
+struct sl_join_group_protocol *sl_group_members_copy_protocols(const struct sl_alloc *alloc,
+                                                               const struct sl_array *from) {
     const struct sl_join_group_protocol *given = from->items;
-    struct sl_classic_protocol *made = sl_alloc_array(alloc, (size_t)from->count, sizeof *made);
+    struct sl_join_group_protocol *made = sl_alloc_array(alloc, (size_t)from->count, sizeof *made);
     if (made == NULL) return NULL;
     bool failed = false;
     for (int32_t i = 0; i < from->count; i++) {
@@ -33,7 +32,7 @@ static struct sl_classic_protocol *copy_protocols(const struct sl_alloc *alloc,
         if (!sl_owned_bytes(alloc, given[i].metadata, &made[i].metadata)) failed = true;
     }
     if (!failed) return made;
-    free_member_protocols(alloc, made, from->count);
+    sl_group_members_free_protocols(alloc, made, from->count);
     return NULL;
 }
 
@@ -52,7 +51,7 @@ struct sl_classic_member *sl_group_members_create(struct sl_group *g,
     bool has_instance = sl_owned_text(alloc, r->instance_id, &m->instance);
     bool has_client = sl_owned_text(alloc, client_id, &m->client_id);
     m->assignment = SL_BYTES_NULL;
-    m->protocols = copy_protocols(alloc, &r->protocols);
+    m->protocols = sl_group_members_copy_protocols(alloc, &r->protocols);
     m->protocol_count = m->protocols == NULL ? 0 : r->protocols.count;
     take_timeouts(m, r);
     if (has_id && has_instance && has_client && m->protocols != NULL) return m;
@@ -63,7 +62,7 @@ struct sl_classic_member *sl_group_members_create(struct sl_group *g,
 void sl_group_members_destroy(struct sl_group *g, struct sl_classic_member *m) {
     const struct sl_alloc *alloc = g->groups->alloc;
     SL_ASSERT(m->join == NULL && m->sync == NULL);
-    free_member_protocols(alloc, m->protocols, m->protocol_count);
+    sl_group_members_free_protocols(alloc, m->protocols, m->protocol_count);
     sl_owned_free_text(alloc, &m->id);
     sl_owned_free_text(alloc, &m->instance);
     sl_owned_free_text(alloc, &m->client_id);
@@ -102,9 +101,10 @@ int sl_group_members_rename(struct sl_group *g, struct sl_classic_member *m, str
 
 int sl_group_members_update(struct sl_group *g, struct sl_classic_member *m,
                             const struct sl_join_group_request *r) {
-    struct sl_classic_protocol *protocols = copy_protocols(g->groups->alloc, &r->protocols);
+    struct sl_join_group_protocol *protocols =
+        sl_group_members_copy_protocols(g->groups->alloc, &r->protocols);
     if (protocols == NULL) return SLUICE_ERR_NOMEM;
-    free_member_protocols(g->groups->alloc, m->protocols, m->protocol_count);
+    sl_group_members_free_protocols(g->groups->alloc, m->protocols, m->protocol_count);
     m->protocols = protocols;
     m->protocol_count = r->protocols.count;
     take_timeouts(m, r);

@@ -14,8 +14,9 @@
  * A member that was told to join, or to ask for its assignment, and does not, is fenced when its
  * rebalance timeout is over.
  *
- * Not done here: the way back to the classic protocol, when the last member of KIP-848 has gone
- * (Kafka's group.consumer.migration.policy "upgrade" has none either). */
+ * When the last member of KIP-848 has gone the group is converted back: the members left are in a
+ * generation that is the group's epoch of before, and are told to join again. (Kafka's
+ * group.consumer.migration.policy "bidirectional", its default.) */
 #include <string.h>
 
 #include "broker/groups.h"
@@ -74,12 +75,14 @@ static int64_t after_mixed_ms(const struct sl_group *g, int64_t ms) {
 }
 
 /* 0 or NOMEM: it is of the classic protocol from here on. */
-static int dress_member(struct sl_group *g, struct sl_consumer_member *m, struct sl_str protocol,
-                        int32_t session_ms) {
-    struct sl_str name;
-    if (!sl_owned_text(g->groups->alloc, protocol, &name)) return SLUICE_ERR_NOMEM;
-    sl_owned_free_text(g->groups->alloc, &m->protocol);
-    m->protocol = name;
+static int dress_member(struct sl_group *g, struct sl_consumer_member *m,
+                        const struct sl_array *protocols, int32_t session_ms) {
+    const struct sl_alloc *alloc = g->groups->alloc;
+    struct sl_join_group_protocol *made = sl_group_members_copy_protocols(alloc, protocols);
+    if (made == NULL) return SLUICE_ERR_NOMEM;
+    sl_group_members_free_protocols(alloc, m->protocols, m->protocol_count);
+    m->protocols = made;
+    m->protocol_count = protocols->count;
     m->session_ms = session_ms;
     return 0;
 }
@@ -130,7 +133,8 @@ static int convert_member(struct sl_group *g, const struct sl_classic_member *fr
     said.rebalance_timeout_ms = from->rebalance_ms;
     if (rv == 0) rv = sl_group_subscribers_update(g, m, &said, from->client_id, &changed);
     sl_arena_deinit(&arena);
-    if (rv == 0) rv = dress_member(g, m, from->protocols[0].name, from->session_ms);
+    struct sl_array protocols = {from->protocols, from->protocol_count};
+    if (rv == 0) rv = dress_member(g, m, &protocols, from->session_ms);
     if (rv != 0) return rv;
     m->epoch = m->previous_epoch = g->classic.generation;
     m->expires_at = after_mixed_ms(g, m->session_ms);
@@ -167,7 +171,7 @@ int sl_group_mixed_convert(struct sl_group *g) {
 
 /* ---- who asks ---- */
 
-static bool is_dressed(const struct sl_consumer_member *m) { return m->protocol.size >= 0; }
+static bool is_dressed(const struct sl_consumer_member *m) { return m->protocol_count > 0; }
 
 /* Whom a request of the classic protocol is about: 0, 25 or 82. */
 static int find_mixed_member(const struct sl_group *g, struct sl_str id, struct sl_str instance,
@@ -195,7 +199,6 @@ static int join_as_mixed(struct sl_group *g, const struct sl_join_group_request 
                          struct sl_str id, struct sl_str client_id, struct sl_group_wait *w,
                          struct sl_consumer_group_heartbeat_request *said) {
     struct sl_consumer_group_heartbeat_response step;
-    const struct sl_join_group_protocol *protocols = r->protocols.items;
     struct sl_join_group_response *out = w->response;
     struct sl_consumer_member *m = r->instance_id.size >= 0
                                        ? sl_group_subscribers_find_static(g, r->instance_id)
@@ -208,7 +211,7 @@ static int join_as_mixed(struct sl_group *g, const struct sl_join_group_request 
     said->member_epoch = is_known ? m->epoch : SL_CONSUMER_GROUP_JOIN;
     said->rebalance_timeout_ms = w->version >= 1 ? r->rebalance_timeout_ms : r->session_timeout_ms;
     int rv = sl_group_consumer_admit(g, said, id, &m);
-    if (rv == 0) rv = dress_member(g, m, protocols[0].name, r->session_timeout_ms);
+    if (rv == 0) rv = dress_member(g, m, &r->protocols, r->session_timeout_ms);
     if (rv == 0) rv = sl_group_consumer_go_on(g, m, said, client_id, w->arena, &step);
     if (rv != 0 && rv != SLUICE_ERR_NOMEM) {
         sl_group_answers_refuse_join(w, rv, id);
@@ -218,7 +221,7 @@ static int join_as_mixed(struct sl_group *g, const struct sl_join_group_request 
     m->answer_by = after_mixed_ms(g, m->rebalance_ms);
     out->generation = m->epoch;
     out->protocol_type = SL_STR("consumer");
-    out->protocol_name = sl_group_answers_keep(w->arena, m->protocol);
+    out->protocol_name = sl_group_answers_keep(w->arena, m->protocols[0].name);
     out->leader = SL_STR("");
     out->member_id = sl_group_answers_keep(w->arena, m->id);
     w->done = true;
@@ -255,6 +258,7 @@ int sl_group_mixed_join(struct sl_group *g, const struct sl_join_group_request *
         }
     }
     rv = join_as_mixed(g, r, id, client_id, w, &said);
+    sl_group_mixed_settle(g, g->consumer.epoch); /* it may have replaced the last of KIP-848 */
     sl_groups_schedule(g);
     return rv;
 }
@@ -266,7 +270,8 @@ static int judge_mixed_sync(const struct sl_group *g, const struct sl_sync_group
     int code = find_mixed_member(g, r->member_id, r->instance_id, m);
     if (code != 0) return code;
     if (r->generation != (*m)->epoch) return SLUICE_KAFKA_ILLEGAL_GENERATION;
-    if (r->protocol_name.size >= 0 && !sl_bytes_str_equal(r->protocol_name, (*m)->protocol))
+    if (r->protocol_name.size >= 0 &&
+        !sl_bytes_str_equal(r->protocol_name, (*m)->protocols[0].name))
         return SLUICE_KAFKA_INCONSISTENT_GROUP_PROTOCOL;
     /* In UNREVOKED it has joined already, and gives partitions up first. */
     bool is_behind = g->consumer.epoch > (*m)->epoch && (*m)->state != SL_CONSUMER_UNREVOKED;
@@ -313,7 +318,7 @@ int sl_group_mixed_sync(struct sl_group *g, const struct sl_sync_group_request *
     }
     if (!write_assigned(g, m, w->arena, &out->assignment)) return SLUICE_ERR_NOMEM;
     out->protocol_type = SL_STR("consumer");
-    out->protocol_name = sl_group_answers_keep(w->arena, m->protocol);
+    out->protocol_name = sl_group_answers_keep(w->arena, m->protocols[0].name);
     m->answer_by = MIXED_NEVER;
     m->expires_at = after_mixed_ms(g, m->session_ms);
     w->done = true;
@@ -365,4 +370,62 @@ int sl_group_mixed_commit(const struct sl_group *g, struct sl_str member_id, str
     int code = find_mixed_member(g, member_id, instance, &m);
     if (code != 0) return code;
     return generation == m->epoch ? 0 : SLUICE_KAFKA_ILLEGAL_GENERATION;
+}
+
+/* ---- converting back ---- */
+
+/* The member of the classic protocol that it becomes again, with what it was assigned. 0 or NOMEM. */
+static int restore_member(struct sl_group *g, const struct sl_consumer_member *from) {
+    struct sl_join_group_request said;
+    struct sl_bytes assignment;
+    struct sl_arena arena;
+    sl_codec_defaults(&sl_join_group_request_type, &said);
+    said.instance_id = from->instance;
+    said.session_timeout_ms = from->session_ms;
+    said.rebalance_timeout_ms = from->rebalance_ms;
+    said.protocols = (struct sl_array){from->protocols, from->protocol_count};
+    struct sl_classic_member *m = sl_group_members_create(g, &said, from->id, from->client_id);
+    if (m == NULL) return SLUICE_ERR_NOMEM;
+    int rv = sl_group_members_add(g, m);
+    if (rv != 0) {
+        sl_group_members_destroy(g, m);
+        return rv;
+    }
+    sl_arena_init(&arena, g->groups->alloc, 0);
+    m->is_saved = write_assigned(g, from, &arena, &assignment) &&
+                  sl_owned_bytes(g->groups->alloc, assignment, &m->assignment);
+    sl_arena_deinit(&arena);
+    return m->is_saved ? 0 : SLUICE_ERR_NOMEM;
+}
+
+static bool is_left_to_classic_members(const struct sl_group *g) {
+    const struct sl_consumer_member *m;
+    for (uint32_t at = 0; (m = sl_group_subscribers_next(g, &at)) != NULL;)
+        if (!is_dressed(m)) return false;
+    return g->consumer.members.count > 0;
+}
+
+void sl_group_mixed_settle(struct sl_group *g, int32_t generation) {
+    const struct sl_alloc *alloc = g->groups->alloc;
+    struct sl_classic *c = &g->classic;
+    const struct sl_consumer_member *m;
+    int rv = 0;
+    if (!is_left_to_classic_members(g)) return;
+    for (uint32_t at = 0; rv == 0 && (m = sl_group_subscribers_next(g, &at)) != NULL;)
+        rv = restore_member(g, m);
+    struct sl_str protocol = sl_group_members_vote(g); /* null: they have none in common */
+    bool is_restored = rv == 0 && protocol.size >= 0 &&
+                       sl_owned_text(alloc, protocol, &c->saved_protocol) &&
+                       sl_owned_text(alloc, SL_STR("consumer"), &c->protocol_type);
+    if (!is_restored) {
+        sl_group_classic_deinit(g);
+        sl_group_classic_init(g);
+        return;
+    }
+    c->saved_generation = generation;
+    sl_group_consumer_deinit(g);
+    sl_group_consumer_init(g);
+    g->type = SL_GROUP_CLASSIC;
+    sl_group_classic_reload(g, 0); /* as a coordinator that takes over: nothing waits */
+    (void)sl_group_classic_rebalance(g);
 }

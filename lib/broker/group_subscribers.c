@@ -22,7 +22,6 @@ struct sl_consumer_member *sl_group_subscribers_create(struct sl_group *g, struc
     struct sl_consumer_member *m = sl_alloc_zero(g->groups->alloc, sizeof *m);
     if (m == NULL) return NULL;
     m->id = m->instance = m->client_id = m->rack = m->assignor = m->regex_text = SL_STR_NULL;
-    m->protocol = SL_STR_NULL;
     m->state = SL_CONSUMER_STABLE;
     m->revoke_by = m->answer_by = INT64_MAX;
     bool has_id = sl_owned_text(g->groups->alloc, id, &m->id);
@@ -40,7 +39,7 @@ void sl_group_subscribers_destroy(struct sl_group *g, struct sl_consumer_member 
     sl_owned_free_text(alloc, &m->rack);
     sl_owned_free_text(alloc, &m->assignor);
     sl_owned_free_text(alloc, &m->regex_text);
-    sl_owned_free_text(alloc, &m->protocol);
+    sl_group_members_free_protocols(alloc, m->protocols, m->protocol_count);
     sl_group_regex_destroy(alloc, m->regex);
     free_topic_names(alloc, m->names, m->name_count);
     sl_group_parts_free(alloc, &m->assigned);

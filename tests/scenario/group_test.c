@@ -77,6 +77,34 @@ static void play_mixed(const char *strategy) {
     group_end(&g);
 }
 
+/* The only member of KIP-848 goes, with a word or without: the others go on in the old protocol. */
+static void play_back(const char *strategy, bool is_crash) {
+    struct group g;
+    group_begin(&g, 3);
+    group_send(&g, 60);
+    group_add(&g, 0, "classic", strategy, "");
+    group_add(&g, 1, "classic", strategy, "");
+    group_add(&g, 2, "consumer", strategy, "");
+    group_await(&g, 2, 2, 2, 60000);
+    group_await_read(&g, 10000);
+    if (is_crash)
+        group_crash_member(&g, 2);
+    else
+        group_close_member(&g, 2);
+    group_await(&g, 3, 3, 0, 90000);
+    group_send(&g, 60);
+    group_await_read(&g, 10000);
+    group_add(&g, 2, "consumer", strategy, "");
+    group_await(&g, 2, 2, 2, 60000);
+    group_end(&g);
+}
+static void test_from_kip848_to_classic(void **state) {
+    (void)state;
+    play_back("range", false);
+    play_back("cooperative-sticky", false);
+    play_back("cooperative-sticky", true);
+}
+
 static void test_from_classic_to_kip848(void **state) {
     (void)state;
     play_mixed("range");
@@ -499,6 +527,7 @@ int main(void) {
         cmocka_unit_test(test_cooperative),
         cmocka_unit_test(test_kip848),
         cmocka_unit_test(test_from_classic_to_kip848),
+        cmocka_unit_test(test_from_kip848_to_classic),
         cmocka_unit_test(test_static_members_come_back),
         cmocka_unit_test(test_the_older_of_two_instances_is_fenced),
         cmocka_unit_test(test_no_polls),

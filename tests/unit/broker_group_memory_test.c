@@ -157,7 +157,7 @@ static void converse_consumer(struct talk *t) {
     hear(t);
 }
 
-/* A member of the classic protocol, and one of KIP-848 that takes the group along. */
+/* A member of the classic protocol, and one of KIP-848 that takes the group along, and leaves. */
 static void converse_mixed(struct talk *t) {
     /* Version 1, topic "t", no user data, nothing owned. */
     static const uint8_t wants_t[] = {0, 1, 0, 0, 0, 1, 0, 1, 't', 255, 255, 255, 255, 0, 0, 0, 0};
@@ -185,6 +185,9 @@ static void converse_mixed(struct talk *t) {
         beat.instance_id = GROUP_NONE;
         talk(t, 0, SL_API_HEARTBEAT, 4, &beat);
     }
+    t->epochs[1] = SL_CONSUMER_GROUP_LEAVE; /* and the group goes back */
+    talk_beat(t, 1, NULL, false);
+    talk(t, 0, SL_API_HEARTBEAT, 4, &beat);
     client_advance(t->c, 400000);
     hear(t);
 }

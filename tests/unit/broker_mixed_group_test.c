@@ -278,6 +278,90 @@ static void test_what_cannot_be_converted(void **state) {
     client_end(x.c);
 }
 
+/* "a" leaves, or is not heard of any more. */
+static void end_kip848(struct mixed *x, bool leaves) {
+    struct beat a = beat_of("a", leaves ? -1 : 2);
+    if (leaves) {
+        assert_int_equal(beat_ask(x->c, x->k, &a)->error_code, 0);
+        return;
+    }
+    for (int i = 0; i < 9; i++) {
+        assert_int_equal(beat_as_classic(x, 2), 0);
+        client_advance(x->c, 5001);
+    }
+}
+
+/* When no member of KIP-848 is left the group is a classic one again: the others keep what they have in
+ * their generation, and join for the next, in which one of them leads. */
+static void test_the_last_of_kip848_goes(void **state) {
+    (void)state;
+    for (int leaves = 0; leaves < 2; leaves++) {
+        struct mixed x;
+        struct group_commit k = group_commit_of("g", 0, 5);
+        const char *parts;
+        begin(&x);
+        convert(&x);
+        expect_join(&x, "", 2, "2 3");
+        expect_beat(&x, 2, 2, "", "0 1");
+        end_kip848(&x, leaves);
+        assert_int_equal(beat_as_classic(&x, 2), SLUICE_KAFKA_REBALANCE_IN_PROGRESS);
+        assert_int_equal(sync_code(&x, 2, &parts), SLUICE_KAFKA_REBALANCE_IN_PROGRESS);
+        k.member = x.id;
+        k.generation = 2;
+        assert_int_equal(group_commit(x.c, x.l, 8, &k), 0);
+        struct group_join j = join_with(&x, "2 3");
+        const struct sl_join_group_response *m = group_join(x.c, x.l, &j);
+        assert_int_equal(m->error_code, 0);
+        assert_int_equal(m->generation, 3);
+        assert_true(sl_bytes_str_equal(m->leader, x.id));
+        assert_int_equal(m->members.count, 1);
+        assert_int_equal(beat_as_classic(&x, 3), 0);
+        client_end(x.c);
+    }
+}
+
+/* What was assigned is known on the way there and back. */
+static void test_there_and_back(void **state) {
+    struct mixed x;
+    struct beat a = beat_join_of("a");
+    (void)state;
+    begin(&x);
+    convert(&x);
+    expect_join(&x, "", 2, "2 3");
+    end_kip848(&x, true);
+    beat_expect(x.c, x.k, &a, 3, "0 1"); /* the others are with their owner */
+    assert_int_equal(beat_as_classic(&x, 2), SLUICE_KAFKA_REBALANCE_IN_PROGRESS);
+    expect_join(&x, "2 3", 3, "2 3");
+    client_end(x.c);
+}
+
+/* A classic member with the instance id of the last of KIP-848, which has left for a while. */
+static void test_a_static_member_takes_the_last_place(void **state) {
+    struct mixed x;
+    struct beat a = beat_join_of("a");
+    (void)state;
+    begin(&x);
+    a.instance = "i";
+    beat_expect(x.c, x.k, &a, 1, "0 1 2 3");
+    a = beat_of("a", -2);
+    a.instance = "i";
+    assert_int_equal(beat_ask(x.c, x.k, &a)->error_code, 0);
+    struct group_join j = join_with(&x, "");
+    j.instance = SL_STR("i");
+    const struct sl_join_group_response *m = group_join(x.c, x.l, &j);
+    assert_int_equal(m->error_code, 0);
+    x.id = m->member_id;
+    int32_t generation = m->generation;
+    assert_int_equal(group_heartbeat(x.c, x.l, 4, "g", x.id, SL_STR("i"), generation),
+                     SLUICE_KAFKA_REBALANCE_IN_PROGRESS);
+    j.member = x.id;
+    m = group_join(x.c, x.l, &j);
+    assert_int_equal(m->error_code, 0);
+    assert_int_equal(m->generation, generation + 1);
+    assert_true(sl_bytes_str_equal(m->leader, x.id));
+    client_end(x.c);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_eager_member),
@@ -287,6 +371,9 @@ int main(void) {
         cmocka_unit_test(test_who_does_not_follow_is_fenced),
         cmocka_unit_test(test_waiting_joins_are_answered),
         cmocka_unit_test(test_what_cannot_be_converted),
+        cmocka_unit_test(test_the_last_of_kip848_goes),
+        cmocka_unit_test(test_there_and_back),
+        cmocka_unit_test(test_a_static_member_takes_the_last_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
