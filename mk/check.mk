@@ -72,7 +72,7 @@ bench: all ## beside librdkafka, with bars and a picture: CASES="…" for some, 
 	@sh mk/deps.sh build bench
 	sh tests/bench/run.sh
 
-KAFKA_PROGRAMS := $(BUILD)/kafka/verify $(BUILD)/kafka/proxy
+KAFKA_PROGRAMS := $(BUILD)/kafka/verify $(BUILD)/kafka/proxy $(BUILD)/kafka/transactions
 $(BUILD)/kafka/verify: $(call objects,$(sort $(wildcard tests/kafka/verify*.c))) $(STATIC)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
@@ -81,6 +81,12 @@ $(BUILD)/kafka/proxy: $(call objects,tests/kafka/proxy.c)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -o $@ $^
+
+# The peer has producers of transactions.
+$(BUILD)/kafka/transactions: $(call objects,tests/kafka/transactions.c)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -o $@ $^ $$($(PKG_CONFIG) --libs rdkafka)
 
 test-kafka: ## the suite on a real Apache Kafka, fetched by Maven, 14 minutes
 	@sh mk/deps.sh build test kafka

@@ -33,11 +33,12 @@ set -uo pipefail
 script=${BASH_SOURCE[0]}
 here=$(cd "$(dirname "$script")" && pwd)
 # In the order of their cost, the one that disturbs the brokers last.
-all_cases="text-to-java text-from-java bytes commits groups mixed kill-leader rolling-restart cuts remake-topic \
-    throttle wide-topic close-frozen"
+all_cases="text-to-java text-from-java bytes transactions commits groups mixed kill-leader rolling-restart cuts \
+    remake-topic throttle wide-topic close-frozen"
 # For the sake of time all versions but the first are only tried with these, except in a soak: what
 # the others are about does not depend on the version as much.
-some_cases="text-to-java text-from-java bytes commits groups mixed kill-leader remake-topic close-frozen"
+some_cases="text-to-java text-from-java bytes transactions commits groups mixed kill-leader remake-topic \
+    close-frozen"
 
 # run_child COMMAND...: runs it so that a signal to this shell ends it first. A trap is only run
 # once the command in front of the shell has ended, so it runs in the background, waited for.
@@ -89,7 +90,7 @@ fi
 
 BUILD=${BUILD:-build}
 BUILD=$(cd "$BUILD" && pwd) || exit 2
-for program in examples/producer examples/consumer kafka/verify kafka/proxy; do
+for program in examples/producer examples/consumer kafka/verify kafka/proxy kafka/transactions; do
     if [ ! -x "$BUILD/$program" ]; then
         echo "run.sh: $BUILD/$program is not built; \`make test-kafka\` builds it" >&2
         exit 2

@@ -14,10 +14,10 @@ echo 'typedef int nothing_else;' >"$scratch/nothing.c"
 
 # $1 command line without the file, $2 the kind of input; files are read from standard input.
 add_jobs() { sed "s|.*|$1 $2 &|"; }
-# The benchmark's peer needs the peer's header, which only `make bench` asks for.
+# What uses the peer needs its header, which only `make bench` and `make test-kafka` ask for.
 leave_out_peer() {
     if echo '#include <librdkafka/rdkafka.h>' | "$compiler" -fsyntax-only -x c - 2>/dev/null
-    then cat; else grep -v '^tests/bench/peer'; fi
+    then cat; else grep -v '^tests/bench/peer\|^tests/kafka/transactions'; fi
 }
 {
     find lib -name '*.c' | grep -v '^lib/driver/' |

@@ -114,6 +114,17 @@ await_that() {
     done
 }
 
+# use_newest_librdkafka: where the benchmarks have fetched it; else programs have the one that kcat came with.
+use_newest_librdkafka() {
+    local newest
+    newest=$(find "${XDG_CACHE_HOME:-$HOME/.cache}/sluice/peer" -name 'librdkafka-*.so.1' 2>/dev/null |
+        sort -V | tail -n 1)
+    [ -n "$newest" ] || return 0
+    mkdir library
+    ln -s "$newest" library/librdkafka.so.1
+    export LD_LIBRARY_PATH=$PWD/library
+}
+
 # group_tool ARGUMENT...: what Kafka says of groups.
 group_tool() {
     "$kafka" tool org.apache.kafka.tools.consumer.group.ConsumerGroupCommand \

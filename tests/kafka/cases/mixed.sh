@@ -4,14 +4,7 @@
 # theirs what ours has. All records must be printed, each by one member only.
 . "$(dirname "$0")/common.sh"
 
-# The newest librdkafka where it is, as the benchmarks fetch it; else the one that kcat came with.
-newest=$(find "${XDG_CACHE_HOME:-$HOME/.cache}/sluice/peer" -name 'librdkafka-*.so.1' 2>/dev/null |
-    sort -V | tail -n 1)
-if [ -n "$newest" ]; then
-    mkdir library
-    ln -s "$newest" library/librdkafka.so.1
-    export LD_LIBRARY_PATH=$PWD/library
-fi
+use_newest_librdkafka
 echo "mixed with $(kcat -V | sed -n 's/.*\(librdkafka [0-9.]*\).*/\1/p')"
 
 # start CLIENT [STRATEGIES]: a member in the background; its lines have partition and offset.
