@@ -19,8 +19,8 @@
  * A coordinator that takes over knows what was saved: the members of the last generation whose
  * leader synced, with their assignments.
  *
- * Not done here: who is coordinator, offsets (groups.c); members and the vote (group_members.c);
- * what is seen of a group (group_view.c). */
+ * Not done here: who is coordinator, offsets (groups.c); who comes in (group_entry.c); members, ids and
+ * the vote (group_members.c); what is seen of a group (group_view.c). */
 #include "broker/group_classic.h"
 
 #include <string.h>
@@ -33,11 +33,7 @@
 
 #define CLASSIC_NEVER INT64_MAX
 
-enum {
-    CLASSIC_NEWCOMER_MS = 5 * 60 * 1000, /* Kafka's time for a new member to hear of its join */
-    CLASSIC_RETRY_MS = 100,              /* after memory ran out; arbitrary */
-    CLASSIC_PROTOCOLS = 64 /* most of a member; arbitrary, keeps the vote from taking for ever */
-};
+enum { CLASSIC_RETRY_MS = 100 }; /* after memory ran out; arbitrary */
 
 void sl_group_classic_init(struct sl_group *g) {
     struct sl_classic *c = &g->classic;
@@ -50,20 +46,8 @@ void sl_group_classic_init(struct sl_group *g) {
     sl_map_init(&c->pending, g->groups->alloc);
 }
 
-static void free_pending_ids(struct sl_group *g) {
-    struct sl_classic_pending *p;
-    for (uint32_t at = 0; (p = sl_map_next(&g->classic.pending, &at, NULL)) != NULL;)
-        sl_alloc_free(g->groups->alloc, p, sizeof *p);
-    sl_map_deinit(&g->classic.pending);
-    sl_map_init(&g->classic.pending, g->groups->alloc);
-}
-
-static int64_t after_classic_ms(const struct sl_group *g, int64_t ms) {
-    return g->groups->now + ms * SL_GROUPS_MS;
-}
-
-static void renew_classic_session(struct sl_group *g, struct sl_classic_member *m) {
-    m->expires_at = after_classic_ms(g, m->session_ms);
+void sl_group_classic_renew(struct sl_group *g, struct sl_classic_member *m) {
+    m->expires_at = sl_groups_after_ms(g, m->session_ms);
 }
 
 /* ---- from state to state ---- */
@@ -113,14 +97,14 @@ static bool begin_classic_generation(struct sl_group *g) {
     c->protocol = protocol;
     c->generation++;
     set_classic_state(g, SL_CLASSIC_COMPLETING);
-    c->sync_at = after_classic_ms(g, sl_group_members_rebalance_ms(g));
+    c->sync_at = sl_groups_after_ms(g, sl_group_members_rebalance_ms(g));
     for (uint32_t at = 0; (m = sl_group_members_next(g, &at)) != NULL;) {
         struct sl_group_wait *w = sl_group_wait_take(&m->join);
         if (w != NULL) sl_group_answers_generation(g, m, w);
         m->is_joining = false;
         m->is_new = false;
         m->owes_sync = true;
-        renew_classic_session(g, m);
+        sl_group_classic_renew(g, m);
     }
     return true;
 }
@@ -139,7 +123,7 @@ static void complete_classic_join(struct sl_group *g) {
     /* Without anyone who joined there is no leader; sessions end, or someone comes. */
     int64_t again = sl_group_members_rebalance_ms(g);
     if (elect_classic_leader(g)) again = begin_classic_generation(g) ? 0 : CLASSIC_RETRY_MS;
-    if (c->state == SL_CLASSIC_PREPARING) c->join_at = after_classic_ms(g, again > 0 ? again : 1);
+    if (c->state == SL_CLASSIC_PREPARING) c->join_at = sl_groups_after_ms(g, again > 0 ? again : 1);
 }
 
 static bool have_all_joined(const struct sl_group *g) {
@@ -163,10 +147,10 @@ static void begin_initial_delay(struct sl_group *g) {
     c->is_initial = true;
     c->has_newcomers = false;
     c->initial_left = most > delay ? (most - delay) * SL_GROUPS_MS : 0;
-    c->join_at = after_classic_ms(g, delay);
+    c->join_at = sl_groups_after_ms(g, delay);
 }
 
-static void prepare_classic_rebalance(struct sl_group *g) {
+void sl_group_classic_prepare(struct sl_group *g) {
     struct sl_classic *c = &g->classic;
     struct sl_classic_member *m;
     if (c->state == SL_CLASSIC_PREPARING) {
@@ -177,7 +161,7 @@ static void prepare_classic_rebalance(struct sl_group *g) {
         m->owes_sync = false;
         if (!m->is_syncing) continue;
         sl_group_answers_refuse(m, SLUICE_KAFKA_REBALANCE_IN_PROGRESS);
-        renew_classic_session(g, m);
+        sl_group_classic_renew(g, m);
     }
     bool was_empty = c->state == SL_CLASSIC_EMPTY;
     set_classic_state(g, SL_CLASSIC_PREPARING);
@@ -185,204 +169,31 @@ static void prepare_classic_rebalance(struct sl_group *g) {
         begin_initial_delay(g);
         return;
     }
-    c->join_at = after_classic_ms(g, sl_group_members_rebalance_ms(g));
+    c->join_at = sl_groups_after_ms(g, sl_group_members_rebalance_ms(g));
     maybe_complete_classic_join(g);
 }
 
-static void remove_classic_member(struct sl_group *g, struct sl_classic_member *m) {
+void sl_group_classic_expel(struct sl_group *g, struct sl_classic_member *m) {
     sl_group_answers_refuse(m, SLUICE_KAFKA_UNKNOWN_MEMBER_ID);
     sl_group_members_remove(g, m);
 }
 
-static void remove_pending_id(struct sl_group *g, struct sl_str id) {
-    struct sl_classic_pending *p =
-        id.size <= 0 ? NULL : sl_map_remove(&g->classic.pending, id.data, (size_t)id.size);
-    sl_alloc_free(g->groups->alloc, p, sizeof *p);
-}
-
-static bool is_pending_id(const struct sl_group *g, struct sl_str id) {
-    return id.size > 0 && sl_map_get(&g->classic.pending, id.data, (size_t)id.size) != NULL;
-}
-
-/* After members have gone, or only ids that were given out. */
-static void settle_classic_removal(struct sl_group *g, bool is_member) {
+void sl_group_classic_settle(struct sl_group *g, bool is_member) {
     if (is_member && g->classic.state != SL_CLASSIC_EMPTY)
-        prepare_classic_rebalance(g);
+        sl_group_classic_prepare(g);
     else
         maybe_complete_classic_join(g);
 }
 
-/* ---- JoinGroup ---- */
+/* ---- who asks ---- */
 
-/* Its JoinGroup waits from now on; one that waited before, of a link that was given up, ends. */
-static void park_classic_join(struct sl_classic_member *m, struct sl_group_wait *w) {
-    struct sl_group_wait *old = sl_group_wait_take(&m->join);
-    if (old != NULL) sl_group_answers_refuse_join(old, SLUICE_KAFKA_REBALANCE_IN_PROGRESS, m->id);
-    m->is_joining = true;
-    sl_group_wait_park(w, &m->join);
-}
-
-static int add_classic_member(struct sl_group *g, const struct sl_join_group_request *r,
-                              struct sl_str id, struct sl_str client_id, struct sl_group_wait *w) {
-    struct sl_classic *c = &g->classic;
-    bool is_first = c->members.count == 0;
-    struct sl_str type = SL_STR_NULL;
-    if (is_first && !sl_owned_text(g->groups->alloc, r->protocol_type, &type))
-        return SLUICE_ERR_NOMEM;
-    struct sl_classic_member *m = sl_group_members_create(g, r, id, client_id);
-    if (m == NULL) goto free_type;
-    if (sl_group_members_add(g, m) != 0) goto free_member;
-    if (is_first) {
-        sl_owned_free_text(g->groups->alloc, &c->protocol_type);
-        c->protocol_type = type;
-    }
-    remove_pending_id(g, id);
-    m->is_new = true;
-    m->expires_at = after_classic_ms(g, CLASSIC_NEWCOMER_MS);
-    park_classic_join(m, w);
-    if (c->state == SL_CLASSIC_PREPARING && c->generation == 0) c->has_newcomers = true;
-    prepare_classic_rebalance(g);
-    return 0;
-
-free_member:
-    sl_group_members_destroy(g, m);
-free_type:
-    sl_owned_free_text(g->groups->alloc, &type);
-    return SLUICE_ERR_NOMEM;
-}
-
-static int update_classic_member(struct sl_group *g, struct sl_classic_member *m,
-                                 const struct sl_join_group_request *r, struct sl_group_wait *w) {
-    int rv = sl_group_members_update(g, m, r);
-    if (rv != 0) return rv;
-    park_classic_join(m, w);
-    prepare_classic_rebalance(g);
-    return 0;
-}
-
-/* A static member is there already: the new one takes its place, under a new id, and who had it is
- * fenced. In a stable group that goes on with its protocol nobody else notices. */
-static int replace_static_member(struct sl_group *g, struct sl_classic_member *m,
-                                 const struct sl_join_group_request *r, struct sl_str id,
-                                 struct sl_group_wait *w) {
-    struct sl_classic *c = &g->classic;
-    struct sl_join_group_response *out = w->response;
-    struct sl_str old_leader = sl_group_answers_keep(w->arena, c->leader->id);
-    struct sl_str old_id = sl_group_answers_keep(w->arena, m->id);
-    if (w->arena->failed) return SLUICE_ERR_NOMEM;
-    int rv = sl_group_members_update(g, m, r);
-    if (rv == 0) rv = sl_group_members_rename(g, m, id);
-    if (rv != 0) return rv;
-    struct sl_group_wait *old = sl_group_wait_take(&m->join);
-    if (old != NULL) sl_group_answers_refuse_join(old, SLUICE_KAFKA_FENCED_INSTANCE_ID, old_id);
-    sl_group_answers_refuse(m, SLUICE_KAFKA_FENCED_INSTANCE_ID);
-    renew_classic_session(g, m);
-    bool goes_on =
-        c->state == SL_CLASSIC_STABLE && sl_bytes_str_equal(sl_group_members_vote(g), c->protocol);
-    if (!goes_on) {
-        park_classic_join(m, w);
-        prepare_classic_rebalance(g);
-        return 0;
-    }
-    /* From version 9 on the leader is told to assign nothing (KIP-814); before, it is not told that
-     * it leads. */
-    sl_group_answers_generation(g, m, w);
-    if (w->version >= 9) {
-        out->skip_assignment = m == c->leader;
-    } else {
-        out->leader = old_leader;
-        out->members = (struct sl_array){NULL, 0};
-    }
-    return 0;
-}
-
-static int give_member_id(struct sl_group *g, const struct sl_join_group_request *r,
-                          struct sl_str id, struct sl_group_wait *w) {
-    struct sl_classic_pending *p = sl_alloc_zero(g->groups->alloc, sizeof *p);
-    if (p == NULL) return SLUICE_ERR_NOMEM;
-    p->expires_at = after_classic_ms(g, r->session_timeout_ms);
-    int rv = sl_map_put(&g->classic.pending, id.data, (size_t)id.size, p);
-    if (rv != 0) {
-        sl_alloc_free(g->groups->alloc, p, sizeof *p);
-        return rv;
-    }
-    sl_group_answers_refuse_join(w, SLUICE_KAFKA_MEMBER_ID_REQUIRED, id);
-    return 0;
-}
-
-static int join_new_member(struct sl_group *g, const struct sl_join_group_request *r,
-                           struct sl_str client_id, struct sl_group_wait *w) {
-    struct sl_str id = sl_group_members_name(g, w->arena, client_id, r->instance_id);
-    if (id.size < 0) return SLUICE_ERR_NOMEM;
-    struct sl_classic_member *m = sl_group_members_find_static(g, r->instance_id);
-    if (m != NULL) return replace_static_member(g, m, r, id, w);
-    if (r->instance_id.size < 0 && w->version >= 4) return give_member_id(g, r, id, w);
-    return add_classic_member(g, r, id, client_id, w);
-}
-
-/* Who says to be a member: 0, 25 or 82. */
-static int judge_classic_member(const struct sl_group *g, struct sl_str id,
-                                struct sl_str instance) {
+int sl_group_classic_judge(const struct sl_group *g, struct sl_str id, struct sl_str instance) {
     if (instance.size >= 0) {
         const struct sl_classic_member *m = sl_group_members_find_static(g, instance);
         if (m == NULL) return SLUICE_KAFKA_UNKNOWN_MEMBER_ID;
         if (!sl_bytes_str_equal(m->id, id)) return SLUICE_KAFKA_FENCED_INSTANCE_ID;
     }
     return sl_group_members_find(g, id) == NULL ? SLUICE_KAFKA_UNKNOWN_MEMBER_ID : 0;
-}
-
-static int join_known_member(struct sl_group *g, const struct sl_join_group_request *r,
-                             struct sl_str client_id, struct sl_group_wait *w) {
-    struct sl_classic *c = &g->classic;
-    if (is_pending_id(g, r->member_id) && r->instance_id.size < 0)
-        return add_classic_member(g, r, r->member_id, client_id, w);
-    int code = judge_classic_member(g, r->member_id, r->instance_id);
-    if (code == 0 && c->state == SL_CLASSIC_EMPTY) code = SLUICE_KAFKA_UNKNOWN_MEMBER_ID;
-    if (code != 0) {
-        sl_group_answers_refuse_join(w, code, r->member_id);
-        return 0;
-    }
-    struct sl_classic_member *m = sl_group_members_find(g, r->member_id);
-    bool is_same = sl_group_members_is_same(m, r);
-    /* It may not have heard the answer; a leader that joins a stable group wants a rebalance. */
-    bool is_told = is_same && (c->state == SL_CLASSIC_COMPLETING ||
-                               (c->state == SL_CLASSIC_STABLE && m != c->leader));
-    if (!is_told) return update_classic_member(g, m, r, w);
-    sl_group_answers_generation(g, m, w);
-    return 0;
-}
-
-/* Whether the group is too large for who joins. */
-static bool is_group_full(const struct sl_group *g, struct sl_str id) {
-    const struct sl_classic *c = &g->classic;
-    const struct sl_classic_member *m = sl_group_members_find(g, id), *other;
-    int64_t most = g->groups->settings.size_max, joining = 0;
-    if (c->state == SL_CLASSIC_EMPTY) return false;
-    if (c->state != SL_CLASSIC_PREPARING) return m == NULL && c->members.count >= most;
-    if (m != NULL && m->is_joining) return false;
-    for (uint32_t at = 0; (other = sl_group_members_next(g, &at)) != NULL;)
-        joining += other->is_joining;
-    return joining >= most;
-}
-
-int sl_group_classic_join(struct sl_group *g, const struct sl_join_group_request *r,
-                          struct sl_str client_id, struct sl_group_wait *w) {
-    struct sl_classic_member *m = sl_group_members_find(g, r->member_id);
-    int rv = 0;
-    if (is_group_full(g, r->member_id)) {
-        remove_pending_id(g, r->member_id);
-        if (m != NULL) remove_classic_member(g, m);
-        settle_classic_removal(g, m != NULL);
-        sl_group_answers_refuse_join(w, SLUICE_KAFKA_GROUP_MAX_SIZE_REACHED, SL_STR(""));
-    } else if (r->protocols.count > CLASSIC_PROTOCOLS || !sl_group_members_support(g, r)) {
-        sl_group_answers_refuse_join(w, SLUICE_KAFKA_INCONSISTENT_GROUP_PROTOCOL, r->member_id);
-    } else if (r->member_id.size <= 0) {
-        rv = join_new_member(g, r, client_id, w);
-    } else {
-        rv = join_known_member(g, r, client_id, w);
-    }
-    sl_groups_schedule(g);
-    return rv;
 }
 
 /* ---- SyncGroup ---- */
@@ -393,7 +204,7 @@ static bool is_other_text(struct sl_str said, struct sl_str truth) {
 
 static int judge_sync_group(const struct sl_group *g, const struct sl_sync_group_request *r) {
     const struct sl_classic *c = &g->classic;
-    int code = judge_classic_member(g, r->member_id, r->instance_id);
+    int code = sl_group_classic_judge(g, r->member_id, r->instance_id);
     if (code != 0) return code;
     if (r->generation != c->generation) return SLUICE_KAFKA_ILLEGAL_GENERATION;
     if (is_other_text(r->protocol_type, c->protocol_type) ||
@@ -443,7 +254,7 @@ static void tell_member_assignments(struct sl_group *g) {
     for (uint32_t at = 0; (m = sl_group_members_next(g, &at)) != NULL;) {
         struct sl_group_wait *w = sl_group_wait_take(&m->sync);
         if (w != NULL) sl_group_answers_assignment(g, m, w);
-        if (m->is_syncing) renew_classic_session(g, m);
+        if (m->is_syncing) sl_group_classic_renew(g, m);
         m->is_syncing = false;
     }
 }
@@ -489,10 +300,10 @@ int sl_group_classic_sync(struct sl_group *g, const struct sl_sync_group_request
 
 int sl_group_classic_heartbeat(struct sl_group *g, const struct sl_heartbeat_request *r) {
     const struct sl_classic *c = &g->classic;
-    int code = judge_classic_member(g, r->member_id, r->instance_id);
+    int code = sl_group_classic_judge(g, r->member_id, r->instance_id);
     if (code != 0) return code;
     if (r->generation != c->generation) return SLUICE_KAFKA_ILLEGAL_GENERATION;
-    renew_classic_session(g, sl_group_members_find(g, r->member_id));
+    sl_group_classic_renew(g, sl_group_members_find(g, r->member_id));
     sl_groups_schedule(g);
     return c->state == SL_CLASSIC_PREPARING ? SLUICE_KAFKA_REBALANCE_IN_PROGRESS : 0;
 }
@@ -501,17 +312,17 @@ int sl_group_classic_heartbeat(struct sl_group *g, const struct sl_heartbeat_req
 static int leave_classic_group(struct sl_group *g, struct sl_str member_id, struct sl_str instance,
                                bool *is_out) {
     struct sl_classic_member *m = sl_group_members_find_static(g, instance);
-    if (member_id.size > 0 && is_pending_id(g, member_id)) {
-        remove_pending_id(g, member_id);
+    if (member_id.size > 0 && sl_group_members_has_id(g, member_id)) {
+        sl_group_members_drop_id(g, member_id);
         return 0;
     }
     if (member_id.size > 0 || instance.size < 0) { /* otherwise by its instance alone */
-        int code = judge_classic_member(g, member_id, instance);
+        int code = sl_group_classic_judge(g, member_id, instance);
         if (code != 0) return code;
         m = sl_group_members_find(g, member_id);
     }
     if (m == NULL) return SLUICE_KAFKA_UNKNOWN_MEMBER_ID;
-    remove_classic_member(g, m);
+    sl_group_classic_expel(g, m);
     *is_out = true;
     return 0;
 }
@@ -525,7 +336,7 @@ void sl_group_classic_leave(struct sl_group *g, const struct sl_leave_group_memb
         out[i].error_code =
             (int16_t)leave_classic_group(g, leaving[i].member_id, leaving[i].instance_id, &is_out);
     }
-    settle_classic_removal(g, is_out);
+    sl_group_classic_settle(g, is_out);
     sl_groups_schedule(g);
 }
 
@@ -536,11 +347,11 @@ int sl_group_classic_commit(struct sl_group *g, struct sl_str member_id, struct 
     bool is_nobody = generation < 0 && member_id.size <= 0 && instance.size < 0;
     if (generation < 0 && is_empty) return 0;
     if (is_nobody) return SLUICE_KAFKA_UNKNOWN_MEMBER_ID; /* only members while there are any */
-    int code = judge_classic_member(g, member_id, instance);
+    int code = sl_group_classic_judge(g, member_id, instance);
     if (code != 0) return code;
     if (generation != c->generation) return SLUICE_KAFKA_ILLEGAL_GENERATION;
     if (c->state == SL_CLASSIC_COMPLETING) return SLUICE_KAFKA_REBALANCE_IN_PROGRESS;
-    renew_classic_session(g, sl_group_members_find(g, member_id));
+    sl_group_classic_renew(g, sl_group_members_find(g, member_id));
     sl_groups_schedule(g);
     return 0;
 }
@@ -565,21 +376,12 @@ int64_t sl_group_classic_due(const struct sl_group *g) {
 }
 
 static bool expire_classic_members(struct sl_group *g) {
-    struct sl_classic *c = &g->classic;
     int64_t now = g->groups->now;
-    const struct sl_map_entry *entry;
-    struct sl_classic_pending *p;
     struct sl_classic_member *m;
-    bool any = false;
-    for (uint32_t at = 0; (p = sl_map_next(&c->pending, &at, &entry)) != NULL;) {
-        if (p->expires_at > now) continue;
-        sl_map_remove(&c->pending, entry->key, entry->key_size);
-        sl_alloc_free(g->groups->alloc, p, sizeof *p);
-        any = true;
-    }
+    bool any = sl_group_members_expire_ids(g);
     for (uint32_t at = 0; (m = sl_group_members_next(g, &at)) != NULL;) {
         if (!may_member_expire(m) || m->expires_at > now) continue;
-        remove_classic_member(g, m);
+        sl_group_classic_expel(g, m);
         any = true;
     }
     return any;
@@ -589,8 +391,8 @@ static bool expire_classic_members(struct sl_group *g) {
 static void expire_syncs(struct sl_group *g) {
     struct sl_classic_member *m;
     for (uint32_t at = 0; (m = sl_group_members_next(g, &at)) != NULL;)
-        if (m->owes_sync) remove_classic_member(g, m);
-    prepare_classic_rebalance(g);
+        if (m->owes_sync) sl_group_classic_expel(g, m);
+    sl_group_classic_prepare(g);
 }
 
 static void end_join_time(struct sl_group *g) {
@@ -609,7 +411,7 @@ static void end_join_time(struct sl_group *g) {
 void sl_group_classic_on_time(struct sl_group *g) {
     struct sl_classic *c = &g->classic;
     uint32_t before = c->members.count;
-    if (expire_classic_members(g)) settle_classic_removal(g, c->members.count != before);
+    if (expire_classic_members(g)) sl_group_classic_settle(g, c->members.count != before);
     if (c->sync_at <= g->groups->now) expire_syncs(g);
     if (c->join_at <= g->groups->now) end_join_time(g);
     sl_groups_schedule(g);
@@ -617,7 +419,7 @@ void sl_group_classic_on_time(struct sl_group *g) {
 
 bool sl_group_classic_rebalance(struct sl_group *g) {
     if (g->classic.state == SL_CLASSIC_EMPTY) return false;
-    prepare_classic_rebalance(g);
+    sl_group_classic_prepare(g);
     sl_groups_schedule(g);
     return true;
 }
@@ -627,11 +429,11 @@ void sl_group_classic_reload(struct sl_group *g, int code) {
     struct sl_classic_member *m;
     struct sl_str protocol;
     bool is_kept = sl_owned_text(g->groups->alloc, c->saved_protocol, &protocol);
-    free_pending_ids(g);
+    sl_group_members_drop_ids(g);
     for (uint32_t at = 0; (m = sl_group_members_next(g, &at)) != NULL;) {
         sl_group_answers_refuse(m, code);
         m->owes_sync = m->is_new = false;
-        renew_classic_session(g, m);
+        sl_group_classic_renew(g, m);
         /* Without memory the members are lost, and join again. */
         if (!m->is_saved || !is_kept) sl_group_members_remove(g, m);
     }
@@ -651,10 +453,11 @@ void sl_group_classic_reload(struct sl_group *g, int code) {
 void sl_group_classic_deinit(struct sl_group *g) {
     struct sl_classic *c = &g->classic;
     struct sl_classic_member *m;
-    for (uint32_t at = 0; (m = sl_group_members_next(g, &at)) != NULL;) remove_classic_member(g, m);
+    for (uint32_t at = 0; (m = sl_group_members_next(g, &at)) != NULL;)
+        sl_group_classic_expel(g, m);
     sl_map_deinit(&c->members);
     sl_map_deinit(&c->instances);
-    free_pending_ids(g);
+    sl_group_members_drop_ids(g);
     sl_map_deinit(&c->pending);
     sl_owned_free_text(g->groups->alloc, &c->protocol_type);
     sl_owned_free_text(g->groups->alloc, &c->protocol);

@@ -71,8 +71,6 @@ void sl_group_classic_deinit(struct sl_group *g);
 
 /* Each takes what came and fills the response of w, at once (w->done) or when the others have come.
  * 0 or NOMEM, then there is no answer. */
-int sl_group_classic_join(struct sl_group *g, const struct sl_join_group_request *r,
-                          struct sl_str client_id, struct sl_group_wait *w);
 int sl_group_classic_sync(struct sl_group *g, const struct sl_sync_group_request *r,
                           struct sl_group_wait *w);
 /* Kafka's code. */
@@ -92,6 +90,25 @@ void sl_group_classic_reload(struct sl_group *g, int code);
 int64_t sl_group_classic_due(const struct sl_group *g);
 void sl_group_classic_on_time(struct sl_group *g);
 void sl_group_classic_check(const struct sl_group *g);
+
+/* ---- for group_entry.c ---- */
+
+/* A generation is to end: everybody has to join, or those that have are enough. */
+void sl_group_classic_prepare(struct sl_group *g);
+/* Its session begins anew. */
+void sl_group_classic_renew(struct sl_group *g, struct sl_classic_member *m);
+/* It is out, and what it waits for is answered so. */
+void sl_group_classic_expel(struct sl_group *g, struct sl_classic_member *m);
+/* After members have gone, or only ids that were given out. */
+void sl_group_classic_settle(struct sl_group *g, bool is_member);
+/* Who says to be a member: 0, 25 or 82. */
+int sl_group_classic_judge(const struct sl_group *g, struct sl_str id, struct sl_str instance);
+
+/* ---- JoinGroup: group_entry.c ---- */
+
+/* As sl_group_classic_sync. */
+int sl_group_entry_join(struct sl_group *g, const struct sl_join_group_request *r,
+                        struct sl_str client_id, struct sl_group_wait *w);
 
 /* ---- what is seen of it: group_view.c ---- */
 
@@ -144,6 +161,13 @@ struct sl_classic_member *sl_group_members_next(const struct sl_group *g, uint32
  * behind. Null: out of memory. */
 struct sl_str sl_group_members_name(struct sl_group *g, struct sl_arena *arena,
                                     struct sl_str client_id, struct sl_str instance);
+/* Ids that were given out and have not been used. 0 or NOMEM. */
+int sl_group_members_give_id(struct sl_group *g, struct sl_str id, int64_t expires_at);
+bool sl_group_members_has_id(const struct sl_group *g, struct sl_str id);
+void sl_group_members_drop_id(struct sl_group *g, struct sl_str id);
+void sl_group_members_drop_ids(struct sl_group *g);
+/* True: the time of some was over. */
+bool sl_group_members_expire_ids(struct sl_group *g);
 /* A copy of what a member offers, at least one; NULL: out of memory. */
 struct sl_join_group_protocol *sl_group_members_copy_protocols(const struct sl_alloc *alloc,
                                                                const struct sl_array *from);

@@ -49,14 +49,10 @@ void sl_group_consumer_deinit(struct sl_group *g) {
     sl_map_deinit(&c->instances);
 }
 
-static int64_t after_consumer_ms(const struct sl_group *g, int64_t ms) {
-    return g->groups->now + ms * SL_GROUPS_MS;
-}
-
 static void renew_consumer_session(struct sl_group *g, struct sl_consumer_member *m) {
     bool is_classic = m->protocol_count > 0;
     m->expires_at =
-        after_consumer_ms(g, is_classic ? m->session_ms : g->groups->settings.consumer_session_ms);
+        sl_groups_after_ms(g, is_classic ? m->session_ms : g->groups->settings.consumer_session_ms);
 }
 
 static void set_consumer_epoch(struct sl_consumer_member *m, int32_t epoch) {
@@ -185,7 +181,7 @@ static void set_consumer_state(struct sl_group *g, struct sl_consumer_member *m,
                                enum sl_consumer_state state) {
     m->state = state;
     m->revoke_by =
-        state == SL_CONSUMER_UNREVOKED ? after_consumer_ms(g, m->rebalance_ms) : CONSUMER_NEVER;
+        state == SL_CONSUMER_UNREVOKED ? sl_groups_after_ms(g, m->rebalance_ms) : CONSUMER_NEVER;
 }
 
 /* owned: as reported now; null: not reported. 0 or NOMEM. */

@@ -4,6 +4,8 @@
  * one of them. Protocols are kept in the member's order of preference; there is at least one that
  * all members have, because nobody is let in, or may change, without (support).
  *
+ * Ids that were given out are kept beside them until somebody joins with one, or their time is over.
+ *
  * Not done here: states, sessions and answers (group_classic.c). */
 #include <string.h>
 
@@ -222,4 +224,46 @@ int32_t sl_group_members_rebalance_ms(const struct sl_group *g) {
     for (uint32_t at = 0; (m = sl_group_members_next(g, &at)) != NULL;)
         if (m->rebalance_ms > most) most = m->rebalance_ms;
     return most;
+}
+
+/* ---- ids that were given out ---- */
+
+int sl_group_members_give_id(struct sl_group *g, struct sl_str id, int64_t expires_at) {
+    struct sl_classic_pending *p = sl_alloc_zero(g->groups->alloc, sizeof *p);
+    if (p == NULL) return SLUICE_ERR_NOMEM;
+    p->expires_at = expires_at;
+    int rv = sl_map_put(&g->classic.pending, id.data, (size_t)id.size, p);
+    if (rv != 0) sl_alloc_free(g->groups->alloc, p, sizeof *p);
+    return rv;
+}
+
+bool sl_group_members_has_id(const struct sl_group *g, struct sl_str id) {
+    return id.size > 0 && sl_map_get(&g->classic.pending, id.data, (size_t)id.size) != NULL;
+}
+
+void sl_group_members_drop_id(struct sl_group *g, struct sl_str id) {
+    struct sl_classic_pending *p =
+        id.size <= 0 ? NULL : sl_map_remove(&g->classic.pending, id.data, (size_t)id.size);
+    sl_alloc_free(g->groups->alloc, p, sizeof *p);
+}
+
+void sl_group_members_drop_ids(struct sl_group *g) {
+    struct sl_classic_pending *p;
+    for (uint32_t at = 0; (p = sl_map_next(&g->classic.pending, &at, NULL)) != NULL;)
+        sl_alloc_free(g->groups->alloc, p, sizeof *p);
+    sl_map_deinit(&g->classic.pending);
+    sl_map_init(&g->classic.pending, g->groups->alloc);
+}
+
+bool sl_group_members_expire_ids(struct sl_group *g) {
+    const struct sl_map_entry *entry;
+    struct sl_classic_pending *p;
+    bool any = false;
+    for (uint32_t at = 0; (p = sl_map_next(&g->classic.pending, &at, &entry)) != NULL;) {
+        if (p->expires_at > g->groups->now) continue;
+        sl_map_remove(&g->classic.pending, entry->key, entry->key_size);
+        sl_alloc_free(g->groups->alloc, p, sizeof *p);
+        any = true;
+    }
+    return any;
 }

@@ -70,10 +70,6 @@ static int read_subscription(const struct sl_group *g, struct sl_bytes metadata,
     return name_by_id(g, &s.owned, arena, &out->owned) ? 0 : SLUICE_ERR_NOMEM;
 }
 
-static int64_t after_mixed_ms(const struct sl_group *g, int64_t ms) {
-    return g->groups->now + ms * SL_GROUPS_MS;
-}
-
 /* 0 or NOMEM: it is of the classic protocol from here on. */
 static int dress_member(struct sl_group *g, struct sl_consumer_member *m,
                         const struct sl_array *protocols, int32_t session_ms) {
@@ -137,7 +133,7 @@ static int convert_member(struct sl_group *g, const struct sl_classic_member *fr
     if (rv == 0) rv = dress_member(g, m, &protocols, from->session_ms);
     if (rv != 0) return rv;
     m->epoch = m->previous_epoch = g->classic.generation;
-    m->expires_at = after_mixed_ms(g, m->session_ms);
+    m->expires_at = sl_groups_after_ms(g, m->session_ms);
     begin_reading(g, from->assignment, &arena);
     rv = sl_consumer_protocol_decode_assignment(from->assignment, &arena, &has);
     if (rv == 0 && !name_by_id(g, &has.partitions, &arena, &assigned)) rv = SLUICE_ERR_NOMEM;
@@ -218,7 +214,7 @@ static int join_as_mixed(struct sl_group *g, const struct sl_join_group_request 
         return 0;
     }
     if (rv != 0) return rv;
-    m->answer_by = after_mixed_ms(g, m->rebalance_ms);
+    m->answer_by = sl_groups_after_ms(g, m->rebalance_ms);
     out->generation = m->epoch;
     out->protocol_type = SL_STR("consumer");
     out->protocol_name = sl_group_answers_keep(w->arena, m->protocols[0].name);
@@ -320,7 +316,7 @@ int sl_group_mixed_sync(struct sl_group *g, const struct sl_sync_group_request *
     out->protocol_type = SL_STR("consumer");
     out->protocol_name = sl_group_answers_keep(w->arena, m->protocols[0].name);
     m->answer_by = MIXED_NEVER;
-    m->expires_at = after_mixed_ms(g, m->session_ms);
+    m->expires_at = sl_groups_after_ms(g, m->session_ms);
     w->done = true;
     sl_groups_schedule(g);
     return 0;
@@ -333,10 +329,10 @@ int sl_group_mixed_heartbeat(struct sl_group *g, const struct sl_heartbeat_reque
     int code = find_mixed_member(g, r->member_id, r->instance_id, &m);
     if (code != 0) return code;
     if (r->generation != m->epoch) return SLUICE_KAFKA_ILLEGAL_GENERATION;
-    m->expires_at = after_mixed_ms(g, m->session_ms);
+    m->expires_at = sl_groups_after_ms(g, m->session_ms);
     bool joins = m->epoch < g->consumer.epoch || m->state == SL_CONSUMER_UNREVOKED ||
                  (m->state == SL_CONSUMER_UNRELEASED && is_target_free(g, m));
-    if (joins && m->answer_by == MIXED_NEVER) m->answer_by = after_mixed_ms(g, m->rebalance_ms);
+    if (joins && m->answer_by == MIXED_NEVER) m->answer_by = sl_groups_after_ms(g, m->rebalance_ms);
     sl_groups_schedule(g);
     return joins ? SLUICE_KAFKA_REBALANCE_IN_PROGRESS : 0;
 }

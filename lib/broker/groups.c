@@ -207,6 +207,10 @@ int sl_groups_rebalance(struct sl_groups *s, struct sl_str id) {
 
 /* ---- time ---- */
 
+int64_t sl_groups_after_ms(const struct sl_group *g, int64_t ms) {
+    return g->groups->now + ms * SL_GROUPS_MS;
+}
+
 void sl_groups_schedule(struct sl_group *g) {
     g->due = is_consumer_group(g) ? sl_group_consumer_due(g) : sl_group_classic_due(g);
 }

@@ -90,6 +90,8 @@ const char *sl_groups_type_text(const struct sl_group *g);
 const char *sl_groups_state_text(const struct sl_group *g);
 bool sl_groups_is_empty(const struct sl_group *g);
 
+/* So many milliseconds from now. */
+int64_t sl_groups_after_ms(const struct sl_group *g, int64_t ms);
 /* To be called after any change of a group: sets when it is due. */
 void sl_groups_schedule(struct sl_group *g);
 /* A node came or went, or a coordinator was moved: groups go to theirs. */

@@ -40,7 +40,7 @@ enum sl_handled sl_handle_join_group(struct sl_exchange *x) {
     struct sl_group *group = sl_groups_get(&x->c->groups, r->group_id);
     if (group == NULL) return SL_HANDLED_CLOSE;
     bool is_classic = sl_groups_become(group, SL_GROUP_CLASSIC);
-    int rv = is_classic ? sl_group_classic_join(group, r, x->header.client_id, &x->wait)
+    int rv = is_classic ? sl_group_entry_join(group, r, x->header.client_id, &x->wait)
                         : sl_group_mixed_join(group, r, x->header.client_id, &x->wait);
     sl_groups_tidy(group);
     if (rv != 0) return SL_HANDLED_CLOSE;
