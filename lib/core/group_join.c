@@ -73,6 +73,14 @@ static struct sl_str own_member_id(const struct sl_membership *g) {
     return (struct sl_str){g->member_id == NULL ? "" : g->member_id, (int32_t)g->member_id_size};
 }
 
+/* Which member of which group asks: the same in all requests. */
+static void name_asker(const struct sl_core *core, struct sl_str *group, struct sl_str *member,
+                       struct sl_str *instance) {
+    *group = sl_bytes_str(core->settings->group_id);
+    *member = own_member_id(&core->group);
+    *instance = sl_group_instance(core);
+}
+
 static int fill_join(struct sl_core *core, struct sl_call *call, int16_t version,
                      struct sl_arena *arena, void *request) {
     (void)call;
@@ -89,11 +97,9 @@ static int fill_join(struct sl_core *core, struct sl_call *call, int16_t version
         int rv = sl_group_leader_subscription(core, assignor, arena, &protocols[count].metadata);
         if (rv != 0) return rv;
     }
-    message->group_id = sl_bytes_str(s->group_id);
+    name_asker(core, &message->group_id, &message->member_id, &message->instance_id);
     message->session_timeout_ms = s->session_timeout_ms;
     message->rebalance_timeout_ms = s->max_poll_interval_ms;
-    message->member_id = own_member_id(g);
-    message->instance_id = sl_group_instance(core);
     message->protocol_type = SL_STR("consumer");
     message->protocols = (struct sl_array){protocols, count};
     message->reason = sl_bytes_str(g->why);
@@ -108,10 +114,8 @@ static int fill_sync(struct sl_core *core, struct sl_call *call, int16_t version
     (void)arena;
     struct sl_membership *g = &core->group;
     struct sl_sync_group_request *message = request;
-    message->group_id = sl_bytes_str(core->settings->group_id);
+    name_asker(core, &message->group_id, &message->member_id, &message->instance_id);
     message->generation = g->epoch;
-    message->member_id = own_member_id(g);
-    message->instance_id = sl_group_instance(core);
     message->protocol_type = SL_STR("consumer");
     message->protocol_name = sl_bytes_str(sl_assignor_name(g->assignor));
     message->assignments = g->assignments;
@@ -125,10 +129,8 @@ static int fill_heartbeat(struct sl_core *core, struct sl_call *call, int16_t ve
     (void)arena;
     struct sl_membership *g = &core->group;
     struct sl_heartbeat_request *message = request;
-    message->group_id = sl_bytes_str(core->settings->group_id);
+    name_asker(core, &message->group_id, &message->member_id, &message->instance_id);
     message->generation = g->epoch;
-    message->member_id = own_member_id(g);
-    message->instance_id = sl_group_instance(core);
     g->heartbeat_epoch = g->epoch;
     g->beat_sent_at = core->now;
     return 0;

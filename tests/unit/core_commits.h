@@ -168,6 +168,13 @@ static inline void group_expect_op(const struct sl_op *op, int code, const char 
     if (op->code != code) fail_msg("the op ended with %d: %s", op->code, op->text);
     if (strstr(op->text, text) == NULL) fail_msg("the op says: %s", op->text);
 }
+/* A commit of all that is finished is of that offset of one partition of "t", and succeeds. */
+static inline void group_expect_committing(struct cons *c, int32_t partition, int64_t offset) {
+    struct sl_op *op = group_commit_finished(c, 10000);
+    if (group_finds(c) > 0) group_found(c);
+    group_answer(c, partition, offset, 0);
+    group_expect_op(op, 0, "");
+}
 static inline int64_t group_committed(const struct cons *c, int32_t partition) {
     struct sl_offsets *list;
     assert_int_equal(sl_offset_list_create(sl_alloc_default(), &list), 0);

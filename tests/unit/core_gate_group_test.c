@@ -57,6 +57,12 @@ static void join(struct fixture *f) {
     take_orders(f);
     for (uint32_t i = 0; i < 3; i++) feed_start(f, i, 0, 0);
 }
+/* … of the first of which a slice is in hand. */
+static struct sl_slice *join_and_hold(struct fixture *f) {
+    join(f);
+    feed(f, 0);
+    return take_from(f, 0, 0);
+}
 static void leave(struct fixture *f) {
     send_parting(f, SL_REBALANCE_LOST, 0, 3);
     assert_int_equal(sl_gate_subscribe(f->gate, NULL, 0), 0);
@@ -152,9 +158,7 @@ static void test_with_nothing_in_hand_it_goes_at_once(void **state) {
 static void test_held_too_long_it_is_stale(void **state) {
     struct fixture f;
     (void)state;
-    join(&f);
-    feed(&f, 0);
-    struct sl_slice *held = take_from(&f, 0, 0);
+    struct sl_slice *held = join_and_hold(&f);
     send_parting(&f, SL_REBALANCE_REVOKING, 0, 3);
     uint64_t revocation = serial;
     expect_no_answer(&f);
@@ -172,9 +176,7 @@ static void test_held_too_long_it_is_stale(void **state) {
 static void test_lost_is_gone_at_once(void **state) {
     struct fixture f;
     (void)state;
-    join(&f);
-    feed(&f, 0);
-    struct sl_slice *held = take_from(&f, 0, 0);
+    struct sl_slice *held = join_and_hold(&f);
     send_parting(&f, SL_REBALANCE_REVOKING, 0, 1);
     expect_no_answer(&f);
     send_parting(&f, SL_REBALANCE_LOST, 0, 3); /* overtakes; the revocation has no answer */
@@ -188,9 +190,7 @@ static void test_lost_is_gone_at_once(void **state) {
 static void test_a_close_is_held_by_nothing(void **state) {
     struct fixture f;
     (void)state;
-    join(&f);
-    feed(&f, 0);
-    struct sl_slice *held = take_from(&f, 0, 0);
+    struct sl_slice *held = join_and_hold(&f);
     mark(&f, held, 3);
     struct sl_rebalance *r = make(&f, SL_REBALANCE_REVOKING, 3);
     r->offsets = list_partitions(&f, 0, 3);
@@ -205,9 +205,7 @@ static void test_a_close_is_held_by_nothing(void **state) {
 static void test_untaken_does_not_hold(void **state) {
     struct fixture f;
     (void)state;
-    join(&f);
-    feed(&f, 0);
-    struct sl_slice *held = take_from(&f, 0, 0);
+    struct sl_slice *held = join_and_hold(&f);
     send_parting(&f, SL_REBALANCE_REVOKING, 0, 1);
     expect_no_answer(&f);
     assert_int_equal(sl_gate_untake(f.gate, held, 0), 0);

@@ -6,6 +6,7 @@
 #include "core_consumer.h"
 
 #include "core/rebalance.h"
+#include "sluice/kafka_errors.h"
 #include "wire/consumer_protocol.h"
 
 /* ---- life ---- */
@@ -265,6 +266,25 @@ static inline void grp_settle(struct cons *c, int32_t generation, int32_t count)
     grp_reply_sync(c, &sync, 0, count);
     assert_int_equal(grp_of(c)->state, SL_GROUP_STABLE);
     grp_no_offsets(c);
+}
+/* A member in generation 1, all alone, with partitions 0 … count-1. */
+static inline void grp_open(struct cons *c, int32_t count) {
+    grp_prepare(c);
+    grp_start(c);
+    grp_settle(c, 1, count);
+}
+/* t-0 begins at 0, and its first batch is handed out. */
+static inline struct sl_slice *grp_read(struct cons *c) {
+    grp_find_starts(c);
+    cons_reply_batch(c, 0, 0);
+    struct sl_slice *slice = cons_take(c);
+    assert_non_null(slice);
+    return slice;
+}
+/* The next heartbeat hears that the group is rebalanced. */
+static inline void grp_rebalance(struct cons *c) {
+    cons_advance(c, 3000);
+    (void)grp_reply_heartbeat(c, SLUICE_KAFKA_REBALANCE_IN_PROGRESS);
 }
 /* How many partitions the gate has. */
 static inline int32_t grp_owned(const struct cons *c) {

@@ -38,11 +38,8 @@ static void test_joins_alone(void **state) {
 static void test_an_eager_member_gives_everything_back(void **state) {
     struct cons c;
     (void)state;
-    grp_prepare(&c);
-    grp_start(&c);
-    grp_settle(&c, 1, 3);
-    cons_advance(&c, 3000);
-    (void)grp_reply_heartbeat(&c, SLUICE_KAFKA_REBALANCE_IN_PROGRESS);
+    grp_open(&c, 3);
+    grp_rebalance(&c);
     assert_int_equal(grp_owned(&c), 0);
     struct grp_join join = grp_next_join(&c);
     assert_string_equal(join.member_id, "m1");
@@ -58,18 +55,9 @@ static void test_an_eager_member_gives_everything_back(void **state) {
 static void test_batches_in_hand_hold_the_rebalance(void **state) {
     struct cons c;
     (void)state;
-    grp_prepare(&c);
-    grp_start(&c);
-    grp_settle(&c, 1, 1);
-    grp_find_starts(&c);
-    struct cons_fetch fetch = cons_next(&c);
-    struct cons_answer *a = cons_answer(77);
-    cons_add_batch(a, 0, 0);
-    cons_reply(&c, &fetch, a);
-    struct sl_slice *slice = cons_take(&c);
-    assert_non_null(slice);
-    cons_advance(&c, 3000);
-    (void)grp_reply_heartbeat(&c, SLUICE_KAFKA_REBALANCE_IN_PROGRESS);
+    grp_open(&c, 1);
+    struct sl_slice *slice = grp_read(&c);
+    grp_rebalance(&c);
     assert_int_equal(grp_waiting(&c, SL_API_JOIN_GROUP), 0);
     cons_advance(&c, 3000); /* held, and alive */
     (void)grp_reply_heartbeat(&c, SLUICE_KAFKA_REBALANCE_IN_PROGRESS);
@@ -109,12 +97,7 @@ static void test_commits_before_it_joins(void **state) {
     c.h->settings.auto_commit = true;
     grp_start(&c);
     grp_settle(&c, 1, 1);
-    grp_find_starts(&c);
-    struct cons_fetch fetch = cons_next(&c);
-    struct cons_answer *a = cons_answer(77);
-    cons_add_batch(a, 0, 0);
-    cons_reply(&c, &fetch, a);
-    struct sl_slice *slice = cons_take(&c);
+    struct sl_slice *slice = grp_read(&c);
     cons_advance(&c, 100);
     answer_commit(&c, 0); /* where it starts */
     cons_advance(&c, 2900);
@@ -134,14 +117,8 @@ static void play_hold_that_ends(int32_t hold_ms, int32_t poll_ms, int32_t held_m
     c.h->settings.max_poll_interval_ms = poll_ms;
     grp_start(&c);
     grp_settle(&c, 1, 1);
-    grp_find_starts(&c);
-    struct cons_fetch fetch = cons_next(&c);
-    struct cons_answer *a = cons_answer(77);
-    cons_add_batch(a, 0, 0);
-    cons_reply(&c, &fetch, a);
-    struct sl_slice *slice = cons_take(&c);
-    cons_advance(&c, 3000);
-    (void)grp_reply_heartbeat(&c, SLUICE_KAFKA_REBALANCE_IN_PROGRESS);
+    struct sl_slice *slice = grp_read(&c);
+    grp_rebalance(&c);
     cons_advance(&c, held_ms - 1);
     assert_int_equal(grp_waiting(&c, SL_API_JOIN_GROUP), 0);
     cons_advance(&c, 1);
@@ -166,8 +143,7 @@ static void test_a_cooperative_member_keeps_what_stays(void **state) {
     c.h->settings.assignors = SL_ASSIGNOR_COOPERATIVE_STICKY;
     grp_start(&c);
     grp_settle(&c, 1, 3);
-    cons_advance(&c, 3000);
-    (void)grp_reply_heartbeat(&c, SLUICE_KAFKA_REBALANCE_IN_PROGRESS);
+    grp_rebalance(&c);
     assert_int_equal(grp_owned(&c), 3);
     struct grp_join join = grp_next_join(&c);
     assert_int_equal(join.owned[0], 3);
@@ -292,9 +268,7 @@ static void test_codes_of_sync(void **state) {
 static void test_leaves_on_close(void **state) {
     struct cons c;
     (void)state;
-    grp_prepare(&c);
-    grp_start(&c);
-    grp_settle(&c, 1, 3);
+    grp_open(&c, 3);
     struct sl_op *op = host_ask(c.h, SL_COMMAND_CLOSE, NULL, 5000);
     cons_turn(&c);
     assert_int_equal(op->state, SL_OP_PENDING);
@@ -307,9 +281,7 @@ static void test_leaves_on_close(void **state) {
 static void test_a_close_does_not_wait_for_ever(void **state) {
     struct cons c;
     (void)state;
-    grp_prepare(&c);
-    grp_start(&c);
-    grp_settle(&c, 1, 3);
+    grp_open(&c, 3);
     struct sl_op *op = host_ask(c.h, SL_COMMAND_CLOSE, NULL, 5000);
     cons_turn(&c);
     cons_advance(&c, 4999);
@@ -337,9 +309,7 @@ static void test_static_members_stay_on_close(void **state) {
 static void test_unsubscribe_leaves_and_subscribe_joins_again(void **state) {
     struct cons c;
     (void)state;
-    grp_prepare(&c);
-    grp_start(&c);
-    grp_settle(&c, 1, 3);
+    grp_open(&c, 3);
     assert_int_equal(grp_subscribe(&c, NULL, NULL), 0);
     assert_int_equal(grp_subscribe(&c, "u", NULL), 0);
     cons_turn(&c);
@@ -401,9 +371,7 @@ static void test_the_leader_waits_for_metadata_of_others_topics(void **state) {
 static void test_new_partitions_make_the_leader_join_again(void **state) {
     struct cons c;
     (void)state;
-    grp_prepare(&c);
-    grp_start(&c);
-    grp_settle(&c, 1, 3);
+    grp_open(&c, 3);
     grp_find_starts(&c);
     c.h->topics[0].partition_count = 5;
     sl_metadata_refresh(c.h->core, c.h->core->metadata.topics[0]);
@@ -522,9 +490,7 @@ static void test_a_pattern_that_is_none_is_told(void **state) {
 static void test_the_coordinator_moves(void **state) {
     struct cons c;
     (void)state;
-    grp_prepare(&c);
-    grp_start(&c);
-    grp_settle(&c, 1, 3);
+    grp_open(&c, 3);
     grp_find_starts(&c);
     cons_advance(&c, 3000);
     (void)grp_reply_heartbeat(&c, SLUICE_KAFKA_NOT_COORDINATOR);

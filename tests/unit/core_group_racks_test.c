@@ -15,11 +15,21 @@ static void begin(struct cons *c) {
     c->h->racks[1] = "b";
     c->h->replicas = spread;
 }
+/* It has asked to join, and knows the topics. */
+static void start(struct cons *c) {
+    grp_start(c);
+    cons_advance(c, 10);
+}
 /* Shared among two, in that generation. */
 static struct grp_sync share(struct cons *c, int32_t generation) {
     struct grp_join join = grp_next_join(c);
     grp_reply_join(c, &join, generation, "m1", "m1", 1);
     return grp_next_sync(c);
+}
+/* It leads the first generation, in which the other one has everything. */
+static void lead(struct cons *c) {
+    struct grp_sync sync = share(c, 1);
+    grp_reply_sync(c, &sync, 0, 0);
 }
 static void refresh(struct cons *c) {
     sl_metadata_refresh(c->h->core, NULL);
@@ -30,8 +40,7 @@ static void test_near_ones_first(void **state) {
     struct cons c;
     (void)state;
     begin(&c);
-    grp_start(&c);
-    cons_advance(&c, 10);
+    start(&c);
     struct grp_sync sync = share(&c, 1);
     assert_int_equal(sync.numbers[0], 1 << 2);
     assert_int_equal(sync.numbers[1], 1 << 0 | 1 << 1);
@@ -44,8 +53,7 @@ static void test_waits_for_the_answer(void **state) {
     struct cons c;
     (void)state;
     begin(&c);
-    grp_start(&c);
-    cons_advance(&c, 10);
+    start(&c);
     c.h->hold_metadata = true;
     struct grp_join join = grp_next_join(&c);
     grp_reply_join(&c, &join, 1, "m1", "m1", 1);
@@ -63,8 +71,7 @@ static void test_does_not_wait_for_ever(void **state) {
     struct cons c;
     (void)state;
     begin(&c);
-    grp_start(&c);
-    cons_advance(&c, 10);
+    start(&c);
     c.h->hold_metadata = true;
     struct grp_join join = grp_next_join(&c);
     grp_reply_join(&c, &join, 1, "m1", "m1", 1);
@@ -79,15 +86,13 @@ static void test_replicas_that_move(void **state) {
     struct cons c;
     (void)state;
     begin(&c);
-    grp_start(&c);
-    cons_advance(&c, 10);
-    struct grp_sync sync = share(&c, 1);
-    grp_reply_sync(&c, &sync, 0, 0);
+    start(&c);
+    lead(&c);
     refresh(&c);
     assert_int_equal(grp_waiting(&c, SL_API_JOIN_GROUP), 0);
     c.h->replicas = moved;
     refresh(&c);
-    sync = share(&c, 2);
+    struct grp_sync sync = share(&c, 2);
     assert_int_equal(sync.numbers[0], 1 << 0);
     grp_reply_sync(&c, &sync, 0, 0);
     /* In another order they are where they were. */
@@ -112,10 +117,8 @@ static void test_a_broker_that_is_away(void **state) {
     c.h->racks[2] = "a";
     c.h->node_count = 3;
     c.h->replicas = three;
-    grp_start(&c);
-    cons_advance(&c, 10);
-    struct grp_sync sync = share(&c, 1);
-    grp_reply_sync(&c, &sync, 0, 0);
+    start(&c);
+    lead(&c);
     c.h->node_count = 2;
     refresh(&c);
     assert_int_equal(grp_waiting(&c, SL_API_JOIN_GROUP), 0);
@@ -132,8 +135,7 @@ static void test_without_need_nothing_is_asked(void **state) {
         begin(&c);
         if (i == 0) c.h->settings.client_rack = (char *)(uintptr_t) "";
         if (i == 1) c.h->settings.assignors = SL_ASSIGNOR_COOPERATIVE_STICKY;
-        grp_start(&c);
-        cons_advance(&c, 10);
+        start(&c);
         struct grp_join join = grp_next_join(&c);
         c.h->hold_metadata = true;
         /* At last it does not lead. */
@@ -150,13 +152,10 @@ static void test_a_leader_that_was(void **state) {
     struct cons c;
     (void)state;
     begin(&c);
-    grp_start(&c);
-    cons_advance(&c, 10);
-    struct grp_sync sync = share(&c, 1);
-    grp_reply_sync(&c, &sync, 0, 0);
+    start(&c);
+    lead(&c);
     assert_int_equal(grp_of(&c)->watch_count, 1);
-    cons_advance(&c, 3000);
-    (void)grp_reply_heartbeat(&c, SLUICE_KAFKA_REBALANCE_IN_PROGRESS);
+    grp_rebalance(&c);
     struct grp_join join = grp_next_join(&c);
     grp_reply_join(&c, &join, 2, "m1", "other-1", 0);
     assert_int_equal(grp_of(&c)->watch_count, 0);

@@ -83,8 +83,7 @@ static void while_it_joins_it_has_the_rebalance_timeout(void **state) {
         grp_settle(&c, 1, 1);
         grp_find_starts(&c);
         cons_reply_batch(&c, 0, 0);
-        cons_advance(&c, 3000);
-        (void)grp_reply_heartbeat(&c, SLUICE_KAFKA_REBALANCE_IN_PROGRESS);
+        grp_rebalance(&c);
         assert_int_equal(grp_waiting(&c, SL_API_JOIN_GROUP), 1);
         freeze(&c, pauses[i]);
         if (i == 0)
