@@ -45,16 +45,6 @@ static void read_some(sluice_client *c, int64_t seen[PARTITIONS]) {
     assert_true(rv == 0 || rv == SLUICE_ERR_NOMEM || rv == SLUICE_ERR_STALE);
 }
 
-static int count_owned(sluice_client *c) {
-    sluice_offsets *list;
-    sluice_offset o;
-    int count = 0;
-    if (sluice_consumer_positions(c, &list) != 0) return -1;
-    while (sluice_offsets_at(list, count, &o, sizeof o) == 1) count++;
-    sluice_offsets_free(list);
-    return count;
-}
-
 static uint64_t play(const char *protocol, const char *strategy, uint64_t fail_at) {
     struct story s;
     int64_t seen[PARTITIONS] = {0};
@@ -71,12 +61,12 @@ static uint64_t play(const char *protocol, const char *strategy, uint64_t fail_a
     while (!done && story_now_ms(&s) < until) {
         read_some(a, seen);
         read_some(b, seen);
-        done = count_owned(a) == 1 && count_owned(b) == 1 && seen[0] == RECORDS / 2 &&
+        done = story_owned(a) == 1 && story_owned(b) == 1 && seen[0] == RECORDS / 2 &&
                seen[1] == RECORDS / 2;
     }
     if (!done)
         fail_msg("allocation %llu: %d and %d partitions, %lld and %lld read",
-                 (unsigned long long)fail_at, count_owned(a), count_owned(b), (long long)seen[0],
+                 (unsigned long long)fail_at, story_owned(a), story_owned(b), (long long)seen[0],
                  (long long)seen[1]);
     int rv = sluice_client_close(a, 10000, NULL);
     assert_true(rv == 0 || rv == SLUICE_ERR_NOMEM);

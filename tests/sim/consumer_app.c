@@ -8,12 +8,6 @@
 
 #include "sim/workload.h"
 
-static void set_number(sluice_config *config, const char *name, int64_t value) {
-    char text[32];
-    snprintf(text, sizeof text, "%" PRId64, value);
-    (void)sluice_config_set(config, name, text);
-}
-
 static struct truth_log *log_of(struct app *app, const struct cursor *c) {
     return truth_log(&app->workload->truth, c->topic, c->partition);
 }
@@ -108,15 +102,15 @@ int consumer_open(struct app *app) {
     if (p->in_group) {
         (void)sluice_config_set(config, "group.id", app->group);
         (void)sluice_config_set(config, "enable.auto.commit", p->auto_commit ? "true" : "false");
-        set_number(config, "auto.commit.interval.ms", p->commit_ms);
+        app_set_number(config, "auto.commit.interval.ms", p->commit_ms);
     }
     (void)sluice_config_set(config, "poll.partitions", p->one_partition ? "one" : "many");
     (void)sluice_config_set(config, "poll.ends", p->ends ? "true" : "false");
-    set_number(config, "fetch.max.bytes", p->max_bytes);
-    set_number(config, "max.partition.fetch.bytes", p->partition_bytes);
-    set_number(config, "fetch.max.wait.ms", p->wait_ms);
-    set_number(config, "fetch.min.bytes", p->min_bytes);
-    set_number(config, "fetch.memory", p->memory);
+    app_set_number(config, "fetch.max.bytes", p->max_bytes);
+    app_set_number(config, "max.partition.fetch.bytes", p->partition_bytes);
+    app_set_number(config, "fetch.max.wait.ms", p->wait_ms);
+    app_set_number(config, "fetch.min.bytes", p->min_bytes);
+    app_set_number(config, "fetch.memory", p->memory);
     int rv = sluice_client_open(config, SLUICE_CONSUMER, app->host->runtime, &app->client);
     if (rv != 0 && !is_expected_error(app, rv))
         world_violate(app->workload->world, "a consumer cannot be opened: %s: %s",
@@ -364,6 +358,15 @@ static void take_batch(struct app *app, sluice_batch *batch) {
         app_complain(app, "finish", rv);
 }
 
+bool consumer_may_be_told(const struct app *app, int rv) {
+    static const int never[] = {SLUICE_ERR_CLOSED,      SLUICE_ERR_USAGE,  SLUICE_ERR_BUSY,
+                                SLUICE_ERR_INTERRUPTED, SLUICE_ERR_HELD,   SLUICE_ERR_NOMEM,
+                                SLUICE_ERR_STALE,       SLUICE_ERR_TOO_BIG};
+    for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
+        if (rv == never[i]) return false;
+    return plan_has_faults(&app->workload->plan);
+}
+
 static void poll_once(struct app *app, int32_t timeout_ms) {
     struct workload *load = app->workload;
     sluice_batch *batch;
@@ -388,9 +391,7 @@ static void poll_once(struct app *app, int32_t timeout_ms) {
         seek_all(app);
         return;
     }
-    if (rv == SLUICE_ERR_CLOSED || rv == SLUICE_ERR_USAGE || rv == SLUICE_ERR_BUSY ||
-        rv == SLUICE_ERR_INTERRUPTED || rv == SLUICE_ERR_HELD || rv == SLUICE_ERR_NOMEM ||
-        rv == SLUICE_ERR_STALE || rv == SLUICE_ERR_TOO_BIG || !plan_has_faults(&load->plan))
+    if (!consumer_may_be_told(app, rv))
         app_complain(app, "poll", rv);
     else
         seek_all(app);

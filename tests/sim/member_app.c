@@ -187,12 +187,6 @@ static void check_owners(struct workload *load) {
 
 /* ---- opening ---- */
 
-static void set_number(sluice_config *config, const char *name, int64_t value) {
-    char text[32];
-    snprintf(text, sizeof text, "%" PRId64, value);
-    (void)sluice_config_set(config, name, text);
-}
-
 static const char *protocol_of(const struct app *app) {
     const struct plan_crew *p = crew_of(app);
     if (!p->is_mixed) return p->protocol;
@@ -212,12 +206,12 @@ static int open_member(struct app *app) {
     (void)sluice_config_set(config, "auto.offset.reset", "earliest");
     (void)sluice_config_set(config, "enable.auto.commit", p->auto_commit ? "true" : "false");
     (void)sluice_config_set(config, "rebalance.notices", p->is_told ? "true" : "false");
-    set_number(config, "auto.commit.interval.ms", p->commit_ms);
-    set_number(config, "rebalance.hold.ms", p->hold_ms);
-    set_number(config, "session.timeout.ms", p->session_ms);
-    set_number(config, "heartbeat.interval.ms", plan_heartbeat_ms(p));
-    set_number(config, "max.poll.interval.ms", p->poll_ms);
-    set_number(config, "fetch.memory", MEMBER_MEMORY);
+    app_set_number(config, "auto.commit.interval.ms", p->commit_ms);
+    app_set_number(config, "rebalance.hold.ms", p->hold_ms);
+    app_set_number(config, "session.timeout.ms", p->session_ms);
+    app_set_number(config, "heartbeat.interval.ms", plan_heartbeat_ms(p));
+    app_set_number(config, "max.poll.interval.ms", p->poll_ms);
+    app_set_number(config, "fetch.memory", MEMBER_MEMORY);
     int rv = sluice_client_open(config, SLUICE_CONSUMER, app->host->runtime, &app->client);
     if (rv != 0 && !(rv == SLUICE_ERR_NOMEM && app_may_lack_memory(app)))
         world_violate(app->workload->world, "a member cannot be opened: %s: %s",
@@ -445,9 +439,7 @@ static void poll_once(struct app *app, int32_t timeout_ms) {
     }
     if (rv == SLUICE_ERR_NOMEM && app_may_lack_memory(app)) return;
     if (rv == SLUICE_ERR_HELD && app->held != NULL) return;
-    if (rv == SLUICE_ERR_CLOSED || rv == SLUICE_ERR_USAGE || rv == SLUICE_ERR_BUSY ||
-        rv == SLUICE_ERR_INTERRUPTED || rv == SLUICE_ERR_HELD || rv == SLUICE_ERR_NOMEM ||
-        rv == SLUICE_ERR_STALE || rv == SLUICE_ERR_TOO_BIG || !plan_has_faults(&load->plan))
+    if (!consumer_may_be_told(app, rv))
         app_complain(app, "poll", rv);
     else
         recover(app);

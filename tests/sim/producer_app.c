@@ -8,12 +8,6 @@
 
 #include "sim/workload.h"
 
-static void set_number(sluice_config *config, const char *name, int64_t value) {
-    char text[32];
-    snprintf(text, sizeof text, "%" PRId64, value);
-    (void)sluice_config_set(config, name, text);
-}
-
 static struct truth_placing find_placing(const char *partitioner) {
     static const struct {
         const char *name;
@@ -33,20 +27,20 @@ int producer_open(struct app *app) {
     struct truth *truth = &app->workload->truth;
     sluice_config *config = sluice_config_create();
     app_configure(app, config);
-    set_number(config, "acks", p->acks);
+    app_set_number(config, "acks", p->acks);
     (void)sluice_config_set(config, "enable.idempotence", p->idempotent ? "true" : "false");
     (void)sluice_config_set(config, "delivery.reports", p->reports);
     (void)sluice_config_set(config, "compression.type", p->codec);
     (void)sluice_config_set(config, "partitioner", p->partitioner);
-    set_number(config, "partitioner.availability.timeout.ms", p->availability_timeout_ms);
-    set_number(config, "metadata.max.idle.ms", p->idle_ms);
-    set_number(config, "linger.ms", p->linger_ms);
-    set_number(config, "batch.size", p->batch_size);
-    set_number(config, "buffer.memory", p->buffer_memory);
-    set_number(config, "max.request.size", p->request_max);
-    set_number(config, "delivery.timeout.ms", p->delivery_timeout_ms);
-    set_number(config, "retries", p->retries);
-    set_number(config, "max.in.flight.requests.per.connection", p->in_flight);
+    app_set_number(config, "partitioner.availability.timeout.ms", p->availability_timeout_ms);
+    app_set_number(config, "metadata.max.idle.ms", p->idle_ms);
+    app_set_number(config, "linger.ms", p->linger_ms);
+    app_set_number(config, "batch.size", p->batch_size);
+    app_set_number(config, "buffer.memory", p->buffer_memory);
+    app_set_number(config, "max.request.size", p->request_max);
+    app_set_number(config, "delivery.timeout.ms", p->delivery_timeout_ms);
+    app_set_number(config, "retries", p->retries);
+    app_set_number(config, "max.in.flight.requests.per.connection", p->in_flight);
     int rv = sluice_client_open(config, SLUICE_PRODUCER, app->host->runtime, &app->client);
     if (rv != 0 && !(rv == SLUICE_ERR_NOMEM && app_may_lack_memory(app))) {
         const char *message = sluice_config_message(config);

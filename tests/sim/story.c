@@ -234,6 +234,16 @@ int story_read(struct story *s, sluice_client *consumer, int64_t *next, int64_t 
 
 /* ---- the world ---- */
 
+int story_owned(sluice_client *consumer) {
+    sluice_offsets *list;
+    sluice_offset o;
+    int count = 0;
+    if (sluice_consumer_positions(consumer, &list) != 0) return -1;
+    while (sluice_offsets_at(list, count, &o, sizeof o) == 1) count++;
+    sluice_offsets_free(list);
+    return count;
+}
+
 void story_fault(struct story *s, const struct sl_fault *fault) {
     if (sl_broker_fault(s->world->broker, fault, NULL) != 0) abort();
 }

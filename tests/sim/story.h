@@ -69,6 +69,9 @@ int story_seek(struct story *s, sluice_client *consumer, int32_t partition, int6
 int story_read(struct story *s, sluice_client *consumer, int64_t *next, int64_t count,
                int32_t timeout_ms);
 
+/* How many partitions it has; -1: it cannot say. */
+int story_owned(sluice_client *consumer);
+
 void story_fault(struct story *s, const struct sl_fault *fault);
 void story_move_leader(struct story *s, int32_t partition, int32_t node, bool tell);
 /* Deletes "t", and makes it again on one node a while later; it is not made by itself meanwhile. */

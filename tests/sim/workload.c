@@ -16,6 +16,12 @@ struct workload *workload_current(void) {
 
 /* ---- what applications share ---- */
 
+void app_set_number(sluice_config *config, const char *name, int64_t value) {
+    char text[32];
+    snprintf(text, sizeof text, "%" PRId64, value);
+    (void)sluice_config_set(config, name, text);
+}
+
 bool app_draw(struct app *app, uint32_t percent) {
     return sl_rng_chance(&app->workload->rng, percent, 100);
 }

@@ -147,6 +147,7 @@ void app_after(struct app *app, const char *call);
 bool app_may_lack_memory(const struct app *app);
 /* What plan and cluster demand of every client. */
 void app_configure(struct app *app, sluice_config *config);
+void app_set_number(sluice_config *config, const char *name, int64_t value);
 bool app_draw(struct app *app, uint32_t percent);
 /* Takes a snapshot of the metrics and compares (I21); at rest: nothing is under way. */
 void app_check_metrics(struct app *app, bool is_at_rest);
@@ -175,6 +176,9 @@ int32_t consumer_check_content(struct app *app, const struct cursor *c, const sl
 /* Walks at most `most` records. False: the walk met an error. */
 bool consumer_walk(struct app *app, sluice_batch *batch, int64_t most,
                    void (*take)(struct app *app, const sluice_view *view));
+
+/* A poll may say that of a partition, where things go wrong. */
+bool consumer_may_be_told(const struct app *app, int rv);
 
 /* member_app.c: members of one group. */
 

@@ -38,6 +38,19 @@ static void take_pair(struct pair *p) {
     }
 }
 
+/* The second one subscribes to something else, and its join waits for the first. */
+static void unsettle(struct pair *p) {
+    p->j[1].metadata = "else";
+    group_put_join(p->c, p->l[1], &p->j[1]);
+    client_turn(p->c);
+}
+
+/* Both join again. */
+static void rejoin_pair(struct pair *p) {
+    for (int i = 0; i < 2; i++) group_put_join(p->c, p->l[i], &p->j[i]);
+    client_turn(p->c);
+}
+
 static void start_pair(struct pair *p, const char *first, const char *second) {
     memset(p, 0, sizeof *p);
     p->c = client_start(1, 1);
@@ -158,8 +171,7 @@ static void test_pending_ids_hold_a_join_up(void **state) {
     struct sl_str id = group_name(p.c, third, &j);
     assert_int_equal(beat(&p, 0), 0); /* an id alone moves nobody */
     p.j[0].metadata = "else";
-    for (int i = 0; i < 2; i++) group_put_join(p.c, p.l[i], &p.j[i]);
-    client_turn(p.c);
+    rejoin_pair(&p);
     assert_false(client_has_answer(p.l[0]) || client_has_answer(p.l[1]));
     assert_int_equal(group_leave(p.c, third, 3, "g", id, GROUP_NONE), 0);
     take_pair(&p);
@@ -203,11 +215,9 @@ static void test_what_is_refused(void **state) {
 
 /* ---- the vote and the leader ---- */
 
-static void test_vote(void **state) {
-    (void)state;
-    static const char *const offers[3][2] = {{"b", "a"}, {"a", "b"}, {"a", "c"}};
+/* Three members join a new group, and offer these. */
+static struct client *let_vote(const char *const offers[3][2], struct client_link *l[3]) {
     struct client *c = client_start(1, 0);
-    struct client_link *l[3];
     for (int i = 0; i < 3; i++) {
         l[i] = client_connect(c, 1);
         struct group_join j = group_join_of(3, "g");
@@ -215,6 +225,14 @@ static void test_vote(void **state) {
         group_put_join(c, l[i], &j);
     }
     client_advance(c, 300);
+    return c;
+}
+
+static void test_vote(void **state) {
+    (void)state;
+    static const char *const offers[3][2] = {{"b", "a"}, {"a", "b"}, {"a", "c"}};
+    struct client_link *l[3];
+    struct client *c = let_vote(offers, l);
     for (int i = 0; i < 3; i++) {
         const struct sl_join_group_response *m = client_take(c, l[i]);
         assert_int_equal(m->error_code, 0);
@@ -226,15 +244,8 @@ static void test_vote(void **state) {
 static void test_most_votes_win(void **state) {
     (void)state;
     static const char *const offers[3][2] = {{"a", "b"}, {"b", "a"}, {"b", "a"}};
-    struct client *c = client_start(1, 0);
     struct client_link *l[3];
-    for (int i = 0; i < 3; i++) {
-        l[i] = client_connect(c, 1);
-        struct group_join j = group_join_of(3, "g");
-        memcpy(j.protocols, offers[i], sizeof j.protocols);
-        group_put_join(c, l[i], &j);
-    }
-    client_advance(c, 300);
+    struct client *c = let_vote(offers, l);
     const struct sl_join_group_response *m = client_take(c, l[0]);
     assert_true(sl_bytes_str_equal(m->protocol_name, SL_STR("b")));
     client_end(c);
@@ -259,8 +270,7 @@ static void test_rebalance_timeout(void **state) {
     (void)state;
     struct pair p;
     start_pair(&p, NULL, NULL);
-    p.j[1].metadata = "else";
-    group_put_join(p.c, p.l[1], &p.j[1]);
+    unsettle(&p);
     for (int i = 0; i < 3; i++) { /* it lives, but does not join */
         client_advance(p.c, 5000);
         assert_int_equal(beat(&p, 0), SLUICE_KAFKA_REBALANCE_IN_PROGRESS);
@@ -298,9 +308,7 @@ static void test_who_joins_a_stable_group_again(void **state) {
     assert_int_equal(p.joined[0].generation, 2);
     sync_pair(&p, "g");
     /* So does a follower with other metadata. */
-    p.j[1].metadata = "else";
-    group_put_join(p.c, p.l[1], &p.j[1]);
-    client_turn(p.c);
+    unsettle(&p);
     assert_int_equal(beat(&p, 0), SLUICE_KAFKA_REBALANCE_IN_PROGRESS);
     client_end(p.c);
 }
@@ -309,8 +317,7 @@ static void test_who_joins_between_join_and_sync(void **state) {
     (void)state;
     struct pair p;
     start_pair(&p, NULL, NULL);
-    for (int i = 0; i < 2; i++) group_put_join(p.c, p.l[i], &p.j[i]);
-    client_turn(p.c);
+    rejoin_pair(&p);
     for (int i = 0; i < 2; i++) (void)client_take(p.c, p.l[i]);
     /* The leader did not hear the answer, perhaps. */
     const struct sl_join_group_response *m = group_join(p.c, p.l[0], &p.j[0]);
@@ -446,9 +453,7 @@ static void test_no_session_ends_while_joining(void **state) {
     (void)state;
     struct pair p;
     start_pair(&p, NULL, NULL);
-    p.j[1].metadata = "else";
-    group_put_join(p.c, p.l[1], &p.j[1]);
-    client_turn(p.c);
+    unsettle(&p);
     for (int i = 0; i < 3; i++) {
         client_advance(p.c, 6000);
         assert_int_equal(beat(&p, 0), SLUICE_KAFKA_REBALANCE_IN_PROGRESS);
@@ -465,9 +470,7 @@ static void test_link_goes_while_joining(void **state) {
     (void)state;
     struct pair p;
     start_pair(&p, NULL, NULL);
-    p.j[1].metadata = "else";
-    group_put_join(p.c, p.l[1], &p.j[1]);
-    client_turn(p.c);
+    unsettle(&p);
     client_close(p.c, p.l[1]);
     const struct sl_join_group_response *m = group_join(p.c, p.l[0], &p.j[0]);
     assert_int_equal(m->error_code, 0);
@@ -487,9 +490,7 @@ static void test_joins_over_two_links(void **state) {
     struct pair p;
     start_pair(&p, NULL, NULL);
     struct client_link *again = client_connect(p.c, 1);
-    p.j[1].metadata = "else";
-    group_put_join(p.c, p.l[1], &p.j[1]);
-    client_turn(p.c);
+    unsettle(&p);
     group_put_join(p.c, again, &p.j[1]);
     client_turn(p.c);
     const struct sl_join_group_response *m = client_take(p.c, p.l[1]);
@@ -568,9 +569,7 @@ static void test_who_waits_is_sent_away(void **state) {
     (void)state;
     struct pair p;
     start_pair(&p, NULL, NULL);
-    p.j[1].metadata = "else";
-    group_put_join(p.c, p.l[1], &p.j[1]);
-    client_turn(p.c);
+    unsettle(&p);
     assert_int_equal(group_leave(p.c, p.l[0], 3, "g", p.joined[1].member_id, GROUP_NONE), 0);
     const struct sl_join_group_response *m = client_take(p.c, p.l[1]);
     assert_int_equal(m->error_code, SLUICE_KAFKA_UNKNOWN_MEMBER_ID);
@@ -691,9 +690,7 @@ static void test_absent_static_leader(void **state) {
     (void)state;
     struct pair p;
     start_pair(&p, "s", NULL);
-    p.j[1].metadata = "else";
-    group_put_join(p.c, p.l[1], &p.j[1]);
-    client_turn(p.c);
+    unsettle(&p);
     for (int i = 0; i < 3; i++) {
         client_advance(p.c, 6000);
         assert_int_equal(beat(&p, 0), SLUICE_KAFKA_REBALANCE_IN_PROGRESS);
@@ -827,8 +824,7 @@ static void test_rebalance_on_demand(void **state) {
     assert_int_equal(sl_broker_rebalance(p.c->broker, "none"), SLUICE_KAFKA_GROUP_ID_NOT_FOUND);
     assert_int_equal(sl_broker_rebalance(p.c->broker, "g"), 0);
     assert_int_equal(beat(&p, 1), SLUICE_KAFKA_REBALANCE_IN_PROGRESS);
-    for (int i = 0; i < 2; i++) group_put_join(p.c, p.l[i], &p.j[i]);
-    client_turn(p.c);
+    rejoin_pair(&p);
     take_pair(&p);
     assert_int_equal(p.joined[0].generation, 2);
     client_end(p.c);
