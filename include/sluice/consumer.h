@@ -56,10 +56,11 @@ SLUICE_API int sluice_consumer_rejoin(sluice_client *consumer, const char *reaso
  * budget), or an error of one partition, once, which then waits for a seek: SLUICE_ERR_MALFORMED
  * (a corrupt batch), SLUICE_ERR_UNSUPPORTED (message format 0 or 1), SLUICE_ERR_TOO_BIG (over
  * fetch.batch.decoded.max.bytes or receive.message.max.bytes), SLUICE_ERR_NO_OFFSET (auto.offset.reset=none), Kafka's codes (29
- * not allowed …); sluice_client_explain names partition and offset. SLUICE_NOTICE_REBALANCE (rebalance.notices): partitions
- * came or went, sluice_consumer_rebalance says which. Kafka's codes of a group that cannot go on
- * (another member has the same group.instance.id: 82 …): subscribe again. SLUICE_ERR_INTERRUPTED, SLUICE_ERR_CLOSED,
- * SLUICE_ERR_FORKED, SLUICE_ERR_NOMEM (nothing lost), SLUICE_ERR_BUSY, SLUICE_ERR_USAGE.
+ * not allowed …); sluice_client_explain names partition and offset. SLUICE_NOTICE_REBALANCE
+ * (rebalance.notices): partitions came or went, sluice_consumer_rebalance says which. Kafka's codes
+ * of a group that cannot go on (another member has the same group.instance.id: 82 …): subscribe
+ * again. SLUICE_ERR_INTERRUPTED, SLUICE_ERR_CLOSED, SLUICE_ERR_FORKED, SLUICE_ERR_NOMEM (nothing
+ * lost), SLUICE_ERR_BUSY, SLUICE_ERR_USAGE.
  * Thread: one at a time.  Blocks: up to timeout_ms; decompresses.  Owns: yours, give it back.
  * Since: 0.1 */
 SLUICE_API SLUICE_MUST int sluice_consumer_poll(sluice_client *consumer, int32_t timeout_ms,
@@ -102,10 +103,10 @@ SLUICE_API int sluice_consumer_resume(sluice_client *consumer, const sluice_offs
  * timeout_ms   for the operation; meanwhile what can pass is tried again.
  * Returns 0, SLUICE_ERR_NO_OFFSET (offsets NULL: records were handed out and none is finished, and
  * there is no such place), SLUICE_ERR_CONFIG (group.id is not set), or the code of the first offset
- * that was refused: Kafka's (12 metadata too long, 22, 25 and 27 the group is being rebalanced, 28, 29 and 30 not allowed …);
- * the list of the op has the code of each. SLUICE_ERR_TIMEOUT (it may have been committed),
- * SLUICE_ERR_INTERRUPTED, SLUICE_ERR_CLOSED, SLUICE_ERR_FORKED, SLUICE_ERR_NOMEM, SLUICE_ERR_USAGE
- * (a failed list, a symbol in it).
+ * that was refused: Kafka's (12 metadata too long, 22, 25 and 27 the group is being rebalanced, 28,
+ * 29 and 30 not allowed …); the list of the op has the code of each. SLUICE_ERR_TIMEOUT (it may
+ * have been committed), SLUICE_ERR_INTERRUPTED, SLUICE_ERR_CLOSED, SLUICE_ERR_FORKED,
+ * SLUICE_ERR_NOMEM, SLUICE_ERR_USAGE (a failed list, a symbol in it).
  * Thread: any.  Blocks: up to timeout_ms without op.  Owns: the op is yours.  Since: 0.1 */
 SLUICE_API SLUICE_MUST int sluice_consumer_commit(sluice_client *consumer,
                                                   const sluice_offsets *offsets, int32_t timeout_ms,
@@ -164,9 +165,9 @@ SLUICE_API int sluice_batch_mark(sluice_batch *batch, int32_t slice, int32_t cou
 
 /* Gives a batch back: what the walk handed out is processed, the rest comes again.
  * batch    may be NULL.
- * Returns 0 or SLUICE_ERR_STALE (some partition was sought or taken away: nothing is to be done about it,
- * its records come again to whoever has it), or the error that ended the walk, which the next poll
- * returns too.
+ * Returns 0 or SLUICE_ERR_STALE (some partition was sought or taken away: nothing is to be done
+ * about it, its records come again to whoever has it), or the error that ended the walk, which the
+ * next poll returns too.
  * Thread: any.  Blocks: no.  Owns: takes the batch.  Since: 0.1 */
 SLUICE_API int sluice_batch_finish(sluice_batch *batch);
 

@@ -316,8 +316,8 @@ int sluice_batch_finish(sluice_batch *batch) {
         if (code != 0) rv = code;
     }
     if (batch->walk_error != 0) rv = batch->walk_error;
-    /* Damage has stopped the partition, and who walks to a 0 has not noticed; who is late need not do
-     * anything. */
+    /* Damage has stopped the partition, and who walks to a 0 has not noticed; who is late need not
+     * do anything. */
     if (batch->walk_error != 0) {
         sl_client_leave_code(batch->client, batch->walk_error);
         stop_damaged_part(batch);

@@ -19,8 +19,8 @@
  * A coordinator that takes over knows what was saved: the members of the last generation whose
  * leader synced, with their assignments.
  *
- * Not done here: who is coordinator, offsets (groups.c); who comes in (group_entry.c); members, ids and
- * the vote (group_members.c); what is seen of a group (group_view.c). */
+ * Not done here: who is coordinator, offsets (groups.c); who comes in (group_entry.c); members, ids
+ * and the vote (group_members.c); what is seen of a group (group_view.c). */
 #include "broker/group_classic.h"
 
 #include <string.h>

@@ -102,8 +102,8 @@ void sl_group_consumer_fence(struct sl_group *g, struct sl_consumer_member *m);
 /* A group of consumers of the classic protocol becomes one of KIP-848 with all its members. 0, 69
  * (it cannot), or NOMEM. */
 int sl_group_mixed_convert(struct sl_group *g);
-/* To be called when members may have gone: a group in which only members of the classic protocol are left
- * becomes one of that protocol, in this generation. Without memory it stays what it is. */
+/* To be called when members may have gone: a group in which only members of the classic protocol
+ * are left becomes one of that protocol, in this generation. Without memory it stays what it is. */
 void sl_group_mixed_settle(struct sl_group *g, int32_t generation);
 /* As those of sl_group_classic_…, of a group of KIP-848. */
 int sl_group_mixed_join(struct sl_group *g, const struct sl_join_group_request *r,

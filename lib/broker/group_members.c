@@ -4,7 +4,8 @@
  * one of them. Protocols are kept in the member's order of preference; there is at least one that
  * all members have, because nobody is let in, or may change, without (support).
  *
- * Ids that were given out are kept beside them until somebody joins with one, or their time is over.
+ * Ids that were given out are kept beside them until somebody joins with one, or their time is
+ * over.
  *
  * Not done here: states, sessions and answers (group_classic.c). */
 #include <string.h>

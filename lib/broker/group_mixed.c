@@ -370,7 +370,7 @@ int sl_group_mixed_commit(const struct sl_group *g, struct sl_str member_id, str
 
 /* ---- converting back ---- */
 
-/* The member of the classic protocol that it becomes again, with what it was assigned. 0 or NOMEM. */
+/* The classic member that it becomes again, with what it was assigned. 0 or NOMEM. */
 static int restore_member(struct sl_group *g, const struct sl_consumer_member *from) {
     struct sl_join_group_request said;
     struct sl_bytes assignment;

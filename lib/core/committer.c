@@ -14,8 +14,9 @@
  * (sl_core_wants_finished) and the answer comes as a COMMIT. When the gate says that nothing is in
  * hand or queued, no deadline stands until the next records are handed on: an idle consumer is not
  * woken. A place that auto.offset.reset led to is committed by a tick of its own, soon: a restart
- * before that would be led elsewhere, past the records that came in between. One tick's task at a time: what is refused for a partition's own sake is left to the next,
- * so that one partition doesn't keep the others from being committed, nor tasks pile up.
+ * before that would be led elsewhere, past the records that came in between. One tick's task at a
+ * time: what is refused for a partition's own sake is left to the next, so that one partition
+ * doesn't keep the others from being committed, nor tasks pile up.
  *
  * Not here: the request (committer_send.c), how tasks end (committer_end.c), what is finished
  * (gate_commit.c), which member asks (group.c). */
@@ -30,8 +31,8 @@
 /* After a look that found nothing the next one comes no sooner, however short the interval is: who holds
  * records for long is not to be asked a thousand times a second. */
 enum { COMMITTER_LOOK_MS = 10 };
-/* Places that were looked up are committed so much later: those that other brokers know come meanwhile,
- * and go in one request. */
+/* Places that were looked up are committed so much later: those that other brokers know come
+ * meanwhile, and go in one request. */
 enum { COMMITTER_PLACED_MS = 50 };
 
 void sl_committer_init(struct sl_committer *c, struct sl_core *core) {

@@ -40,7 +40,8 @@ void sl_committer_on_command(struct sl_core *core, struct sl_command *command);
 void sl_committer_on_dropped(struct sl_core *core);
 /* Records are on their way to the application: some may be finished from now on. */
 void sl_committer_on_handed(struct sl_core *core);
-/* A partition was put somewhere by a look-up: the gate is asked soon whether that is to be committed. */
+/* A partition was put somewhere by a look-up: the gate is asked soon whether that is to be
+ * committed. */
 void sl_committer_on_placed(struct sl_core *core);
 /* Core wants a COMMIT of what is finished, in this turn: new things only, or everything that is not
  * known to be committed. */

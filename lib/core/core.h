@@ -55,8 +55,8 @@ void sl_core_on_staged(struct sl_core *core, struct sl_staged *staged);
 /* Asked once in a turn, after the commands that came by themselves. True: core wants to be given a
  * COMMIT of what is finished (sl_gate_collect) in this turn. */
 bool sl_core_wants_finished(const struct sl_core *core, bool *everything);
-/* Of a consumer: partitions of its group are its own until then, as far as core knows. SL_NEVER: for
- * good. */
+/* Of a consumer: partitions of its group are its own until then, as far as core knows. SL_NEVER:
+ * for good. */
 int64_t sl_core_trusted_until(const struct sl_core *core);
 /* Takes the command. */
 void sl_core_on_command(struct sl_core *core, struct sl_command *command);

@@ -148,8 +148,8 @@ static int take_failure(struct sl_gate *g, char *text, size_t cap) {
     return code;
 }
 
-/* Moves the finished prefix over what is processed without a hole. Where nothing is open in hand, that
- * is all before the position: what a reset has jumped over does not come any more. */
+/* Moves the finished prefix over what is processed without a hole. Where nothing is open in hand,
+ * that is all before the position: what a reset has jumped over does not come any more. */
 static void advance_finished(struct sl_gate *g, struct sl_gate_slot *slot) {
     struct sl_gate_progress *p = &slot->progress;
     SL_LIST_EACH(node, next, &slot->hand) {
@@ -169,8 +169,8 @@ static void advance_finished(struct sl_gate *g, struct sl_gate_slot *slot) {
     }
 }
 
-/* A reset has led the slot to where it begins, or begins anew: whoever reads the partition next must
- * not be led elsewhere, past what comes meanwhile. */
+/* A reset has led the slot to where it begins, or begins anew: whoever reads the partition next
+ * must not be led elsewhere, past what comes meanwhile. */
 static void begin_led(struct sl_gate_slot *slot, int64_t at) {
     sl_gate_slots_begin(slot, at);
     slot->progress.is_led = true;
@@ -192,8 +192,8 @@ static void move_slot(struct sl_gate *g, struct sl_gate_slot *slot, int64_t to) 
     advance_finished(g, slot);
 }
 
-/* Something more is processed. Once all is that lies before the place where core went on, the slot is
- * there: no slice may come that says so. */
+/* Something more is processed. Once all is that lies before the place where core went on, the slot
+ * is there: no slice may come that says so. */
 static void note_processed(struct sl_gate *g, struct sl_gate_slot *slot) {
     int64_t to = slot->moved_to;
     advance_finished(g, slot);

@@ -46,7 +46,7 @@ int sl_gate_pause(struct sl_gate *g, const struct sl_offsets *list, bool paused)
 /* Position, committed (-1), end and paused of every assigned partition. 0 or NOMEM. */
 int sl_gate_positions(const struct sl_gate *g, struct sl_offsets *out);
 
-/* What time it is, said before a take: past what is trusted (sl_gate_trust) it hands nothing out. */
+/* The time, said before a take: past what is trusted (sl_gate_trust) it hands nothing out. */
 void sl_gate_on_time(struct sl_gate *g, int64_t now);
 /* Moves slices that may be handed out to out[], fairly over partitions: at most cap of them and
  * about max_bytes, at least one. They count as in hand until given. 0 with *count 0: nothing
@@ -85,8 +85,8 @@ int sl_gate_stop(struct sl_gate *g, struct sl_slice *slice, int64_t offset);
 void sl_gate_give(struct sl_gate *g, struct sl_slice *slice);
 /* Decompressed bytes that the application holds now (negative: gave back). */
 void sl_gate_charge(struct sl_gate *g, int64_t bytes);
-/* The next take returns this code: giving a batch back found damage, or no memory for its records to come
- * again, and its result may not be looked at. */
+/* The next take returns this code: giving a batch back found damage, or no memory for its records
+ * to come again, and its result may not be looked at. */
 void sl_gate_leave_code(struct sl_gate *g, int code);
 /* Processing has come to this offset without a hole: what a commit may say. -1: nowhere yet, or
  * not assigned. */
@@ -118,7 +118,8 @@ int sl_gate_end_notice(struct sl_gate *g, uint64_t serial, const struct sl_offse
 
 /* ---- I/O side ---- */
 
-/* The group's partitions are this member's until then, as far as core knows (sl_core_trusted_until). */
+/* The group's partitions are this member's until then, as far as core knows
+ * (sl_core_trusted_until). */
 void sl_gate_trust(struct sl_gate *g, int64_t until);
 /* Takes struct sl_rebalance from the group. */
 void sl_gate_on_rebalances(struct sl_gate *g, struct sl_list *rebalances);

@@ -1,8 +1,8 @@
 /* What is finished, on its way to being committed: the gate's side of commits.
  *
  * A commit says of a partition what its finished prefix is at one moment under the mutex: nothing
- * that was not handed out and finished, nothing behind a hole. A place that auto.offset.reset led to
- * is such a prefix without records (`is_led`). Three ask for it: the application
+ * that was not handed out and finished, nothing behind a hole. A place that auto.offset.reset led
+ * to is such a prefix without records (`is_led`). Three ask for it: the application
  * (sl_gate_commit), core when it is time (sl_gate_collect), and an assignment that gives partitions
  * up, whose prefix could not be asked for any more. Each becomes a COMMIT among the orders, so that
  * core hears of commits, assignments and seeks in their sequence.

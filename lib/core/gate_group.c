@@ -11,9 +11,9 @@
  * says STALE. Up to then a finish counts, and the answer to the group carries what is to be
  * committed of each partition: as far as it was finished, if that is the library's business.
  *
- * A process that stood still for longer than a session may have lost everything, and nobody could tell
- * it: whoever takes slices says the time, and past what core knew to be true nothing goes out until
- * it knows more.
+ * A process that stood still for longer than a session may have lost everything, and nobody could
+ * tell it: whoever takes slices says the time, and past what core knew to be true nothing goes out
+ * until it knows more.
  *
  * Not here: deadlines (the group has a clock, the gate has none), commits. */
 #include <string.h>

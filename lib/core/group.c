@@ -237,8 +237,9 @@ static void on_polled(struct sl_core *core, const struct sl_command *answer) {
 
 /* ---- being known ---- */
 
-/* How long the coordinator keeps a member that it does not hear of. With KIP-848 that is the broker's
- * setting, which it does not tell: its default is nine times that of the interval, which it tells. */
+/* How long the coordinator keeps a member that it does not hear of. With KIP-848 that is the
+ * broker's setting, which it does not tell: its default is nine times that of the interval, which
+ * it tells. */
 static int64_t patience_ns(const struct sl_core *core) {
     enum { INTERVALS = 9 };
     const struct sl_membership *g = &core->group;

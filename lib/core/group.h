@@ -182,7 +182,7 @@ void sl_group_mark_topics(struct sl_core *core);
 bool sl_group_saw_new(const struct sl_core *core, const struct sl_topic *topic, int32_t partition);
 /* The client closes: what is finished is committed, then the member leaves. True: that is done. */
 bool sl_group_close(struct sl_core *core);
-/* Until then the coordinator keeps what is owned for this member; SL_NEVER: there is no membership. */
+/* Until then the coordinator keeps what is owned for this member; SL_NEVER: it is none. */
 int64_t sl_group_trusted_until(const struct sl_core *core);
 void sl_group_run(struct sl_core *core);
 int64_t sl_group_deadline(const struct sl_core *core);

@@ -1,16 +1,17 @@
-/* transactions: writes to a topic in transactions, of which some are undone. It uses librdkafka, which has
- * producers of transactions.
+/* transactions: writes to a topic in transactions, of which some are undone. It uses librdkafka,
+ * which has producers of transactions.
  *
  *     transactions BOOTSTRAP TOPIC PARTITIONS CODEC
  *
- * Two producers have transactions that lie one in the other, in every partition: each writes the first
- * half of its records, then each its second half, then one ends, and then the other; over the rounds
- * they are undone or not in every combination. Between the rounds come records without a transaction.
- * A record's value is its line: codec, round, producer, number, and "keep" or "undo", with tabs between.
+ * Two producers have transactions that lie one in the other, in every partition: each writes the
+ * first half of its records, then each its second half, then one ends, and then the other; over the
+ * rounds they are undone or not in every combination. Between the rounds come records without a
+ * transaction. A record's value is its line: codec, round, producer, number, and "keep" or "undo",
+ * with tabs between.
  *
- * At last one transaction stays open, "late": "open" is printed when its records are with the brokers,
- * and it is committed when a line has been read. Records are only known to be there once they were
- * reported: what is undone before was never sent. */
+ * At last one transaction stays open, "late": "open" is printed when its records are with the
+ * brokers, and it is committed when a line has been read. Records are only known to be there once
+ * they were reported: what is undone before was never sent. */
 #include <librdkafka/rdkafka.h>
 #include <stdbool.h>
 #include <stdio.h>

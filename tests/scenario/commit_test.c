@@ -292,8 +292,8 @@ static void test_out_of_range(void **state) {
     assert_string_equal(story_end(&s), "");
 }
 
-/* auto.offset.reset=latest has put the first reader at the end, and it goes before anything came: what
- * comes then is the second one's. */
+/* auto.offset.reset=latest has put the first reader at the end, and it goes before anything came:
+ * what comes then is the second one's. */
 static void test_crash_before_the_first_record(void **state) {
     const char *const latest[] = {"group.id", "g", "auto.offset.reset", "latest", NULL};
     const char *const at_once[] = {"linger.ms", "0", NULL};

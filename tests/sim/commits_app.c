@@ -120,8 +120,9 @@ bool commits_may_start(struct app *app, const struct cursor *c, int64_t offset, 
 
 /* ---- comparing ---- */
 
-/* auto.offset.reset=latest may have led to that place from where all was finished: what is between was
- * not handed out, and does not come any more. To the end that the log had then; nobody tells which. */
+/* auto.offset.reset=latest may have led to that place from where all was finished: what is between
+ * was not handed out, and does not come any more. To the end that the log had then; nobody tells
+ * which. */
 static bool may_be_led(struct app *app, const struct cursor *c, int64_t offset) {
     const struct truth_log *log = truth_log(&app->workload->truth, c->topic, c->partition);
     if (log == NULL || strcmp(app->consumer->reset, "latest") != 0) return false;

@@ -213,7 +213,7 @@ static void take_record(struct app *app, const sluice_view *v) {
     app->records++;
 }
 
-/* A slice that was not walked, or is empty, may be the first that came from where a reset has led. */
+/* A slice that was not walked, or is empty, may be the first from where a reset has led. */
 static void note_start(struct app *app, struct cursor *c, const sluice_slice *s) {
     if (c->is_known && c->next >= s->first_offset) return;
     check_place(app, c, s->topic, s->first_offset);

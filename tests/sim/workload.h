@@ -197,7 +197,8 @@ void member_end(struct app *app, int32_t timeout_ms);
 
 /* The partition is put somewhere. */
 void commits_begin(struct cursor *c);
-/* It is about to be put elsewhere, or its client goes: a commit of where it was led to may be under way. */
+/* It is about to be put elsewhere, or its client goes: a commit of where it was led to may be under
+ * way. */
 void commits_on_end(struct app *app, const struct cursor *c);
 /* It goes on at another place than was due. */
 void commits_on_led(struct cursor *c, int64_t to);

@@ -291,8 +291,8 @@ static void end_kip848(struct mixed *x, bool leaves) {
     }
 }
 
-/* When no member of KIP-848 is left the group is a classic one again: the others keep what they have in
- * their generation, and join for the next, in which one of them leads. */
+/* When no member of KIP-848 is left the group is a classic one again: the others keep what they
+ * have in their generation, and join for the next, in which one of them leads. */
 static void test_the_last_of_kip848_goes(void **state) {
     (void)state;
     for (int leaves = 0; leaves < 2; leaves++) {

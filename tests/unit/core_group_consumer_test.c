@@ -270,8 +270,8 @@ static void test_nothing_is_due_once_it_leaves(void **state) {
     cons_end(&c);
 }
 
-/* It does not hear how long a session lasts there: nine intervals, as by the brokers' defaults, and no
- * longer than its own setting. */
+/* It does not hear how long a session lasts there: nine intervals, as by the brokers' defaults, and
+ * no longer than its own setting. */
 static void test_who_stood_still_waits_for_an_answer(void **state) {
     static const struct {
         int32_t session_ms;

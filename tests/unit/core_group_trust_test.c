@@ -1,7 +1,7 @@
-/* Goal: a member that stood still for longer than its session hands out nothing of its partitions before
- * the coordinator has answered: they may be another's. As long as it hears of it in time, nothing
- * changes for the application.
- * Method: time passes without a turn, as when the process is stopped; then the application polls. */
+/* Goal: a member that stood still for longer than its session hands out nothing of its partitions
+ * before the coordinator has answered: they may be another's. As long as it hears of it in time,
+ * nothing changes for the application. Method: time passes without a turn, as when the process is
+ * stopped; then the application polls. */
 #include "core_group.h"
 
 #include "sluice/kafka_errors.h"

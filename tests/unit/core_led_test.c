@@ -1,6 +1,7 @@
 /* Goal: who starts where auto.offset.reset has led, and stops before anything is finished, goes on
  * there the next time, and not past what came meanwhile.
- * Method: one consumer of group "g" whose look-ups are answered by the test; its commits are looked at. */
+ * Method: one consumer of group "g" whose look-ups are answered by the test; its commits are looked
+ * at. */
 #include "core_commits.h"
 
 enum { SOON_MS = 60 };
@@ -133,7 +134,7 @@ static void a_leap_passes_no_hole(void **state) {
     cons_end(&c);
 }
 
-/* A log that is shorter now: the committed offset would be in the middle of what is still to come. */
+/* A log that is shorter now: the committed offset would be amid what is still to come. */
 static void a_leap_back_is_committed(void **state) {
     for (int is_held = 0; is_held < 2; is_held++) {
         struct cons c;
