@@ -130,13 +130,17 @@ struct cursor *consumer_cursor(struct app *app, const char *topic, int32_t parti
     return NULL;
 }
 
+/* Who names topics may read the new one before hearing that it is one, and then starts over. */
+static bool may_start_over(const struct app *app, const struct cursor *c) {
+    return c->life > 0 && app->workload->truth.names_topics;
+}
+
 /* The record that came is not the one at c->next. Allowed when the log's start has moved past it,
  * when the topic was made again, and where the position was a symbol. */
 static bool may_jump(struct app *app, const struct cursor *c, int64_t offset) {
     const struct truth_log *log = log_of(app, c);
     if (c->life != life_of(app, c) || log == NULL) return true;
-    /* Who names topics may read the new one before hearing that it is one, and then starts over. */
-    if (c->life > 0 && app->workload->truth.names_topics) return true;
+    if (may_start_over(app, c)) return true;
     if (c->is_known) return c->next < log->start && offset > c->next;
     if (c->is_committed) {
         bool is_reset;
@@ -462,8 +466,8 @@ static bool describe_gap(struct app *app, const sluice_offset *o, char *why, siz
     const struct truth_log *log = c == NULL ? NULL : log_of(app, c);
     if (log == NULL) return false;
     /* What it says of its position must be what was read. */
-    bool is_other =
-        c->is_known && c->life == life_of(app, c) && c->next >= log->start && o->offset != c->next;
+    bool is_due = c->is_known && c->life == life_of(app, c) && c->next >= log->start;
+    bool is_other = is_due && o->offset != c->next && !may_start_over(app, c);
     if (o->offset == log->end && !is_other) return false;
     snprintf(why, cap, "%s-%d is at %" PRId64 ", read up to %" PRId64 ", log %" PRId64 "..%" PRId64,
              o->topic, o->partition, o->offset, c->is_known ? c->next : -1, log->start, log->end);
