@@ -120,24 +120,24 @@ bool commits_may_start(struct app *app, const struct cursor *c, int64_t offset, 
 
 /* ---- comparing ---- */
 
-/* auto.offset.reset=latest may have led to that place from where all was finished: what is between
- * was not handed out, and does not come any more. To the end that the log had then; nobody tells
- * which. */
-static bool may_be_led(struct app *app, const struct cursor *c, int64_t offset) {
+/* To where auto.offset.reset=latest may have led from where all was finished: what is between was not
+ * handed out, and does not come any more. That is the end that the log had then, which nobody tells;
+ * where something has come since, its beginning. -1: nowhere. */
+static int64_t led_reach(struct app *app, const struct cursor *c) {
     const struct truth_log *log = truth_log(&app->workload->truth, c->topic, c->partition);
-    if (log == NULL || strcmp(app->consumer->reset, "latest") != 0) return false;
+    if (log == NULL || strcmp(app->consumer->reset, "latest") != 0) return -1;
     int64_t done = c->has_finished ? c->finished : c->put;
     int64_t from = done >= 0 || !c->is_committed ? done : c->kept;
     bool is_out = from < log->start || app->workload->plan.mean[PLAN_LIE] != 0;
     bool is_open = c->has_come && c->next > done; /* something was handed out and is not finished */
-    if (is_open) return c->led_from <= done && offset <= c->led_to;
-    return (is_out || c->led_to >= 0) && offset <= log->end;
+    if (is_open) return c->led_from <= done ? c->led_to : -1;
+    return is_out || c->led_to >= 0 ? log->end : -1;
 }
 
 void commits_on_end(struct app *app, const struct cursor *c) {
-    const struct truth_log *log = truth_log(&app->workload->truth, c->topic, c->partition);
     int64_t *most = &app->most[c->topic][c->partition];
-    if (log != NULL && log->end > *most && may_be_led(app, c, log->end)) *most = log->end;
+    int64_t reach = led_reach(app, c);
+    if (reach > *most) *most = reach;
 }
 
 static void check_most(struct app *app) {
@@ -146,7 +146,7 @@ static void check_most(struct app *app) {
         int64_t committed = committed_of(app, c);
         int64_t most = with_gap(app, c, app->most[c->topic][c->partition]);
         if (!is_compared(app, c) || committed <= most) continue;
-        if (may_be_led(app, c, committed)) {
+        if (committed <= led_reach(app, c)) {
             app->most[c->topic][c->partition] = committed;
             continue;
         }
@@ -164,7 +164,7 @@ static void check_kept(struct app *app, const char *call) {
         if (!is_compared(app, c) || !c->has_finished || c->is_unsure) continue;
         app->workload->world->hits[HIT_COMMITTED]++;
         int64_t kept = committed_of(app, c);
-        bool is_behind = kept > with_gap(app, c, c->finished) && !may_be_led(app, c, kept);
+        bool is_behind = kept > with_gap(app, c, c->finished) && kept > led_reach(app, c);
         if (kept >= c->finished && !is_behind) continue;
         world_violate(app->workload->world,
                       "I10: %s of consumer %d said 0, and topic-%d-%d is committed @%" PRId64
