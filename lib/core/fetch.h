@@ -3,12 +3,15 @@
  *   fetcher.c        positions: commands, where each position belongs, back-off, errors
  *   fetch_session.c  requests: what to ask a broker for, within which room
  *   fetch_answer.c   answers: headers at once, checks a turn later, slices for the gate
+ *   fetch_follower.c from which broker: the leader, or a follower that is near (KIP-392)
  *   fetch_aborted.c  read_committed: batches of transactions that were undone */
 #ifndef SL_CORE_FETCH_H
 #define SL_CORE_FETCH_H
 
 #include "core/fetcher.h"
 #include "core/link.h"
+
+struct sl_fetch_partition_response;
 
 /* A partition that the broker's session has and that is not asked for any more. */
 struct sl_fetch_forgotten {
@@ -33,6 +36,8 @@ struct sl_fetch_session {
     int32_t epoch;      /* of the next request; 0: full, asks for a session */
     int32_t reserved;   /* max_bytes of the request in flight */
     int64_t not_before; /* back-off after an error of the whole session, or for want of progress */
+    int64_t
+        no_rack_until; /* some position must not be sent to a follower before (fetch_follower.c) */
     uint32_t attempts;
     struct sl_list changed; /* positions to tell the broker of; node of sl_fetch_position */
     struct sl_list settled; /* positions that its session has as they are */
@@ -47,6 +52,8 @@ struct sl_fetch_session {
 void sl_fetch_displace(struct sl_core *core, struct sl_fetch_position *position);
 /* Puts a position where its state says that it belongs. */
 void sl_fetch_place(struct sl_core *core, struct sl_fetch_position *position);
+/* In no list: looked at again at fetcher.homeless_at, and when metadata has news. */
+void sl_fetch_await_leader(struct sl_core *core, struct sl_fetch_position *position);
 /* An error that a retry may mend: back off and try again; stale: metadata is asked again too. */
 void sl_fetch_retry(struct sl_core *core, struct sl_fetch_position *position, bool stale);
 /* An error that the application has to know: tells it once, behind all that was fetched before, and
@@ -70,6 +77,9 @@ void sl_fetch_session_add(struct sl_fetch_session *session, struct sl_fetch_posi
 void sl_fetch_session_remove(struct sl_fetch_position *position);
 /* Offset or epochs of a position changed. */
 void sl_fetch_session_change(struct sl_fetch_position *position);
+/* Until the position has rested, the broker is not told our rack. */
+void sl_fetch_session_rest(struct sl_fetch_session *session,
+                           const struct sl_fetch_position *position);
 /* The broker does not have this session (any more): the next request starts a new one. */
 void sl_fetch_session_restart(struct sl_fetch_session *session);
 /* Sends what can be sent. */
@@ -78,6 +88,27 @@ int64_t sl_fetch_session_deadline(const struct sl_core *core);
 /* Every invariant; asserts. Returns what the requests in flight have reserved. */
 int64_t sl_fetch_session_check(const struct sl_core *core);
 void sl_fetch_session_dump(const struct sl_core *core, struct sl_text *out);
+
+/* ---- fetch_follower.c ---- */
+
+/* The broker that a running position belongs to: the follower that its leader named, or the leader.
+ * NULL: it is not known. */
+struct sl_broker *sl_fetch_follower_pick(struct sl_core *core, struct sl_fetch_position *position);
+/* The answer that has been read names this follower (-1: none); placed anew when that counts. */
+void sl_fetch_follower_take(struct sl_core *core, struct sl_fetch_position *position, int32_t node);
+/* The position is to be fetched from its leader when it is placed next. */
+void sl_fetch_follower_forget(struct sl_fetch_position *position);
+/* Something went wrong: placed at its leader for a while. False: it is fetched from its leader. */
+bool sl_fetch_follower_fail(struct sl_core *core, struct sl_fetch_position *position,
+                            const char *why);
+/* The same for all positions that the session's broker is a follower to. */
+void sl_fetch_follower_leave(struct sl_fetch_session *session, const char *why);
+/* Raises the watermarks of a follower's answer to what is known. */
+void sl_fetch_follower_hear(const struct sl_fetch_position *position,
+                            struct sl_fetch_partition_response *answer);
+/* Ends leases whose time is over; asked for at fetcher.leases_at. */
+void sl_fetch_follower_run(struct sl_core *core);
+void sl_fetch_follower_check(const struct sl_fetch_position *position);
 
 /* ---- fetch_answer.c ---- */
 

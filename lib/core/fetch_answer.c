@@ -223,7 +223,8 @@ static void wait_for_progress(struct sl_core *core, struct sl_fetch_position *po
                     "partition %d: asking again",
                     (int)position->session->broker->id, (long long)position->offset,
                     position->topic->name, (int)position->index);
-    sl_fetch_retry(core, position, false);
+    if (!sl_fetch_follower_fail(core, position, "there is no progress"))
+        sl_fetch_retry(core, position, false);
 }
 
 static void read_batches(struct fetch_reading *r, struct sl_fetch_position *position,
@@ -253,6 +254,9 @@ static void read_batches(struct fetch_reading *r, struct sl_fetch_position *posi
                       "message format 0 or 1 at offset %lld, from before Kafka 0.11: not readable; "
                       "seek past it",
                       (long long)run.failed_at);
+    else if (run.rv == SLUICE_ERR_MALFORMED &&
+             sl_fetch_follower_fail(core, position, "a record batch is corrupt"))
+        return; /* the leader's may be whole */
     else if (run.rv == SLUICE_ERR_MALFORMED)
         sl_fetch_stop(core, position, run.rv, "a corrupt record batch: seek past it to go on");
     else if (run.rv == SL_BATCH_CUT)
@@ -268,15 +272,19 @@ static void read_partition_error(struct fetch_reading *r, struct sl_fetch_positi
     struct sl_core *core = r->session->core;
     struct sl_partition *partition = position->partition;
     sl_trace_add(&core->trace, SL_TRACE_FETCH_ERROR, core->now, position->index, code);
-    if (code == SLUICE_KAFKA_OFFSET_OUT_OF_RANGE) {
-        sl_fetch_reset(core, position, "the offset is not in the log");
-        return;
-    }
     if ((code == SLUICE_KAFKA_NOT_LEADER_OR_FOLLOWER || code == SLUICE_KAFKA_FENCED_LEADER_EPOCH) &&
         sl_metadata_hint(core, partition, p->current_leader.leader_id,
                          p->current_leader.leader_epoch)) {
         /* on_leader has placed it anew. One hint after another leads nowhere: not at once then. */
         if (position->attempts++ > 0) sl_fetch_retry(core, position, false);
+        return;
+    }
+    if (sl_fetch_follower_fail(core, position, sl_errors_find(code)->name)) {
+        if (sl_errors_is_stale(code)) sl_metadata_refresh(core, position->topic);
+        return;
+    }
+    if (code == SLUICE_KAFKA_OFFSET_OUT_OF_RANGE) {
+        sl_fetch_reset(core, position, "the offset is not in the log");
         return;
     }
     if (sl_errors_is_stale(code) || sl_errors_is_retriable(code) ||
@@ -351,6 +359,16 @@ static int32_t count_undone(const struct sl_core *core, const struct sl_fetch_re
     return count;
 }
 
+/* One that was served. */
+static void read_partition(struct fetch_reading *r, struct sl_fetch_position *position,
+                           const struct sl_fetch_partition_response *p) {
+    struct sl_fetch_partition_response answer = *p;
+    sl_fetch_follower_hear(position, &answer);
+    read_batches(r, position, &answer);
+    if (position->session == r->session)
+        sl_fetch_follower_take(r->session->core, position, p->preferred_read_replica);
+}
+
 static void read_partitions(struct fetch_reading *r) {
     struct sl_core *core = r->session->core;
     const struct sl_fetch_response *m = r->answer;
@@ -366,7 +384,7 @@ static void read_partitions(struct fetch_reading *r) {
             if (code != 0)
                 read_partition_error(r, position, &p[i], code);
             else
-                read_batches(r, position, &p[i]);
+                read_partition(r, position, &p[i]);
         }
     }
 }
@@ -376,6 +394,7 @@ static void read_partitions(struct fetch_reading *r) {
 static void back_session_off(struct sl_fetch_session *session) {
     struct sl_core *core = session->core;
     sl_fetch_session_restart(session);
+    sl_fetch_follower_leave(session, "a Fetch was not answered well");
     session->not_before =
         core->now + sl_core_backoff(core, core->settings->retry_backoff_ms,
                                     core->settings->retry_backoff_max_ms, session->attempts++);
@@ -602,6 +621,7 @@ static void check_fetched(struct sl_core *core, struct sl_fetched *fetched,
 static void stop_corrupt(struct sl_core *core, struct sl_fetch_position *position) {
     char buf[128];
     struct sl_text text;
+    if (sl_fetch_follower_fail(core, position, "a record batch is corrupt")) return;
     sl_text_init(&text, buf, sizeof buf);
     sl_text_printf(&text,
                    "a corrupt record batch (its checksum is wrong): seek past it to go on, by its "

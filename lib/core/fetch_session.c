@@ -19,7 +19,7 @@
  * Anything odd (a lost answer, a session error, a missing partition) starts a new session: nothing
  * is lost by it, because positions only move with what was received.
  *
- * Not done here: fetching from followers (KIP-392). */
+ * Not done here: whether the broker of a position is its leader or a follower (fetch_follower.c). */
 #include <string.h>
 
 #include "core/fetch.h"
@@ -100,10 +100,17 @@ static bool unforget(struct sl_fetch_session *session, const struct sl_fetch_pos
     return false;
 }
 
+void sl_fetch_session_rest(struct sl_fetch_session *session,
+                           const struct sl_fetch_position *position) {
+    if (position->near.rest_until > session->no_rack_until)
+        session->no_rack_until = position->near.rest_until;
+}
+
 void sl_fetch_session_add(struct sl_fetch_session *session, struct sl_fetch_position *position) {
     position->session = session;
     position->told = false;
     session->core->fetcher.has_newcomers |= session->in_flight;
+    sl_fetch_session_rest(session, position);
     sl_list_push_back(&session->changed, &position->node);
     bool is_known = unforget(session, position);
     /* Of what it has already the broker tells only changes; that the end is reached is none. */
@@ -222,9 +229,9 @@ static int build_fetch(struct sl_fetch_session *session, int32_t max_bytes,
     m->session_epoch = session->epoch;
     m->topics = (struct sl_array){b.topics, b.topic_count};
     m->forgotten_topics = build_forgotten(session, b.arena);
-    /* A broker that knows our rack may send us to a follower instead of answering (KIP-392), which
-     * is not followed yet: so it is not told. */
-    m->rack_id = SL_STR("");
+    /* Who knows our rack may name a follower in place of records. */
+    bool has_rack = core->now >= session->no_rack_until;
+    m->rack_id = has_rack ? sl_bytes_str(settings->client_rack) : SL_STR("");
     return b.arena->failed ? SLUICE_ERR_NOMEM : 0;
 }
 
@@ -336,8 +343,10 @@ static void on_fetch_done(struct sl_core *core, struct sl_request *request, int 
         session->idle = 0;
         sl_fetch_session_restart(session);
         struct sl_list *first = sl_list_peek(&session->changed);
-        if (first != NULL && rv != SLUICE_ERR_CLOSED)
+        if (first != NULL && rv != SLUICE_ERR_CLOSED) {
             sl_metadata_refresh(core, SL_LIST_OF(first, struct sl_fetch_position, node)->topic);
+            sl_fetch_follower_leave(session, "a Fetch had no answer");
+        }
     }
     session->in_flight = false;
     if (has_positions(session)) make_ready(session);
@@ -380,6 +389,7 @@ static void try_session(struct sl_fetch_session *session, int32_t waiting, int32
         if (first == NULL) first = sl_list_peek(&session->settled);
         if (first != NULL)
             sl_metadata_refresh(core, SL_LIST_OF(first, struct sl_fetch_position, node)->topic);
+        sl_fetch_follower_leave(session, "there is no connection");
     }
 }
 

@@ -4,7 +4,7 @@
  *   LOOKING                       its look-up (core/offsets.c)
  *   STOPPED, or paused            parked
  *   RUNNING, no leader, back-off  homeless
- *   RUNNING                       the session of its leader's broker
+ *   RUNNING                       the session of its leader's broker, or of a follower's
  *
  * An order from the gate (assign, seek) gives a position a new epoch; requests and answers carry
  * the epoch they were asked under (told_epoch), so an answer of before is dropped whatever it
@@ -37,7 +37,7 @@ int sl_fetcher_init(struct sl_fetcher *f, struct sl_core *core) {
     sl_list_init(&f->unchecked);
     sl_arena_init(&f->arena, core->alloc, 0);
     f->free_bytes = core->settings->fetch_memory;
-    f->homeless_at = SL_NEVER;
+    f->homeless_at = f->leases_at = SL_NEVER;
     return 0;
 }
 
@@ -79,7 +79,7 @@ void sl_fetcher_deinit(struct sl_fetcher *f) {
 
 /* ---- places ---- */
 
-static void await_leader(struct sl_core *core, struct sl_fetch_position *position) {
+void sl_fetch_await_leader(struct sl_core *core, struct sl_fetch_position *position) {
     struct sl_fetcher *f = &core->fetcher;
     sl_list_push_back(&f->homeless, &position->node);
     if (position->not_before > core->now && position->not_before < f->homeless_at)
@@ -159,7 +159,7 @@ void sl_fetch_place(struct sl_core *core, struct sl_fetch_position *position) {
     find_partition(core, position);
     if (position->state == SL_FETCH_LOOKING) {
         if (position->not_before > core->now)
-            await_leader(core, position);
+            sl_fetch_await_leader(core, position);
         else if (position->offset == SL_OFFSET_COMMITTED)
             look_committed_up(core, position);
         else
@@ -170,8 +170,7 @@ void sl_fetch_place(struct sl_core *core, struct sl_fetch_position *position) {
         sl_list_push_back(&core->fetcher.parked, &position->node);
         return;
     }
-    struct sl_broker *broker =
-        position->partition == NULL ? NULL : sl_brokers_find(core, position->partition->leader);
+    struct sl_broker *broker = sl_fetch_follower_pick(core, position);
     if (broker == NULL && position->topic != NULL) ask_for_leader(core, position);
     struct sl_fetch_session *session = NULL;
     if (broker != NULL && position->not_before <= core->now) {
@@ -179,7 +178,7 @@ void sl_fetch_place(struct sl_core *core, struct sl_fetch_position *position) {
         if (session == NULL) position->not_before = core->now + sl_core_backoff(core, 100, 1000, 0);
     }
     if (session == NULL)
-        await_leader(core, position);
+        sl_fetch_await_leader(core, position);
     else
         sl_fetch_session_add(session, position);
 }
@@ -306,6 +305,7 @@ static void set_offset(struct sl_core *core, struct sl_fetch_position *position,
     position->attempts = 0;
     position->not_before = 0;
     position->max_bytes = core->settings->fetch_partition_bytes;
+    sl_fetch_follower_forget(position);
     if (offset != SL_OFFSET_COMMITTED || core->settings->group_id[0] != '\0') return;
     int64_t symbol = pick_reset_symbol(core);
     if (symbol != 0) point_to(core, position, symbol);
@@ -330,8 +330,10 @@ static void on_committed_found(struct sl_core *core, struct sl_committed_lookup 
 
 static void reset_position(struct sl_core *core, struct sl_fetch_position *position, int64_t symbol,
                            const char *why) {
+    int64_t offset = position->offset;
     sl_fetch_answer_flush(core);
-    if (position->state != SL_FETCH_RUNNING) return; /* what came before it was corrupt */
+    /* What came before it was corrupt. */
+    if (position->state != SL_FETCH_RUNNING || position->offset != offset) return;
     if (symbol == 0) {
         sl_fetch_stop(core, position, SLUICE_ERR_NO_OFFSET,
                       "%s, and auto.offset.reset is none: seek to go on", why);
@@ -391,8 +393,10 @@ void sl_fetch_stop(struct sl_core *core, struct sl_fetch_position *position, int
     char buf[FETCH_ERROR_TEXT];
     struct sl_text text;
     va_list args;
+    int64_t offset = position->offset;
     sl_fetch_answer_flush(core);
-    if (position->state == SL_FETCH_STOPPED) return; /* what came before it was corrupt */
+    /* What came before it was corrupt. */
+    if (position->state == SL_FETCH_STOPPED || position->offset != offset) return;
     sl_text_init(&text, buf, sizeof buf);
     va_start(args, format);
     sl_text_vprintf(&text, format, args);
@@ -514,6 +518,7 @@ void sl_fetcher_on_leader(struct sl_core *core, struct sl_partition *partition,
     struct sl_fetch_position *position = partition->fetch;
     (void)old_leader;
     core->fetcher.homeless_at = core->now;
+    if (position != NULL) sl_fetch_follower_forget(position);
     if (position == NULL || position->state != SL_FETCH_RUNNING) return;
     position->not_before = 0;
     sl_fetch_place(core, position);
@@ -554,7 +559,7 @@ void sl_fetcher_on_broker_gone(struct sl_core *core, struct sl_broker *broker) {
         struct sl_fetch_position *position = SL_LIST_OF(node, struct sl_fetch_position, node);
         position->session = NULL;
         position->told = false;
-        await_leader(core, position);
+        sl_fetch_await_leader(core, position);
     }
     core->fetcher.homeless_at = core->now;
     sl_fetch_session_free(session);
@@ -565,6 +570,7 @@ void sl_fetcher_on_broker_gone(struct sl_core *core, struct sl_broker *broker) {
 void sl_fetcher_run(struct sl_core *core) {
     enum { CHECK_BYTES = 4 * 1024 * 1024 }; /* about a millisecond's work */
     struct sl_fetcher *f = &core->fetcher;
+    sl_fetch_follower_run(core);
     place_homeless(core);
     sl_fetch_answer_check(core, CHECK_BYTES);
     sl_fetch_session_run(core);
@@ -575,8 +581,9 @@ void sl_fetcher_run(struct sl_core *core) {
 int64_t sl_fetcher_deadline(const struct sl_core *core) {
     const struct sl_fetcher *f = &core->fetcher;
     if (!sl_list_is_empty(&f->unchecked)) return core->now;
-    int64_t session = sl_fetch_session_deadline(core);
-    return session < f->homeless_at ? session : f->homeless_at;
+    int64_t at = sl_fetch_session_deadline(core);
+    if (f->homeless_at < at) at = f->homeless_at;
+    return f->leases_at < at ? f->leases_at : at;
 }
 
 /* ---- looking inside ---- */
@@ -600,6 +607,7 @@ static void check_position(const struct sl_core *core, const struct sl_fetch_pos
     SL_ASSERT(position->session == NULL || (partition != NULL && !position->paused));
     SL_ASSERT(!position->told || position->session != NULL);
     SL_ASSERT(!position->heard);
+    sl_fetch_follower_check(position);
 }
 
 static int64_t count_charged(const struct sl_list *list) {

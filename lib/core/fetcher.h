@@ -1,6 +1,6 @@
 /* What is fetched, from where: the assigned partitions, each in one place at a time (its offset
- * being looked up, waiting for a leader, parked, or in the Fetch session of its leader), and the
- * answers on their way to the gate. fetch.h has what its files share. */
+ * being looked up, waiting for a leader, parked, or in the Fetch session of its leader or of a
+ * follower), and the answers on their way to the gate. fetch.h has what its files share. */
 #ifndef SL_CORE_FETCHER_H
 #define SL_CORE_FETCHER_H
 
@@ -26,6 +26,13 @@ enum sl_fetch_state {
     SL_FETCH_RUNNING,     /* fetched whenever there is a leader and room */
     SL_FETCH_STOPPED      /* an error was reported; a seek goes on */
 };
+/* Which follower a position is fetched from (fetch_follower.c). */
+struct sl_fetch_near {
+    int64_t until;      /* when the leader is to be asked again; 0: fetched from the leader */
+    int64_t rest_until; /* from no follower before */
+    uint32_t failures;  /* of followers, in a row */
+    int32_t node;       /* that the leader named last */
+};
 /* An assigned partition: offset, epoch of its last record, leader epoch; and the generation that
  * every request and answer carries. */
 struct sl_fetch_position {
@@ -36,6 +43,7 @@ struct sl_fetch_position {
     struct sl_topic *topic;               /* NULL: metadata had no memory for it yet */
     struct sl_partition *partition;       /* NULL while the topic is unknown */
     struct sl_fetch_session *session;     /* that it is in, or NULL */
+    struct sl_fetch_near near;
     int32_t index;
     enum sl_fetch_state state;
     uint32_t slot;
@@ -77,6 +85,7 @@ struct sl_fetcher {
     int64_t free_bytes;       /* of the receiving account; what is reserved counts as free */
     int64_t reserved;         /* max_bytes of requests under way */
     int64_t homeless_at;      /* when to look at the homeless; SL_NEVER: when something changes */
+    int64_t leases_at;        /* when the first lease of a follower ends; SL_NEVER: there is none */
 };
 int sl_fetcher_init(struct sl_fetcher *f, struct sl_core *core);
 void sl_fetcher_deinit(struct sl_fetcher *f);

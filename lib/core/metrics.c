@@ -171,10 +171,19 @@ static int64_t measure_lag(const struct sl_offset_entry *entry) {
     return entry->end > entry->offset ? entry->end - entry->offset : 0;
 }
 
+static int64_t find_replica(const struct sl_core *core, const struct sl_offset_entry *entry) {
+    const struct sl_topic *topic =
+        sl_map_get(&core->metadata.by_name, entry->topic, strlen(entry->topic));
+    if (topic == NULL || entry->partition >= topic->partition_count) return -1;
+    const struct sl_fetch_position *position = topic->partitions[entry->partition]->fetch;
+    return position == NULL || position->near.until == 0 ? -1 : position->near.node;
+}
+
 static void write_position_rows(struct metrics_writing *w) {
     for (int32_t i = 0; w->positions != NULL && i < w->positions->count; i++) {
         const struct sl_offset_entry *entry = &w->positions->entries[i];
-        struct sl_metrics_position position = {.lag = measure_lag(entry)};
+        struct sl_metrics_position position = {.lag = measure_lag(entry),
+                                               .replica = find_replica(w->core, entry)};
         struct sl_cell *row = add_metric(w, &position);
         if (row == NULL) return;
         row[METRIC_TOPIC] = sl_table_text(sl_table_keep(w->table, entry->topic));

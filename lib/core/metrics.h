@@ -82,7 +82,8 @@ struct sl_metrics_now {
     int64_t lag_most; /* of them; -1: not known of any */
 };
 struct sl_metrics_position {
-    int64_t lag; /* -1: not known */
+    int64_t lag;     /* -1: not known */
+    int64_t replica; /* the follower that it is fetched from; -1: from the leader */
 };
 
 #endif

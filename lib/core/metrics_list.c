@@ -187,6 +187,8 @@ static const struct sl_metric position_metrics[] = {
     {"records-lag", SL_METRIC_GAUGE, IN_POSITION(lag), AS_IT_IS,
      "Offsets between what poll gives next and the end: the high watermark, or with "
      "isolation.level=read_committed the last stable offset. Not known before the first answer."},
+    {"preferred-read-replica", SL_METRIC_BALANCE, IN_POSITION(replica), AS_IT_IS,
+     "The broker id of the follower that it is fetched from (client.rack), -1: from its leader."},
 };
 static const struct sl_metric api_metrics[] = {
     {"request-total", SL_METRIC_COUNTER, IN_API(requests), AS_IT_IS, "Requests queued."},

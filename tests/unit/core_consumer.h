@@ -263,6 +263,7 @@ struct cons_fetch {
     struct host_request r;
     int32_t session_id, epoch, max_bytes, min_bytes, max_wait_ms;
     int8_t isolation;
+    char rack[32];
     struct cons_part parts[CONS_PARTS];
     int count;
     struct cons_part forgotten[CONS_PARTS];
@@ -287,7 +288,7 @@ static inline void cons_decode_fetch(const struct host_request *r, struct cons_f
     out->min_bytes = m->min_bytes;
     out->max_wait_ms = m->max_wait_ms;
     out->isolation = m->isolation_level;
-    assert_int_equal(m->rack_id.size, 0);
+    cons_name(out->rack, m->rack_id);
     for (int32_t t = 0; t < m->topics.count; t++) {
         const struct sl_fetch_topic *topic = (const struct sl_fetch_topic *)m->topics.items + t;
         const struct sl_fetch_partition *p = topic->partitions.items;
@@ -336,6 +337,7 @@ struct cons_entry {
     int64_t high_watermark;
     int64_t last_stable;
     struct sl_leader_hint hint;
+    int32_t follower; /* that it names; -1: none */
     size_t size;
     uint8_t data[CONS_BATCH];
 };
@@ -365,6 +367,7 @@ static inline struct cons_entry *cons_add(struct cons_answer *a, int32_t partiti
     entry->high_watermark = high_watermark;
     entry->last_stable = -1;
     entry->hint = (struct sl_leader_hint){-1, -1};
+    entry->follower = -1;
     return entry;
 }
 /* With one batch of ten records. */
@@ -395,7 +398,7 @@ static inline void cons_fill_entry(const struct cons *c, const struct cons_entry
     p->current_leader = entry->hint;
     p->snapshot_id = (struct sl_fetch_snapshot_id){-1, -1};
     p->aborted_transactions.count = -1;
-    p->preferred_read_replica = -1;
+    p->preferred_read_replica = entry->follower;
     p->records = (struct sl_records){.data = entry->data, .size = (int32_t)entry->size};
 }
 /* Frees the answer. */
