@@ -27,6 +27,7 @@ struct broker_command {
     const char *host;
     int64_t port;                       /* of node 1; 0: free ports */
     const char *release;                /* NULL: the newest */
+    const char *racks;                  /* NULL: none */
     const char *settings[SETTINGS_MAX]; /* "NAME=VALUE" each */
     int setting_count;
     bool help;
@@ -41,6 +42,7 @@ enum option_id {
     OPTION_NO_AUTO_CREATE,
     OPTION_MEMORY,
     OPTION_RELEASE,
+    OPTION_RACKS,
     OPTION_SET,
     OPTION_BENCH,
     OPTION_BENCH_PARTITIONS,
@@ -73,6 +75,8 @@ static const struct option options[] = {
      "bytes of all logs, beyond which the oldest batches go; 0: no limit"},
     {OPTION_RELEASE, OPTION_TEXT, "--release", "X.Y", 0, 0,
      "speak the protocol versions of that Kafka release, 2.1 to 4.2"},
+    {OPTION_RACKS, OPTION_TEXT, "--racks", "NAME,...", 0, 0,
+     "racks of the nodes in turn; leaders send consumers to followers in their client.rack"},
     {OPTION_SET, OPTION_TEXT, "--set", "NAME=VALUE", 0, 0,
      "a setting of the cluster, such as group.initial.rebalance.delay.ms=3000; may be repeated"},
     {OPTION_BENCH, OPTION_FLAG, "--bench", NULL, 0, 0,
@@ -136,6 +140,7 @@ static void apply_number(struct broker_command *command, enum option_id id, int6
 static bool apply_text(struct broker_command *command, enum option_id id, const char *text) {
     if (id == OPTION_HOST) command->host = text;
     if (id == OPTION_RELEASE) command->release = text;
+    if (id == OPTION_RACKS) command->racks = text;
     if (id == OPTION_SET) {
         if (command->setting_count == SETTINGS_MAX) {
             fprintf(stderr, "sluice-broker: --set: more than %d settings\n", SETTINGS_MAX);
@@ -216,6 +221,13 @@ static int set_release(struct sl_broker_cluster *cluster, void *arg) {
     return sl_broker_cap_release(cluster, arg);
 }
 
+static int set_racks(struct sl_broker_cluster *cluster, void *arg) {
+    int rv = sl_broker_set(cluster, "broker.rack", arg);
+    if (rv != 0) return rv;
+    return sl_broker_set(cluster, "replica.selector.class",
+                         "org.apache.kafka.common.replica.RackAwareReplicaSelector");
+}
+
 /* arg: "NAME=VALUE". */
 static int apply_setting(struct sl_broker_cluster *cluster, void *arg) {
     const char *setting = arg;
@@ -233,6 +245,11 @@ static bool configure_broker(const struct broker_command *command, struct sl_hos
     if (command->release != NULL &&
         sl_host_call(host, set_release, (void *)(uintptr_t)command->release) != 0) {
         fprintf(stderr, "sluice-broker: --release: there is no release '%s'\n", command->release);
+        return false;
+    }
+    if (command->racks != NULL &&
+        sl_host_call(host, set_racks, (void *)(uintptr_t)command->racks) != 0) {
+        fprintf(stderr, "sluice-broker: --racks: a name is too long\n");
         return false;
     }
     for (int i = 0; i < command->setting_count; i++) {

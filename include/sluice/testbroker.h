@@ -38,7 +38,10 @@ SLUICE_API const char *sluice_testbroker_bootstrap(const sluice_testbroker *test
  * "group.consumer.session.timeout.ms", "group.consumer.heartbeat.interval.ms",
  * "offset.metadata.max.bytes", "group.coordinator.rebalance.protocols" ("classic,consumer", or
  * "classic": no KIP-848), "group.coordinator.load.ms" (how long a node that became coordinator of a
- * group answers COORDINATOR_LOAD_IN_PROGRESS; 0 here).
+ * group answers COORDINATOR_LOAD_IN_PROGRESS; 0 here). Of followers (KIP-392): "broker.rack"
+ * ("a,b,…", of the nodes in turn), "replica.selector.class" (empty, or
+ * "org.apache.kafka.common.replica.RackAwareReplicaSelector": leaders send consumers to followers in
+ * their client.rack), "replica.lag.time.max.ms" (for so long they name one that is away).
  * Returns 0 or SLUICE_ERR_CONFIG (no such setting or value), SLUICE_ERR_USAGE.
  * Thread: any.  Blocks: briefly.  Owns: nothing.  Since: 0.1 */
 SLUICE_API SLUICE_MUST int sluice_testbroker_set(sluice_testbroker *testbroker, const char *name,

@@ -210,6 +210,10 @@ int sl_broker_grow_topic(struct sl_broker_cluster *c, const char *name, int32_t 
 void sl_broker_set_state(struct sl_broker_cluster *c, int32_t id, enum sl_broker_state state) {
     struct sl_cluster_node *node = sl_cluster_node(&c->cluster, id);
     if (node == NULL || node->state == state) return;
+    if (state == SL_BROKER_UP)
+        node->away_since = -1;
+    else if (node->away_since < 0)
+        node->away_since = c->now;
     sl_cluster_set_state(&c->cluster, node, state);
     sl_groups_on_coordinators(&c->groups, state == SL_BROKER_DOWN ? id : -1);
     node->news = true;
@@ -222,6 +226,13 @@ void sl_broker_set_state(struct sl_broker_cluster *c, int32_t id, enum sl_broker
         if (!sl_list_is_empty(&link->answers)) sl_links_want_output(link);
     }
     if (state == SL_BROKER_UP) c->cluster.changes++; /* what waited at a frozen node is looked at */
+}
+
+void sl_broker_set_lag(struct sl_broker_cluster *c, int32_t id, const struct sl_broker_lag *lag) {
+    struct sl_cluster_node *node = sl_cluster_node(&c->cluster, id);
+    if (node == NULL) return;
+    node->lag = *lag;
+    c->cluster.changes++;
 }
 
 int sl_broker_move_leader(struct sl_broker_cluster *c, const char *topic, int32_t partition,

@@ -96,7 +96,9 @@ int sl_broker_cap_version(struct sl_broker_cluster *c, int32_t node, int16_t api
 int sl_broker_cap_release(struct sl_broker_cluster *c, const char *release); /* "2.1" … "4.2" */
 int sl_broker_cap_node_release(struct sl_broker_cluster *c, int32_t node, const char *release);
 /* Changes a setting while the cluster runs: "auto.create.topics.enable", "num.partitions",
- * "message.max.bytes", "fetch.session.slots"; of groups "group.initial.rebalance.delay.ms" (100),
+ * "message.max.bytes", "fetch.session.slots"; of racks "broker.rack" ("a,b,…": of the nodes in
+ * turn), "replica.selector.class" ("", or Kafka's name of the one that goes by racks) and
+ * "replica.lag.time.max.ms" (for so long leaders name a follower that is away); of groups "group.initial.rebalance.delay.ms" (100),
  * "group.min.session.timeout.ms", "group.max.session.timeout.ms", "group.max.size",
  * "group.consumer.session.timeout.ms", "group.consumer.heartbeat.interval.ms",
  * "group.coordinator.rebalance.protocols" ("classic,consumer" or "classic"), "offset.metadata.max.bytes", and "group.coordinator.load.ms" (how long a node that became a
@@ -108,6 +110,13 @@ int sl_broker_set(struct sl_broker_cluster *c, const char *name, const char *val
 int sl_broker_set_topic(struct sl_broker_cluster *c, const char *topic, const char *name,
                         const char *value);
 void sl_broker_set_state(struct sl_broker_cluster *c, int32_t node, enum sl_broker_state state);
+/* How far a node is behind with the partitions that it follows, in records. */
+struct sl_broker_lag {
+    int32_t end;   /* its logs end so many before their leaders' */
+    int32_t told;  /* so many of what they have are beyond the high watermark that it was told */
+    int32_t start; /* its logs begin so many after their leaders' */
+};
+void sl_broker_set_lag(struct sl_broker_cluster *c, int32_t node, const struct sl_broker_lag *lag);
 /* Moves a leader; bumps the leader epoch. tell: Metadata of all nodes knows at once; otherwise
  * the old leader goes on believing until it is asked, or down. */
 int sl_broker_move_leader(struct sl_broker_cluster *c, const char *topic, int32_t partition,

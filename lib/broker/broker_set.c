@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "broker/machine.h"
+#include "broker/replicas.h"
 #include "sluice/error.h"
 #include "sluice/kafka_errors.h"
 
@@ -61,6 +62,23 @@ static bool set_group_number(struct sl_groups_settings *s, const char *name, con
     return false;
 }
 
+/* Settings of racks and followers. False: it is none of them. */
+static bool set_replicas(struct sl_cluster *c, const char *name, const char *value, bool *is_good) {
+    static const char by_rack[] = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
+    if (strcmp(name, "broker.rack") == 0) {
+        *is_good = sl_replicas_set_racks(c, value);
+    } else if (strcmp(name, "replica.selector.class") == 0) {
+        c->selects_by_rack = strcmp(value, by_rack) == 0;
+        *is_good = c->selects_by_rack || value[0] == '\0';
+    } else if (strcmp(name, "replica.lag.time.max.ms") == 0) {
+        *is_good = parse_cluster_number(value, 1, INT32_MAX, &c->replica_lag_ms);
+    } else {
+        return false;
+    }
+    c->changes++;
+    return true;
+}
+
 int sl_broker_set(struct sl_broker_cluster *c, const char *name, const char *value) {
     enum { PARTITIONS_MOST = 10000 }; /* arbitrary: enough for any test */
     bool is_good = false;
@@ -76,7 +94,7 @@ int sl_broker_set(struct sl_broker_cluster *c, const char *name, const char *val
             set_session_slots(&c->cluster.nodes[i].sessions, c->options.session_slots);
     } else if (strcmp(name, "group.coordinator.rebalance.protocols") == 0) {
         is_good = set_group_protocols(&c->groups.settings, value);
-    } else {
+    } else if (!set_replicas(&c->cluster, name, value, &is_good)) {
         (void)set_group_number(&c->groups.settings, name, value, &is_good);
     }
     return is_good ? 0 : SLUICE_ERR_CONFIG;

@@ -14,7 +14,8 @@
  * never ahead of the truth, and differs from it only while the node told of is alive; nodes do not
  * come or go.
  *
- * Not done here: who is connected (links.c), what requests mean (handlers/). */
+ * Not done here: what followers have (replicas.c), who is connected (links.c), what requests mean
+ * (handlers/). */
 #include "broker/cluster.h"
 
 #include <stdio.h>
@@ -26,7 +27,8 @@
 
 enum {
     CLUSTER_PARTITIONS_MAX = 100000, /* of one topic; arbitrary, keeps a typo from eating memory */
-    CLUSTER_FIRST_PORT = 9092        /* when nothing is advertised */
+    CLUSTER_FIRST_PORT = 9092,       /* when nothing is advertised */
+    CLUSTER_REPLICA_LAG_MS = 30000   /* Kafka's replica.lag.time.max.ms */
 };
 
 /* ---- coordinators ---- */
@@ -60,6 +62,7 @@ static void init_cluster_node(struct sl_cluster *c, int32_t index,
     struct sl_cluster_node *node = &c->nodes[index];
     node->id = index + 1;
     node->state = SL_BROKER_UP;
+    node->away_since = -1;
     snprintf(node->host, sizeof node->host, "127.0.0.1");
     node->port = (uint16_t)(CLUSTER_FIRST_PORT + index);
     for (int key = 0; key < SL_API_KEY_LIMIT; key++) {
@@ -76,6 +79,7 @@ int sl_cluster_init(struct sl_cluster *c, const struct sl_broker_options *option
     c->alloc = alloc;
     c->rng = rng;
     c->default_partitions = options->default_partitions;
+    c->replica_lag_ms = CLUSTER_REPLICA_LAG_MS;
     sl_log_store_init(&c->store, alloc, options->memory_max);
     sl_map_init(&c->by_name, alloc);
     sl_map_init(&c->by_id, alloc);

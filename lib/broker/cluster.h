@@ -19,6 +19,7 @@
 enum {
     SL_CLUSTER_NODES_MAX = 100,
     SL_CLUSTER_HOST_CAP = 256,
+    SL_CLUSTER_RACK_CAP = 64,
     SL_CLUSTER_NAME_MAX = 249,
     SL_CLUSTER_SHARDS = 50 /* partitions of Kafka's topic of committed offsets */
 };
@@ -29,6 +30,9 @@ struct sl_cluster_node {
     bool news;                      /* the host must be told of the state */
     char host[SL_CLUSTER_HOST_CAP]; /* as advertised */
     uint16_t port;
+    char rack[SL_CLUSTER_RACK_CAP]; /* "": none */
+    struct sl_broker_lag lag;       /* as a follower */
+    int64_t away_since;             /* nanoseconds: it is not up since then; -1: it is */
     int16_t caps[SL_API_KEY_LIMIT]; /* highest version of each API; -1: not offered */
     struct sl_sessions sessions;
 };
@@ -63,6 +67,8 @@ struct sl_cluster {
     struct sl_cluster_node *nodes; /* owned; [id - 1] */
     int32_t node_count;
     int32_t default_partitions;
+    int32_t replica_lag_ms; /* for so long leaders count a node as in sync that is away */
+    bool selects_by_rack;   /* leaders name followers in the reader's rack */
     struct sl_map by_name;  /* of sl_cluster_topic, owned */
     struct sl_map by_id;    /* the same */
     uint64_t changes;       /* moves whenever a waiting Fetch may have to be looked at */

@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "broker/machine.h"
+#include "broker/replicas.h"
 #include "sluice/error.h"
 #include "sluice/kafka_errors.h"
 #include "wire/messages.h"
@@ -126,7 +127,7 @@ bool sl_machine_endpoints(struct sl_exchange *x, struct sl_array *out) {
         struct sl_cluster_node *node = &cluster->nodes[i];
         if (!sl_cluster_is_alive(cluster, node->id)) continue;
         ((struct sl_node_endpoint *)out->items)[count++] = (struct sl_node_endpoint){
-            node->id, sl_bytes_str(node->host), (int32_t)node->port, SL_STR_NULL};
+            node->id, sl_bytes_str(node->host), (int32_t)node->port, sl_replicas_rack(node)};
     }
     out->count = count;
     return true;

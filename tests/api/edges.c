@@ -475,6 +475,14 @@ static void the_test_broker_can_be_set(void **unused) {
     assert_int_equal(sluice_testbroker_set(tb, "auto.create.topics.enable", "true"), 0);
     assert_int_equal(sluice_testbroker_set(tb, "num.partitions", "7"), 0);
     assert_int_equal(sluice_testbroker_set(tb, "release", "2.8"), 0);
+    assert_int_equal(sluice_testbroker_set(tb, "broker.rack", "east,west"), 0);
+    assert_int_equal(sluice_testbroker_set(tb, "replica.lag.time.max.ms", "0"), SLUICE_ERR_CONFIG);
+    assert_int_equal(sluice_testbroker_set(tb, "replica.selector.class", "no.such.Class"),
+                     SLUICE_ERR_CONFIG);
+    assert_int_equal(
+        sluice_testbroker_set(tb, "replica.selector.class",
+                              "org.apache.kafka.common.replica.RackAwareReplicaSelector"),
+        0);
     int32_t count = 0;
     MUST(p, sluice_producer_send(p, "auto", NULL, 0, "v", 1, 1000));
     MUST(p, sluice_producer_flush(p, 10000, NULL));

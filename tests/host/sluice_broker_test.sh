@@ -39,7 +39,7 @@ for signal in TERM INT; do
 done
 
 # The port is known to be free now; equals signs are fine, too.
-start --port="$port" --release 3.9 --set group.max.size=7 --bench --bench-record-size 100 --bench-codec=lz4 --bench-json
+start --port="$port" --release 3.9 --racks=east,west --set group.max.size=7 --bench --bench-record-size 100 --bench-codec=lz4 --bench-json
 check "it listens on the port that was asked for" \
     next_line_is "listening on 127\\.0\\.0\\.1:$port (node 1)"
 "$broker" --port "$port" >"$scratch/out" 2>&1
@@ -58,7 +58,7 @@ stop TERM
 check "it ends with 0" [ "$status" = 0 ]
 
 check "--help ends with 0" "$broker" --help >"$scratch/help"
-for option in --port --nodes --host --partitions --no-auto-create --memory --release --set --bench \
+for option in --port --nodes --host --partitions --no-auto-create --memory --release --racks --set --bench \
     --bench-record-size --bench-json --bench-codec --bench-level --help; do
     check "--help lists $option" grep -q -e "^  $option " "$scratch/help"
 done
@@ -73,6 +73,7 @@ check "a flag with a value" refuses 'takes no value' --bench=1
 check "a codec that does not exist" refuses "'lzma'" --bench-codec lzma
 check "a level that the codec lacks" refuses 'levels' --bench-codec gzip --bench-level 99
 check "a release that does not exist" refuses "'9.9'" --port 0 --release 9.9
+check "a rack whose name is too long" refuses '--racks' --port 0 --racks "$(printf '%064d' 0)"
 check "a setting that does not exist" refuses "'colour=red'" --port 0 --set colour=red
 check "a setting without a value" refuses "'group.max.size'" --port 0 --set group.max.size
 check "a name for a host" refuses "'localhost'" --port 0 --host localhost

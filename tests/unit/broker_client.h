@@ -73,6 +73,12 @@ static inline struct client *client_start(int32_t nodes, int32_t partitions) {
         assert_int_equal(sl_broker_create_topic(c->broker, "t", partitions, nodes), 0);
     return c;
 }
+/* Nodes, and "t" of one partition that node 1 alone has. */
+static inline struct client *client_start_alone(int32_t nodes) {
+    struct client *c = client_start(nodes, 0);
+    assert_int_equal(sl_broker_create_topic(c->broker, "t", 1, 1), 0);
+    return c;
+}
 static inline void client_end(struct client *c) {
     sl_broker_destroy(c->broker);
     test_memory_check(&c->memory);
@@ -403,6 +409,7 @@ struct client_fetch {
     int32_t wait_ms, min_bytes;
     int32_t max_bytes; /* 0: 50 MiB */
     int32_t session_id, session_epoch;
+    const char *rack; /* NULL: none */
     int count;
     struct client_part parts[CLIENT_PARTS];
 };
@@ -429,6 +436,7 @@ static inline void client_put_fetch(struct client *c, struct client_link *l,
     request.min_bytes = f->min_bytes;
     request.max_bytes = f->max_bytes == 0 ? 50 << 20 : f->max_bytes;
     request.session_id = f->session_id;
+    if (f->rack != NULL) request.rack_id = sl_bytes_str(f->rack);
     request.session_epoch = f->session_epoch;
     int32_t listed = 0, gone = 0;
     for (int i = 0; i < f->count; i++) {

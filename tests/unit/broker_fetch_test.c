@@ -243,7 +243,7 @@ static void test_others_do_not_wake_it(void **state) {
 static void test_errors_end_the_wait(void **state) {
     (void)state;
     for (int what = 0; what < 3; what++) {
-        struct client *c = client_start(2, 1);
+        struct client *c = client_start_alone(2);
         struct client_link *l = client_connect(c, 1);
         client_append(c, "t", 0, 2);
         struct client_fetch f = client_fetch_one(13, "t", 0, 10000);
@@ -302,7 +302,7 @@ static void test_leader_epochs(void **state) {
 /* KIP-951: the leader from version 12 on, where it listens from version 16 on. */
 static void test_not_leader_hints(void **state) {
     (void)state;
-    struct client *c = client_start(2, 1);
+    struct client *c = client_start_alone(2);
     struct client_link *l = client_connect(c, 1);
     assert_int_equal(sl_broker_move_leader(c->broker, "t", 0, 2, true), 0);
     for (int16_t version = 11; version <= 18; version++) {
@@ -320,7 +320,7 @@ static void test_not_leader_hints(void **state) {
 /* Behind a move that was not told, the old leader refuses, and from then on all know. */
 static void test_untold_move_is_learned_by_asking(void **state) {
     (void)state;
-    struct client *c = client_start(2, 1);
+    struct client *c = client_start_alone(2);
     struct client_link *l = client_connect(c, 1);
     assert_int_equal(sl_broker_move_leader(c->broker, "t", 0, 2, false), 0);
     const struct sl_metadata_topic_response *t =

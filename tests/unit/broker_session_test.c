@@ -64,7 +64,7 @@ static void test_full_then_incremental(void **state) {
 /* A new high watermark or log start is news too, and an error, and its end. */
 static void test_what_is_news(void **state) {
     (void)state;
-    struct client *c = client_start(2, 1);
+    struct client *c = client_start_alone(2);
     struct client_link *l = client_connect(c, 1);
     client_append(c, "t", 0, 4);
     int32_t id = open_session(c, l, 13, 1);

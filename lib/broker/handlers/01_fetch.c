@@ -1,8 +1,9 @@
 /* Fetch (key 1), versions 4 to 18: sessions (KIP-227), long poll, byte limits with at least one
  * batch for the first partition that has data (KIP-74), leader hints (KIP-951). Stored batches are
- * referred to, not copied. Replicas share the log, so the high watermark is the end, and the last
- * stable offset too. */
+ * referred to, not copied. Followers serve consumers from version 11 on, and leaders that know a
+ * nearer one name it instead of serving (KIP-392). */
 #include "broker/machine.h"
+#include "broker/replicas.h"
 #include "sluice/error.h"
 #include "sluice/kafka_errors.h"
 #include "wire/messages.h"
@@ -22,6 +23,7 @@ struct fetch_gather {
     int64_t most;               /* that may be gathered */
     bool errors;
     bool hints;
+    bool names; /* a follower, which the client is to know at once */
 };
 
 static struct sl_cluster_topic *find_fetch_topic(const struct fetch_gather *g, struct sl_str name,
@@ -71,16 +73,21 @@ static bool gather_bench(struct fetch_gather *g, const struct sl_cluster_partiti
     return true;
 }
 
-/* The code for a partition, topic NULL: there is none, and topic_code says how. */
+/* The code for a partition, topic NULL: there is none, and topic_code says how. *has: what this
+ * node can serve of it. */
 static int judge_fetch(struct fetch_gather *g, const struct sl_cluster_topic *topic, int topic_code,
-                       struct sl_cluster_partition *p, const struct sl_fetch_partition *asked) {
+                       struct sl_cluster_partition *p, const struct sl_fetch_partition *asked,
+                       struct sl_replica_view *has) {
     struct sl_exchange *x = g->x;
     if (topic == NULL) return topic_code;
     if (p == NULL) return SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
     int code = sl_cluster_judge_leader(&x->c->cluster, p, x->self, asked->current_leader_epoch);
+    if (code == SLUICE_KAFKA_NOT_LEADER_OR_FOLLOWER && x->header.version >= 11 &&
+        sl_replicas_follows(p, x->self))
+        code = 0;
     if (code != 0) return code;
-    int64_t end = x->c->bench != NULL ? sl_bench_end(x->c, p) : p->log.end;
-    bool is_inside = asked->fetch_offset >= p->log.start && asked->fetch_offset <= end;
+    sl_replicas_view(p, x->self, x->c->bench != NULL ? sl_bench_end(x->c, p) : p->log.end, has);
+    bool is_inside = asked->fetch_offset >= has->start && asked->fetch_offset <= has->end;
     return is_inside ? 0 : SLUICE_KAFKA_OFFSET_OUT_OF_RANGE;
 }
 
@@ -115,6 +122,19 @@ static bool list_undone(struct fetch_gather *g, const struct sl_log *log, int64_
     return true;
 }
 
+/* True: the client is to ask a follower that is nearer to it. */
+static bool name_follower(struct fetch_gather *g, const struct sl_cluster_partition *p,
+                          const struct sl_fetch_partition *asked,
+                          struct sl_fetch_partition_response *out) {
+    struct sl_exchange *x = g->x;
+    if (x->header.version < 11 || p->leader != x->self->id) return false;
+    out->preferred_read_replica =
+        sl_replicas_pick(&x->c->cluster, p, g->request->rack_id, asked->fetch_offset, x->c->now);
+    if (out->preferred_read_replica < 0) return false;
+    g->names = true;
+    return true;
+}
+
 static bool gather_partition(struct fetch_gather *g, struct sl_cluster_topic *topic,
                              struct sl_str name, int topic_code,
                              const struct sl_fetch_partition *asked,
@@ -123,7 +143,8 @@ static bool gather_partition(struct fetch_gather *g, struct sl_cluster_topic *to
     struct sl_cluster_partition *p = sl_cluster_partition(topic, asked->partition);
     int forced = sl_machine_forced(g->x, topic == NULL ? name : sl_bytes_str(topic->name),
                                    asked->partition, &execute);
-    int code = judge_fetch(g, topic, topic_code, p, asked);
+    struct sl_replica_view has;
+    int code = judge_fetch(g, topic, topic_code, p, asked, &has);
     if (forced != 0) code = forced;
     clear_fetch_partition(out, asked->partition, code);
     if (code != 0) {
@@ -136,13 +157,13 @@ static bool gather_partition(struct fetch_gather *g, struct sl_cluster_topic *to
         }
         return true;
     }
-    out->log_start_offset = p->log.start;
-    out->high_watermark = g->x->c->bench != NULL ? sl_bench_end(g->x->c, p) : p->log.end;
-    out->last_stable_offset = out->high_watermark;
+    out->log_start_offset = has.start;
+    out->high_watermark = out->last_stable_offset = has.high_watermark;
+    if (name_follower(g, p, asked, out)) return true;
     if (g->x->c->bench != NULL) return gather_bench(g, p, asked, &out->records);
     bool is_committed = g->request->isolation_level == SL_FETCH_READ_COMMITTED;
-    out->last_stable_offset = sl_log_stable(&p->log);
-    int64_t end = is_committed ? out->last_stable_offset : p->log.end;
+    out->last_stable_offset = has.stable;
+    int64_t end = is_committed ? has.stable : has.high_watermark;
     if (!gather_log(g, &p->log, asked->fetch_offset, end, asked->partition_max_bytes,
                     &out->records))
         return false;
@@ -183,7 +204,7 @@ static bool has_news(const struct sl_session_partition *sp,
                      const struct sl_fetch_partition_response *r) {
     return r->records.size > 0 || r->error_code != 0 || sp->told_error ||
            r->high_watermark != sp->told_high_watermark ||
-           r->log_start_offset != sp->told_log_start;
+           r->log_start_offset != sp->told_log_start || r->preferred_read_replica >= 0;
 }
 
 static bool gather_session(struct fetch_gather *g, struct sl_fetch_response *m) {
@@ -332,7 +353,7 @@ static enum sl_handled gather_answer(struct sl_exchange *x) {
     }
     bool ok = g.session != NULL ? gather_session(&g, m) : gather_list(&g, m);
     if (!ok) return SL_HANDLED_CLOSE;
-    bool enough = g.bytes >= g.request->min_bytes || g.errors || x->until <= x->c->now;
+    bool enough = g.bytes >= g.request->min_bytes || g.errors || g.names || x->until <= x->c->now;
     if (!enough) {
         release_gathered(x);
         return SL_HANDLED_LATER;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "broker/machine.h"
+#include "broker/replicas.h"
 #include "sluice/error.h"
 #include "sluice/kafka_errors.h"
 #include "wire/messages.h"
@@ -17,7 +18,7 @@ static bool fill_metadata_brokers(struct sl_exchange *x, struct sl_metadata_resp
         struct sl_cluster_node *node = &cluster->nodes[i];
         if (!sl_cluster_is_alive(cluster, node->id)) continue;
         brokers[count++] = (struct sl_metadata_broker){node->id, sl_bytes_str(node->host),
-                                                       (int32_t)node->port, SL_STR_NULL};
+                                                       (int32_t)node->port, sl_replicas_rack(node)};
     }
     m->brokers.count = count;
     return true;
