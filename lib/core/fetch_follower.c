@@ -28,9 +28,12 @@
 #include "wire/messages.h"
 
 enum {
-    /* Rest after a follower failed, and with each time that it does so again twice as long. */
+    /* Rest after a follower failed, and with each time that it does so again twice as long. A Fetch
+     * to one that says nothing holds records up until it times out. One that metadata does not know
+     * costs an answer without records, and may be back soon. */
     FOLLOWER_REST_MS = 1000,
     FOLLOWER_REST_MOST_MS = 60000,
+    FOLLOWER_REST_UNKNOWN_MS = 10000,
     FOLLOWER_SLACK = 16 /* leases that end within this part of their time end together */
 };
 
@@ -39,14 +42,13 @@ static bool is_leased(const struct sl_fetch_position *position) {
 }
 
 /* Not from a follower for a while: no lease that would be refused again at once. */
-static void rest_position(struct sl_core *core, struct sl_fetch_position *position,
+static void rest_position(struct sl_core *core, struct sl_fetch_position *position, int32_t most_ms,
                           const char *why) {
     struct sl_fetch_near *near = &position->near;
-    sl_core_log(core, SL_LOG_DEBUG, "%s-%d: %s on broker %d; fetching from the leader",
+    sl_core_log(core, SL_LOG_DEBUG, "%s-%d: %s (broker %d): fetching from the leader",
                 position->name, (int)position->index, why, (int)near->node);
     near->until = 0;
-    near->rest_until =
-        core->now + sl_core_backoff(core, FOLLOWER_REST_MS, FOLLOWER_REST_MOST_MS, near->failures);
+    near->rest_until = core->now + sl_core_backoff(core, FOLLOWER_REST_MS, most_ms, near->failures);
     near->failures++;
 }
 
@@ -56,7 +58,7 @@ struct sl_broker *sl_fetch_follower_pick(struct sl_core *core, struct sl_fetch_p
     if (is_leased(position)) {
         struct sl_broker *follower = sl_brokers_find(core, near->node);
         if (follower != NULL) return follower;
-        rest_position(core, position, "is not in the metadata any more: what was fetched");
+        rest_position(core, position, FOLLOWER_REST_UNKNOWN_MS, "metadata has lost the follower");
         sl_metadata_refresh(core, position->topic);
     }
     return sl_brokers_find(core, position->partition->leader);
@@ -70,7 +72,7 @@ void sl_fetch_follower_take(struct sl_core *core, struct sl_fetch_position *posi
     if (node < 0 || node == session->broker->id || near->rest_until > core->now) return;
     near->node = node;
     if (sl_brokers_find(core, node) == NULL) {
-        rest_position(core, position, "a follower that is not in the metadata");
+        rest_position(core, position, FOLLOWER_REST_UNKNOWN_MS, "metadata lacks the follower");
         sl_fetch_session_rest(session, position);
         sl_metadata_refresh(core, position->topic);
         return;
@@ -87,7 +89,7 @@ void sl_fetch_follower_forget(struct sl_fetch_position *position) { position->ne
 bool sl_fetch_follower_fail(struct sl_core *core, struct sl_fetch_position *position,
                             const char *why) {
     if (!is_leased(position)) return false;
-    rest_position(core, position, why);
+    rest_position(core, position, FOLLOWER_REST_MOST_MS, why);
     sl_fetch_place(core, position);
     return true;
 }
@@ -99,7 +101,7 @@ void sl_fetch_follower_leave(struct sl_fetch_session *session, const char *why) 
         SL_LIST_EACH(node, next, lists[i]) {
             struct sl_fetch_position *position = SL_LIST_OF(node, struct sl_fetch_position, node);
             if (!is_leased(position)) continue;
-            rest_position(core, position, why);
+            rest_position(core, position, FOLLOWER_REST_MOST_MS, why);
             sl_fetch_displace(core, position);
             sl_fetch_await_leader(core, position);
             core->fetcher.homeless_at = core->now;

@@ -88,6 +88,25 @@ static void restore_node(struct world *w, struct world_timer *t) {
     link_knock_again(w, end->index);
 }
 
+/* A few records, or everything that it has. */
+static void make_lag(struct chaos *c) {
+    static const int32_t records[] = {0, 0, 1, 10, 100, 1000000};
+    int32_t node = draw_node(c);
+    struct sl_broker_lag lag = {PICK(records), PICK(records), PICK(records)};
+    world_note(c->world, WORLD_LAG, node, lag.end, lag.told);
+    world_broker_begin(c->world);
+    sl_broker_set_lag(c->world->broker, node, &lag);
+    world_broker_end(c->world);
+    world_set_timer(c->world, &c->lags[node].timer, c->world->now + draw_duration(c, 8000));
+}
+
+static void end_lag(struct world *w, struct world_timer *t) {
+    struct chaos_end *end = SL_LIST_OF(t, struct chaos_end, timer);
+    world_broker_begin(w);
+    sl_broker_set_lag(w->broker, end->index, &(struct sl_broker_lag){0});
+    world_broker_end(w);
+}
+
 static void harm_names(struct chaos *c) {
     c->world->names = (enum world_names)sl_rng_range(&c->rng, WORLD_NAMES_FAIL, WORLD_NAMES_MANY);
     world_note(c->world, WORLD_NAMES, c->world->names, 0, 0);
@@ -367,6 +386,9 @@ static void happen(struct chaos *c, enum plan_fault fault) {
     case PLAN_THROTTLE:
         harm_requests(c, fault, SL_FAULT_THROTTLE);
         break;
+    case PLAN_LAG:
+        make_lag(c);
+        break;
     case PLAN_FAULT_COUNT:
         break;
     }
@@ -392,6 +414,7 @@ void chaos_start(struct chaos *c, struct world *w, const struct plan *plan, stru
     *c = (struct chaos){.world = w, .plan = plan, .truth = truth};
     sl_rng_init(&c->rng, plan->seed ^ 0x6368616f73);
     for (int32_t i = 1; i <= w->node_count; i++) init_end(c, &c->nodes[i], i, restore_node);
+    for (int32_t i = 1; i <= w->node_count; i++) init_end(c, &c->lags[i], i, end_lag);
     for (int32_t i = 0; i < plan->topics; i++) init_end(c, &c->topics[i], i, make_topic_again);
     init_end(c, &c->names, 0, restore_names);
     init_end(c, &c->memory, 0, feed_hosts);
@@ -415,6 +438,7 @@ void chaos_heal(struct chaos *c) {
     c->is_over = true;
     for (int i = 0; i < PLAN_FAULT_COUNT; i++) world_stop_timer(w, &c->sources[i].timer);
     for (int32_t i = 1; i <= w->node_count; i++) end_now(c, &c->nodes[i]);
+    for (int32_t i = 1; i <= w->node_count; i++) end_now(c, &c->lags[i]);
     for (int32_t i = 0; i < c->plan->topics; i++) {
         world_stop_timer(w, &c->topics[i].timer);
         if (!c->truth->topics[i].exists) make_topic_again(w, &c->topics[i].timer);

@@ -29,6 +29,7 @@ struct chaos {
     struct sl_rng rng;
     struct chaos_source sources[PLAN_FAULT_COUNT];
     struct chaos_end nodes[WORLD_NODES_MAX + 1]; /* state and door back to normal */
+    struct chaos_end lags[WORLD_NODES_MAX + 1];
     struct chaos_end names;
     struct chaos_end topics[PLAN_TOPICS]; /* made again */
     struct chaos_end memory;              /* of all hosts */

@@ -99,6 +99,7 @@ int consumer_open(struct app *app) {
     sluice_config *config = sluice_config_create();
     app_configure(app, config);
     (void)sluice_config_set(config, "auto.offset.reset", p->reset);
+    (void)sluice_config_set(config, "client.rack", p->rack);
     if (p->in_group) {
         (void)sluice_config_set(config, "group.id", app->group);
         (void)sluice_config_set(config, "enable.auto.commit", p->auto_commit ? "true" : "false");

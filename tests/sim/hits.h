@@ -33,7 +33,8 @@
     X(MIXED, "groups with members of both protocols that came to rest")    \
     X(RESTED, "members that did not poll for longer than they may")        \
     X(GIVEN, "partitions that a member was asked for by a notice")         \
-    X(LOST, "partitions that a member was told to have lost")
+    X(LOST, "partitions that a member was told to have lost")              \
+    X(NEAR, "partitions that were being read from a follower")
 enum hit {
 #define HIT_ENUM(name, text) HIT_##name,
     HITS(HIT_ENUM)

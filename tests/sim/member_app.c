@@ -200,6 +200,7 @@ static int open_member(struct app *app) {
     app_configure(app, config);
     snprintf(instance, sizeof instance, "i%d", app->member);
     (void)sluice_config_set(config, "group.id", app->group);
+    (void)sluice_config_set(config, "client.rack", p->rack[app->member]);
     (void)sluice_config_set(config, "group.protocol", protocol_of(app));
     (void)sluice_config_set(config, "partition.assignment.strategy", p->strategy[app->member]);
     if (p->is_static) (void)sluice_config_set(config, "group.instance.id", instance);

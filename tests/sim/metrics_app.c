@@ -85,6 +85,13 @@ static void check_positions(struct app *app, const sluice_table *t) {
     expect_value(app, t, "consumer-fetch-manager-metrics", "assigned-partitions", count);
 }
 
+static void count_near(struct app *app, const sluice_table *t) {
+    for (int32_t row = 0; row < sluice_table_rows(t); row++)
+        if (strcmp(sluice_table_str(t, row, "name"), "preferred-read-replica") == 0 &&
+            sluice_table_int(t, row, "value", -1) >= 0)
+            app->workload->world->hits[HIT_NEAR]++;
+}
+
 static void check_connections(struct app *app, const sluice_table *t) {
     const char *group = app->kind == APP_PRODUCER ? "producer-metrics" : "consumer-metrics";
     expect_value(app, t, group, "connection-count",
@@ -108,6 +115,7 @@ void app_check_metrics(struct app *app, bool is_at_rest) {
     const sluice_table *t = rv == 0 ? sluice_op_table(op, "metrics") : NULL;
     if (t != NULL) {
         check_connections(app, t);
+        count_near(app, t);
         if (app->kind == APP_PRODUCER) check_records(app, t);
         if (app->kind == APP_PRODUCER && is_at_rest) check_rest(app, t);
         if (app->kind == APP_CONSUMER && is_at_rest) check_positions(app, t);

@@ -259,6 +259,22 @@ static void draw_groups(struct plan *plan) {
     }
 }
 
+/* A third of the clusters have racks, and then most readers stand in one of them. */
+static void draw_racks(struct plan *plan) {
+    static const char *const clusters[] = {"a,b,c", "a,b,c", "a,b", "a,b,b", "a,,b"};
+    static const char *const readers[] = {"a", "b", "b", "c", "c", "nowhere", ""};
+    struct sl_rng rng;
+    sl_rng_init(&rng, plan->seed ^ 0x7261636b73);
+    for (int32_t i = 0; i < PLAN_CONSUMERS; i++) plan->consumer[i].rack = "";
+    for (int32_t i = 0; i < PLAN_MEMBERS; i++) plan->crew.rack[i] = "";
+    if (plan->nodes == 1 || !draw_percent(&rng, 33)) return;
+    plan->racks = PICK(&rng, clusters);
+    for (int32_t i = 0; i < PLAN_CONSUMERS; i++) plan->consumer[i].rack = PICK(&rng, readers);
+    for (int32_t i = 0; i < PLAN_MEMBERS; i++) plan->crew.rack[i] = PICK(&rng, readers);
+    if (plan_has_faults(plan) && draw_percent(&rng, 50))
+        plan->mean[PLAN_LAG] = PICK(&rng, plan_means_ms) * WORLD_MS;
+}
+
 static void draw_consumer(struct plan_consumer *c, struct sl_rng *rng) {
     static const char *const resets[] = {"earliest", "earliest", "latest", "none"};
     static const int32_t sizes[] = {1, 1000, 20000, 1048576};
@@ -311,6 +327,7 @@ void plan_draw(struct plan *plan, uint64_t seed) {
     draw_later_additions(plan);
     draw_groups(plan);
     draw_crew(plan);
+    draw_racks(plan);
 }
 
 int32_t plan_heartbeat_ms(const struct plan_crew *crew) {
@@ -356,11 +373,13 @@ static void print_crew(const struct plan_crew *c, FILE *out) {
             c->members, c->topics, c->is_mixed ? "mixed" : c->protocol, c->is_static, c->is_told,
             c->auto_commit, c->commit_ms, c->commits, c->holds, c->leaves, c->rests, c->session_ms,
             c->poll_ms, c->hold_ms, c->delay_ms, c->pace_ms);
-    for (int32_t i = 0; i < c->members; i++) fprintf(out, "    strategy=%s\n", c->strategy[i]);
+    for (int32_t i = 0; i < c->members; i++)
+        fprintf(out, "    rack=%s strategy=%s\n", c->rack[i], c->strategy[i]);
 }
 
 void plan_print(const struct plan *plan, FILE *out) {
-    fprintf(out, "  nodes=%d topics=", plan->nodes);
+    fprintf(out, "  nodes=%d racks=%s topics=", plan->nodes,
+            plan->racks == NULL ? "none" : plan->racks);
     for (int32_t i = 0; i < plan->topics; i++)
         fprintf(out, "%s%d%s", i > 0 ? "," : "", plan->partitions[i],
                 plan->is_compacted[i] ? "(compacted)" : "");
@@ -385,11 +404,11 @@ void plan_print(const struct plan *plan, FILE *out) {
     for (int32_t i = 0; i < plan->consumers; i++) {
         const struct plan_consumer *c = &plan->consumer[i];
         fprintf(out,
-                "  consumer reset=%s max=%d partition=%d wait=%d min=%d memory=%d pace=%d "
+                "  consumer rack=%s reset=%s max=%d partition=%d wait=%d min=%d memory=%d pace=%d "
                 "seeks=%d%% pauses=%d%% holds=%d%% one=%d ends=%d shares=%d group=%d auto=%d/%d "
                 "commits=%d%%\n",
-                c->reset, c->max_bytes, c->partition_bytes, c->wait_ms, c->min_bytes, c->memory,
-                c->pace_ms, c->seeks, c->pauses, c->holds, c->one_partition, c->ends,
+                c->rack, c->reset, c->max_bytes, c->partition_bytes, c->wait_ms, c->min_bytes,
+                c->memory, c->pace_ms, c->seeks, c->pauses, c->holds, c->one_partition, c->ends,
                 c->shares_host, c->in_group, c->auto_commit, c->commit_ms, c->commits);
     }
     print_crew(&plan->crew, out);

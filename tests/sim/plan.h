@@ -38,7 +38,8 @@
     X(TRIM, "the start of a log moves")                                      \
     X(TOPIC, "topics are deleted and made again")                            \
     X(WALL, "the wall clock jumps")                                          \
-    X(THROTTLE, "brokers tell clients to wait")
+    X(THROTTLE, "brokers tell clients to wait")                              \
+    X(LAG, "a node lags behind with what it follows")
 enum plan_fault {
 #define PLAN_FAULT_ENUM(name, text) PLAN_##name,
     PLAN_FAULTS(PLAN_FAULT_ENUM)
@@ -72,6 +73,7 @@ struct plan_producer {
     int32_t topic;    /* of all its records; -1: of each another */
 };
 struct plan_consumer {
+    const char *rack; /* "": none */
     const char *reset;
     int32_t max_bytes;
     int32_t partition_bytes;
@@ -93,6 +95,7 @@ struct plan_consumer {
 /* One group whose members share the partitions of the first topics. */
 struct plan_crew {
     int32_t members; /* 0: there is no such group */
+    const char *rack[PLAN_MEMBERS];
     int32_t topics;
     const char *protocol;
     bool is_mixed; /* every other member is of KIP-848, the others of the classic protocol */
@@ -118,6 +121,8 @@ struct plan {
     int64_t mean[PLAN_FAULT_COUNT]; /* ns between faults of a kind; 0: there are none */
     struct world_weather weather;
     int32_t nodes;
+    const char
+        *racks; /* of the nodes in turn, with leaders that go by them; NULL: there are none */
     int32_t topics;
     int32_t partitions[PLAN_TOPICS];
     bool is_compacted[PLAN_TOPICS]; /* takes no record without a key */

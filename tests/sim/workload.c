@@ -122,6 +122,11 @@ static int make_world(struct workload *load) {
     load->world->weather = plan->weather;
     if (plan->release != NULL) rv = sl_broker_cap_release(load->world->broker, plan->release);
     if (rv != 0) world_violate(load->world, "release %s: %d", plan->release, rv);
+    if (plan->racks != NULL) {
+        (void)sl_broker_set(load->world->broker, "broker.rack", plan->racks);
+        (void)sl_broker_set(load->world->broker, "replica.selector.class",
+                            "org.apache.kafka.common.replica.RackAwareReplicaSelector");
+    }
     return 0;
 }
 

@@ -95,6 +95,7 @@ struct world_peer {
     X(TRIM, "partition", "offset", "")           \
     X(TOPIC, "topic", "what", "")                \
     X(JOB, "host", "", "")                       \
+    X(LAG, "node", "end", "told")                \
     X(PHASE, "phase", "", "")
 enum world_event {
 #define WORLD_EVENT_ENUM(name, a, b, c) WORLD_##name,
