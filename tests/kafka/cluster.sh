@@ -47,6 +47,10 @@ listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$control,PROXIED://
 advertised.listeners=PLAINTEXT://127.0.0.1:$port,PROXIED://127.0.0.1:$(($behind + 3))
 log.dirs=$data
 
+# Consumers that say where they are read from the follower beside them.
+broker.rack=rack-$2
+replica.selector.class=org.apache.kafka.common.replica.RackAwareReplicaSelector
+
 # Durability as the tests claim it: three copies, two of them before a write is acknowledged.
 num.partitions=6
 default.replication.factor=3

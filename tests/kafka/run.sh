@@ -33,8 +33,8 @@ set -uo pipefail
 script=${BASH_SOURCE[0]}
 here=$(cd "$(dirname "$script")" && pwd)
 # In the order of their cost, the one that disturbs the brokers last.
-all_cases="text-to-java text-from-java bytes transactions commits groups mixed kill-leader rolling-restart cuts \
-    remake-topic throttle wide-topic close-frozen"
+all_cases="text-to-java text-from-java bytes transactions commits groups mixed follower kill-leader \
+    rolling-restart cuts remake-topic throttle wide-topic close-frozen"
 # For the sake of time all versions but the first are only tried with these, except in a soak: what
 # the others are about does not depend on the version as much.
 some_cases="text-to-java text-from-java bytes transactions commits groups mixed kill-leader remake-topic \

@@ -7,8 +7,9 @@
 #include "verify.h"
 
 #include <inttypes.h>
+#include <string.h>
 
-enum { QUIET_MS = 1000, STALL_MS = 30000, VIEWS_AT_ONCE = 256 };
+enum { QUIET_MS = 1000, STALL_MS = 30000, VIEWS_AT_ONCE = 256, SNAPSHOT_MS = 5000 };
 
 int verify_assign_all(sluice_client *consumer, const struct verify_plan *plan) {
     sluice_offsets *offsets = sluice_offsets_create();
@@ -84,6 +85,23 @@ static void read_all(sluice_client *consumer, struct verify_checker *checker) {
     }
 }
 
+/* How much came from each broker by Fetch, as figures. */
+static void print_sources(sluice_client *consumer) {
+    sluice_op *op = NULL;
+    int rv = sluice_metrics_snapshot(consumer, SNAPSHOT_MS, &op);
+    if (rv == 0) rv = sluice_op_wait(op, SNAPSHOT_MS);
+    if (rv != 0) verify_complain("a snapshot of the metrics: %s", sluice_error_text(rv));
+    const sluice_table *table = rv == 0 ? sluice_op_table(op, "metrics") : NULL;
+    for (int32_t row = 0; table != NULL && row < sluice_table_rows(table); row++) {
+        const char *link = sluice_table_str(table, row, "link");
+        if (link == NULL || strcmp(link, "fetch") != 0) continue;
+        if (strcmp(sluice_table_str(table, row, "name"), "incoming-byte-total") != 0) continue;
+        printf("bytes_from_%" PRId64 "=%" PRId64 " ", sluice_table_int(table, row, "node-id", -1),
+               sluice_table_int(table, row, "value", 0));
+    }
+    sluice_op_free(op);
+}
+
 int verify_consume(const struct verify_options *options) {
     static const char *const settings[] = {NULL};
     static struct verify_ledger ledger;
@@ -91,6 +109,7 @@ int verify_consume(const struct verify_options *options) {
     if (verify_ledger_read(&ledger, options->ledger_path) != 0) return 1;
     verify_checker_init(&checker, &ledger);
     sluice_client *consumer = verify_open(options, SLUICE_CONSUMER, settings);
+    printf("consume: ");
     int64_t started_ms = verify_now_ms();
     int rv = verify_assign_all(consumer, &ledger.plan);
     if (rv != 0) {
@@ -99,9 +118,10 @@ int verify_consume(const struct verify_options *options) {
         read_all(consumer, &checker);
         verify_checker_finish(&checker);
     }
+    print_sources(consumer);
     rv = sluice_client_close(consumer, 10000, NULL);
     if (rv != 0) verify_complain("close: %s", sluice_error_text(rv));
-    printf("consume: seconds=%.1f ", (double)(verify_now_ms() - started_ms - QUIET_MS) / 1000);
+    printf("seconds=%.1f ", (double)(verify_now_ms() - started_ms - QUIET_MS) / 1000);
     verify_checker_print(&checker);
     putchar('\n');
     sluice_client_free(consumer);
