@@ -29,6 +29,7 @@ struct sl_fetch_session {
     bool by_id;         /* topics are named by id (version 13 and later) */
     bool full;          /* the request in flight lists everything */
     bool dropped;       /* the session was started over since it left: its answer says nothing */
+    bool is_follower;   /* its broker is one to some position, or has been */
     bool has_moved;     /* the answer being read has moved some position */
     int32_t idle;       /* answers in a row that brought nothing until their time was over */
     int32_t wait_ms;    /* how long the broker may take for the request in flight */

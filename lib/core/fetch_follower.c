@@ -12,6 +12,9 @@
  * verdict: whatever goes wrong there, also an offset out of range and a damaged batch, sends the
  * position to the leader, which then says what is so. That moves no position and tells no error.
  *
+ * A position goes to a follower only over a connection that stands, and does not stay without one:
+ * until a broker can be reached the leader has records to give.
+ *
  * Leaders go on naming a follower that does not answer until they notice themselves, after up to
  * replica.lag.time.max.ms (30 s), and give no records meanwhile. So a position that comes back from
  * a follower rests: until then the Fetches to its leader do not tell the rack, and are answered with
@@ -29,12 +32,13 @@
 
 enum {
     /* Rest after a follower failed, and with each time that it does so again twice as long. A Fetch
-     * to one that says nothing holds records up until it times out. One that metadata does not know
-     * costs an answer without records, and may be back soon. */
+     * to one that says nothing holds records up until it times out. One that metadata does not know,
+     * or that cannot be reached, costs an answer without records, and may be back soon. */
     FOLLOWER_REST_MS = 1000,
     FOLLOWER_REST_MOST_MS = 60000,
     FOLLOWER_REST_UNKNOWN_MS = 10000,
-    FOLLOWER_SLACK = 16 /* leases that end within this part of their time end together */
+    FOLLOWER_CONNECT_MS = 200, /* between looks whether the connection stands */
+    FOLLOWER_SLACK = 16        /* leases that end within this part of their time end together */
 };
 
 static bool is_leased(const struct sl_fetch_position *position) {
@@ -64,6 +68,24 @@ struct sl_broker *sl_fetch_follower_pick(struct sl_core *core, struct sl_fetch_p
     return sl_brokers_find(core, position->partition->leader);
 }
 
+/* Whether the follower can be asked. If not, it is looked at again after a rest. */
+static bool reach_follower(struct sl_core *core, struct sl_fetch_position *position) {
+    struct sl_fetch_near *near = &position->near;
+    struct sl_broker *follower = sl_brokers_find(core, near->node);
+    struct sl_link *link = NULL;
+    if (follower == NULL) {
+        rest_position(core, position, FOLLOWER_REST_UNKNOWN_MS, "metadata lacks the follower");
+        sl_metadata_refresh(core, position->topic);
+        return false;
+    }
+    link = sl_brokers_link(follower, SL_PURPOSE_FETCH);
+    if (link == NULL)
+        rest_position(core, position, FOLLOWER_REST_UNKNOWN_MS, "no connection to the follower");
+    else if (link->state != SL_LINK_READY)
+        near->rest_until = core->now + FOLLOWER_CONNECT_MS * SL_MS;
+    return link != NULL && link->state == SL_LINK_READY;
+}
+
 void sl_fetch_follower_take(struct sl_core *core, struct sl_fetch_position *position,
                             int32_t node) {
     struct sl_fetch_near *near = &position->near;
@@ -71,10 +93,8 @@ void sl_fetch_follower_take(struct sl_core *core, struct sl_fetch_position *posi
     if (session == NULL || session->broker->id != position->partition->leader) return;
     if (node < 0 || node == session->broker->id || near->rest_until > core->now) return;
     near->node = node;
-    if (sl_brokers_find(core, node) == NULL) {
-        rest_position(core, position, FOLLOWER_REST_UNKNOWN_MS, "metadata lacks the follower");
+    if (!reach_follower(core, position)) {
         sl_fetch_session_rest(session, position);
-        sl_metadata_refresh(core, position->topic);
         return;
     }
     near->until = core->now + core->settings->metadata_max_age_ms * SL_MS;
@@ -97,6 +117,8 @@ bool sl_fetch_follower_fail(struct sl_core *core, struct sl_fetch_position *posi
 void sl_fetch_follower_leave(struct sl_fetch_session *session, const char *why) {
     struct sl_list *lists[] = {&session->changed, &session->settled};
     struct sl_core *core = session->core;
+    if (!session->is_follower) return;
+    session->is_follower = false;
     for (int i = 0; i < 2; i++) {
         SL_LIST_EACH(node, next, lists[i]) {
             struct sl_fetch_position *position = SL_LIST_OF(node, struct sl_fetch_position, node);

@@ -110,6 +110,7 @@ void sl_fetch_session_add(struct sl_fetch_session *session, struct sl_fetch_posi
     position->session = session;
     position->told = false;
     session->core->fetcher.has_newcomers |= session->in_flight;
+    session->is_follower |= position->near.until != 0;
     sl_fetch_session_rest(session, position);
     sl_list_push_back(&session->changed, &position->node);
     bool is_known = unforget(session, position);
@@ -343,10 +344,8 @@ static void on_fetch_done(struct sl_core *core, struct sl_request *request, int 
         session->idle = 0;
         sl_fetch_session_restart(session);
         struct sl_list *first = sl_list_peek(&session->changed);
-        if (first != NULL && rv != SLUICE_ERR_CLOSED) {
+        if (first != NULL && rv != SLUICE_ERR_CLOSED)
             sl_metadata_refresh(core, SL_LIST_OF(first, struct sl_fetch_position, node)->topic);
-            sl_fetch_follower_leave(session, "a Fetch had no answer");
-        }
     }
     session->in_flight = false;
     if (has_positions(session)) make_ready(session);
@@ -383,14 +382,17 @@ static void try_session(struct sl_fetch_session *session, int32_t waiting, int32
     struct sl_link *link = sl_brokers_link(session->broker, SL_PURPOSE_FETCH);
     if (link != NULL && sl_link_is_ready(link)) {
         send_fetch(session, link, room);
-    } else if (link == NULL && sl_brokers_is_backing_off(session->broker)) {
+        return;
+    }
+    if (link == NULL && sl_brokers_is_backing_off(session->broker)) {
         /* The broker may be gone for good: leaders may have moved. Rate-limited there. */
         struct sl_list *first = sl_list_peek(&session->changed);
         if (first == NULL) first = sl_list_peek(&session->settled);
         if (first != NULL)
             sl_metadata_refresh(core, SL_LIST_OF(first, struct sl_fetch_position, node)->topic);
-        sl_fetch_follower_leave(session, "there is no connection");
     }
+    if (link == NULL || link->state != SL_LINK_READY)
+        sl_fetch_follower_leave(session, "there is no connection");
 }
 
 /* Positions that came while a broker keeps a request for long are not made to wait for it. */

@@ -59,12 +59,20 @@ static void reply_code(struct cons *c, const struct cons_fetch *fetch, int32_t s
     cons_reply(c, fetch, a);
 }
 
-/* Of `count` partitions of "t", 0 is read from broker 2, whose first Fetch waits and is returned. */
-static struct cons_fetch follow(struct cons *c, int32_t count) {
-    prepare(c);
+/* Partitions of "t" are assigned, and the brokers that follow are connected. */
+static void begin(struct cons *c, int32_t count) {
     cons_create(c);
     cons_assign(c, count, 0);
     cons_turn(c);
+    for (int i = 1; i < c->h->node_count; i++)
+        (void)sl_brokers_link(sl_brokers_find(c->h->core, c->h->nodes[i].id), SL_PURPOSE_FETCH);
+    cons_turn(c);
+}
+
+/* Of `count` partitions of "t", 0 is read from broker 2, whose first Fetch waits and is returned. */
+static struct cons_fetch follow(struct cons *c, int32_t count) {
+    prepare(c);
+    begin(c, count);
     struct cons_fetch fetch = expect_fetch(c, "b1", count);
     assert_string_equal(fetch.rack, "a");
     cons_advance(c, 60);
@@ -111,9 +119,11 @@ static void after_a_while_the_leader_is_asked_again(void **state) {
     reply_batch(&c, &near, 5, 0, 0);
     cons_expect(&c, 0, 0, 10);
     near = expect_fetch(&c, "b2", 1);
+    cons_core(&c, 0)->near.failures = 5;
     cons_advance(&c, LEASE_MS - 10);
     assert_int_equal(cons_waiting(&c), 0);
     cons_advance(&c, 10);
+    assert_int_equal(cons_core(&c, 0)->near.failures, 0); /* it was good to the end */
     struct cons_fetch leader = expect_fetch(&c, "b1", 1);
     assert_int_equal(leader.parts[0].offset,
                      10); /* of what came, not of what was asked for first */
@@ -133,9 +143,7 @@ static void a_leader_may_have_nobody_to_name(void **state) {
     struct cons c;
     (void)state;
     prepare(&c);
-    cons_create(&c);
-    cons_assign(&c, 1, 0);
-    cons_turn(&c);
+    begin(&c, 1);
     struct cons_fetch fetch = expect_fetch(&c, "b1", 1);
     cons_advance(&c, 60);
     name_follower(&c, &fetch, 77, 0, 1); /* itself */
@@ -253,9 +261,7 @@ static void a_follower_that_metadata_does_not_know(void **state) {
     struct cons c;
     (void)state;
     prepare(&c);
-    cons_create(&c);
-    cons_assign(&c, 1, 0);
-    cons_turn(&c);
+    begin(&c, 1);
     struct cons_fetch fetch = expect_fetch(&c, "b1", 1);
     cons_advance(&c, 60);
     c.h->nodes[3] = (struct host_node){4, "b4", 9092};
@@ -270,12 +276,52 @@ static void a_follower_that_metadata_does_not_know(void **state) {
     cons_reply(&c, &fetch, cons_answer(77));
     fetch = expect_fetch(&c, "b1", 0);
     assert_string_equal(fetch.rack, "a");
+    (void)sl_brokers_link(sl_brokers_find(c.h->core, 4), SL_PURPOSE_FETCH);
     cons_advance(&c, 60);
     struct cons_answer *a = cons_answer(77);
     cons_add(a, 0, 0, 1000)->follower = 4;
     cons_reply(&c, &fetch, a);
     fetch = expect_fetch(&c, "b4", 1);
     assert_int_equal(fetch.parts[0].offset, 10);
+    cons_end(&c);
+}
+
+/* Until it is connected the leader is read from, for however long that takes. */
+static void a_follower_is_connected_first(void **state) {
+    struct cons c;
+    int64_t next = 0;
+    (void)state;
+    prepare(&c);
+    cons_create(&c);
+    cons_assign(&c, 1, 0);
+    cons_turn(&c);
+    c.h->hold_open = true;
+    for (int64_t until = c.h->now + 8000 * SL_MS; c.h->now < until; cons_advance(&c, 100)) {
+        struct cons_fetch fetch = cons_next(&c); /* each is of the leader */
+        struct cons_answer *a = cons_answer(77);
+        assert_true(is_from(&fetch, "b1"));
+        if (fetch.rack[0] != '\0') {
+            cons_add(a, 0, 0, 1000)->follower = 2;
+        } else {
+            cons_add_batch(a, 0, next);
+            next += 10;
+        }
+        cons_reply(&c, &fetch, a);
+        for (struct sl_slice *slice; (slice = cons_take(&c)) != NULL;) cons_finish(&c, slice);
+    }
+    assert_in_range(next, 300, 800);
+    c.h->hold_open = false;
+    host_last(c.h)->connected = true;
+    sl_core_on_opened(c.h->core, host_last(c.h)->link);
+    cons_advance(&c, 300);
+    struct cons_fetch fetch = cons_next(&c);
+    cons_reply(&c, &fetch, cons_answer(77));
+    fetch = cons_next(&c);
+    cons_advance(&c, 60);
+    struct cons_answer *a = cons_answer(77);
+    cons_add(a, 0, 0, 1000)->follower = 2;
+    cons_reply(&c, &fetch, a);
+    assert_int_equal(expect_fetch(&c, "b2", 1).parts[0].offset, next);
     cons_end(&c);
 }
 
@@ -348,6 +394,31 @@ static void damage_at_a_follower(void **state) {
         assert_int_equal(leader.parts[0].offset, where == 0 ? 10 : 0);
         reply_batch(&c, &leader, 77, 0, where == 0 ? 10 : 0);
         cons_expect(&c, 0, where == 0 ? 10 : 0, where == 0 ? 20 : 10);
+        cons_end(&c);
+    }
+}
+
+/* What is said of a place behind the damage is not true of the one that is gone back to. */
+static void damage_undoes_what_came_behind_it(void **state) {
+    (void)state;
+    for (int what = 0; what < 2; what++) {
+        struct cons c;
+        struct cons_fetch near = follow(&c, 1);
+        struct cons_answer *a = cons_answer(5);
+        struct cons_entry *entry = cons_add_batch(a, 0, 0);
+        cons_more(entry, 10);
+        entry->data[entry->size - 1] ^= 1;
+        cons_send(&c, &near, a); /* it has come, and is not checked yet */
+        struct sl_fetch_position *position = cons_core(&c, 0);
+        assert_int_equal(position->offset, 20);
+        if (what == 0)
+            sl_fetch_reset(c.h->core, position, "the offset is not in the log");
+        else
+            sl_fetch_stop(c.h->core, position, SLUICE_KAFKA_TOPIC_AUTHORIZATION_FAILED, "no");
+        cons_turn(&c);
+        cons_expect(&c, 0, 0, 10);
+        cons_expect_nothing(&c);
+        (void)expect_rest(&c, 10);
         cons_end(&c);
     }
 }
@@ -439,9 +510,7 @@ static void a_lagging_follower_lowers_no_watermark(void **state) {
     (void)state;
     prepare(&c);
     c.h->settings.poll_ends = true;
-    cons_create(&c);
-    cons_assign(&c, 1, 0);
-    cons_turn(&c);
+    begin(&c, 1);
     struct cons_fetch fetch = expect_fetch(&c, "b1", 1);
     cons_advance(&c, 60);
     name_follower(&c, &fetch, 77, 0, 2);
@@ -470,9 +539,8 @@ static void a_lagging_follower_lowers_no_watermark(void **state) {
 static void without_a_rack_none_is_told(void **state) {
     struct cons c;
     (void)state;
-    cons_start(&c);
-    cons_assign(&c, 1, 0);
-    cons_turn(&c);
+    cons_prepare(&c);
+    begin(&c, 1);
     struct cons_fetch fetch = cons_next(&c);
     assert_string_equal(fetch.rack, "");
     /* A selector may go by something else, such as the client's name. */
@@ -494,9 +562,11 @@ int main(void) {
         cmocka_unit_test(a_follower_that_is_gone_is_left),
         cmocka_unit_test(a_session_that_a_follower_forgot),
         cmocka_unit_test(a_follower_that_metadata_does_not_know),
+        cmocka_unit_test(a_follower_is_connected_first),
         cmocka_unit_test(a_follower_that_leaves_the_cluster),
         cmocka_unit_test(a_follower_that_fails_is_not_tried_again_at_once),
         cmocka_unit_test(damage_at_a_follower),
+        cmocka_unit_test(damage_undoes_what_came_behind_it),
         cmocka_unit_test(another_leader_is_asked),
         cmocka_unit_test(a_pause_keeps_the_follower),
         cmocka_unit_test(a_long_pause_does_not),
