@@ -104,6 +104,8 @@ bool sl_fetch_follower_fail(struct sl_core *core, struct sl_fetch_position *posi
                             const char *why);
 /* The same for all positions that the session's broker is a follower to. */
 void sl_fetch_follower_leave(struct sl_fetch_session *session, const char *why);
+/* The same when there is no connection (NULL), or it takes too long to come about. */
+void sl_fetch_follower_try(struct sl_fetch_session *session, const struct sl_link *link);
 /* Raises the watermarks of a follower's answer to what is known. */
 void sl_fetch_follower_hear(const struct sl_fetch_position *position,
                             struct sl_fetch_partition_response *answer);

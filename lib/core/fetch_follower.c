@@ -12,8 +12,8 @@
  * verdict: whatever goes wrong there, also an offset out of range and a damaged batch, sends the
  * position to the leader, which then says what is so. That moves no position and tells no error.
  *
- * A position goes to a follower only over a connection that stands, and does not stay without one:
- * until a broker can be reached the leader has records to give.
+ * A position waits only so long for a connection to its follower: until that can be reached the leader
+ * has records to give.
  *
  * Leaders go on naming a follower that does not answer until they notice themselves, after up to
  * replica.lag.time.max.ms (30 s), and give no records meanwhile. So a position that comes back from
@@ -37,7 +37,7 @@ enum {
     FOLLOWER_REST_MS = 1000,
     FOLLOWER_REST_MOST_MS = 60000,
     FOLLOWER_REST_UNKNOWN_MS = 10000,
-    FOLLOWER_CONNECT_MS = 200, /* between looks whether the connection stands */
+    FOLLOWER_CONNECT_MS = 500, /* that long positions wait for a connection, and between looks */
     FOLLOWER_SLACK = 16        /* leases that end within this part of their time end together */
 };
 
@@ -68,22 +68,31 @@ struct sl_broker *sl_fetch_follower_pick(struct sl_core *core, struct sl_fetch_p
     return sl_brokers_find(core, position->partition->leader);
 }
 
+/* Whether a position may be at the follower whose connection this is. */
+static bool may_wait_for(struct sl_core *core, const struct sl_link *link) {
+    if (link == NULL || link->state == SL_LINK_READY) return link != NULL;
+    int64_t until = link->opened_at + FOLLOWER_CONNECT_MS * SL_MS;
+    if (!sl_link_is_opening(link) || until <= core->now) return false;
+    if (until < core->fetcher.leases_at) core->fetcher.leases_at = until;
+    return true;
+}
+
 /* Whether the follower can be asked. If not, it is looked at again after a rest. */
 static bool reach_follower(struct sl_core *core, struct sl_fetch_position *position) {
     struct sl_fetch_near *near = &position->near;
     struct sl_broker *follower = sl_brokers_find(core, near->node);
-    struct sl_link *link = NULL;
     if (follower == NULL) {
         rest_position(core, position, FOLLOWER_REST_UNKNOWN_MS, "metadata lacks the follower");
         sl_metadata_refresh(core, position->topic);
         return false;
     }
-    link = sl_brokers_link(follower, SL_PURPOSE_FETCH);
+    struct sl_link *link = sl_brokers_link(follower, SL_PURPOSE_FETCH);
+    if (may_wait_for(core, link)) return true;
     if (link == NULL)
         rest_position(core, position, FOLLOWER_REST_UNKNOWN_MS, "no connection to the follower");
-    else if (link->state != SL_LINK_READY)
+    else
         near->rest_until = core->now + FOLLOWER_CONNECT_MS * SL_MS;
-    return link != NULL && link->state == SL_LINK_READY;
+    return false;
 }
 
 void sl_fetch_follower_take(struct sl_core *core, struct sl_fetch_position *position,
@@ -117,7 +126,6 @@ bool sl_fetch_follower_fail(struct sl_core *core, struct sl_fetch_position *posi
 void sl_fetch_follower_leave(struct sl_fetch_session *session, const char *why) {
     struct sl_list *lists[] = {&session->changed, &session->settled};
     struct sl_core *core = session->core;
-    if (!session->is_follower) return;
     session->is_follower = false;
     for (int i = 0; i < 2; i++) {
         SL_LIST_EACH(node, next, lists[i]) {
@@ -129,6 +137,11 @@ void sl_fetch_follower_leave(struct sl_fetch_session *session, const char *why) 
             core->fetcher.homeless_at = core->now;
         }
     }
+}
+
+void sl_fetch_follower_try(struct sl_fetch_session *session, const struct sl_link *link) {
+    if (session->is_follower && !may_wait_for(session->core, link))
+        sl_fetch_follower_leave(session, "there is no connection");
 }
 
 void sl_fetch_follower_hear(const struct sl_fetch_position *position,

@@ -391,8 +391,7 @@ static void try_session(struct sl_fetch_session *session, int32_t waiting, int32
         if (first != NULL)
             sl_metadata_refresh(core, SL_LIST_OF(first, struct sl_fetch_position, node)->topic);
     }
-    if (link == NULL || link->state != SL_LINK_READY)
-        sl_fetch_follower_leave(session, "there is no connection");
+    sl_fetch_follower_try(session, link);
 }
 
 /* Positions that came while a broker keeps a request for long are not made to wait for it. */

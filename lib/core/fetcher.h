@@ -85,7 +85,7 @@ struct sl_fetcher {
     int64_t free_bytes;       /* of the receiving account; what is reserved counts as free */
     int64_t reserved;         /* max_bytes of requests under way */
     int64_t homeless_at;      /* when to look at the homeless; SL_NEVER: when something changes */
-    int64_t leases_at;        /* when the first lease of a follower ends; SL_NEVER: there is none */
+    int64_t leases_at; /* when the first lease of a follower ends, or a connection takes too long */
 };
 int sl_fetcher_init(struct sl_fetcher *f, struct sl_core *core);
 void sl_fetcher_deinit(struct sl_fetcher *f);
