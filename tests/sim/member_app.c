@@ -4,7 +4,7 @@
  *
  *   I23  a member gets records of partitions that it has, and that no notice has asked it for; and
  *        no partition is with two members, while nothing makes brokers or members believe
- *        otherwise (crew.is_firm);
+ *        otherwise (crew.firm_until);
  *   I24  a record is handed out when all before it are processed, or were handed out to the same
  *        member before it; and never one from before what was committed when the partition came;
  *   I25  once faults stop, every partition has one member, and every record was handed out;
@@ -46,26 +46,33 @@ static struct member_part *find_part(struct app *app, const char *topic, int32_t
 
 /* ---- what the group has made of a partition ---- */
 
-static bool is_firm(const struct plan *plan) {
+/* For how long from the beginning (crew.firm_until). A connection that dies in silence can keep a
+ * member from the coordinator for longer than the plan lasts. */
+static int64_t firm_for(const struct plan *plan) {
     static const enum plan_fault doubts[] = {PLAN_LIE, PLAN_CORRUPT, PLAN_PAUSE, PLAN_MEMORY,
                                              PLAN_TOPIC};
     for (size_t i = 0; i < sizeof doubts / sizeof doubts[0]; i++)
-        if (plan->mean[doubts[i]] != 0) return false;
+        if (plan->mean[doubts[i]] != 0) return 0;
     /* A member has to hear of a rebalance, and give back what it has, while the group still waits. */
     const struct plan_crew *c = &plan->crew;
     bool is_in_time =
         c->poll_ms - plan_heartbeat_ms(c) >= 2000 && plan->weather.latency_max <= 10 * WORLD_MS;
-    if (c->rests > 0 && !is_in_time) return false;
-    if (!plan_has_faults(plan)) return true;
+    if (c->rests > 0 && !is_in_time) return 0;
+    if (!plan_has_faults(plan)) return SL_NEVER;
     int64_t least = c->session_ms < c->poll_ms ? c->session_ms : c->poll_ms;
-    return least * WORLD_MS > plan->duration;
+    return least * WORLD_MS > plan->duration ? least * WORLD_MS : 0;
+}
+
+static bool is_firm(const struct workload *load) {
+    return load->world->now < load->crew.firm_until;
 }
 
 void crew_init(struct workload *load) {
     const struct plan_crew *c = &load->plan.crew;
     struct sl_broker_cluster *broker = load->world->broker;
     char text[16];
-    load->crew.is_firm = is_firm(&load->plan);
+    int64_t firm = firm_for(&load->plan);
+    load->crew.firm_until = firm == SL_NEVER ? SL_NEVER : load->world->now + firm;
     if (c->members == 0) return;
     snprintf(text, sizeof text, "%d", c->delay_ms);
     (void)sl_broker_set(broker, "group.initial.rebalance.delay.ms", text);
@@ -170,7 +177,7 @@ static bool learn_parts(struct app *app) {
 
 static void check_owners(struct workload *load) {
     int32_t owners[PLAN_TOPICS][WORKLOAD_CURSORS] = {{0}};
-    for (int32_t i = 0; i < load->app_count && load->crew.is_firm; i++) {
+    for (int32_t i = 0; i < load->app_count && is_firm(load); i++) {
         struct app *app = &load->apps[i];
         if (app->kind != APP_MEMBER || app->client == NULL || !learn_parts(app)) continue;
         for (int32_t t = 0; t < PLAN_TOPICS; t++) {
@@ -251,7 +258,7 @@ static void check_place(struct app *app, const sluice_view *v, int32_t topic,
                       "I24: member %d got topic-%d-%d@%" PRId64 " after @%" PRId64
                       ", and the group has processed no more than @%" PRId64,
                       app->id, topic, v->partition, v->offset, part->next, all->processed);
-    if (load->crew.is_firm && v->offset < part->floor)
+    if (is_firm(load) && v->offset < part->floor)
         world_violate(load->world,
                       "I24: member %d got topic-%d-%d@%" PRId64 ", and @%" PRId64
                       " was committed when it came",

@@ -63,9 +63,9 @@ struct crew_part {
 };
 struct crew {
     struct crew_part parts[PLAN_TOPICS][WORKLOAD_CURSORS];
-    /* Nothing in the plan makes brokers believe that a member is gone while it is there, or clients
-     * believe what is not so. */
-    bool is_firm;
+    /* Until then nothing in the plan makes brokers believe that a member is gone while it is there,
+     * or clients believe what is not so. 0: it may at any time. */
+    int64_t firm_until;
     bool has_told; /* HIT_SHARED was counted */
 };
 struct workload;
