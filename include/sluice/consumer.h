@@ -55,12 +55,15 @@ SLUICE_API int sluice_consumer_rejoin(sluice_client *consumer, const char *reaso
  * Returns 0, SLUICE_ERR_HELD (nothing there, and batches not given back hold the whole receive
  * budget), or an error of one partition, once, which then waits for a seek: SLUICE_ERR_MALFORMED
  * (a corrupt batch), SLUICE_ERR_UNSUPPORTED (message format 0 or 1), SLUICE_ERR_TOO_BIG (over
- * fetch.batch.decoded.max.bytes or receive.message.max.bytes), SLUICE_ERR_NO_OFFSET (auto.offset.reset=none), Kafka's codes (29
- * not allowed …); sluice_client_explain names partition and offset. SLUICE_NOTICE_REBALANCE
- * (rebalance.notices): partitions came or went, sluice_consumer_rebalance says which. Kafka's codes
- * of a group that cannot go on (another member has the same group.instance.id: 82 …): subscribe
- * again. SLUICE_ERR_INTERRUPTED, SLUICE_ERR_CLOSED, SLUICE_ERR_FORKED, SLUICE_ERR_NOMEM (nothing
- * lost), SLUICE_ERR_BUSY, SLUICE_ERR_USAGE.
+ * fetch.batch.decoded.max.bytes or receive.message.max.bytes), SLUICE_ERR_NO_OFFSET
+ * (auto.offset.reset=none), SLUICE_ERR_TRUNCATED (the same; the log was cut by an unclean election,
+ * and records that were read are gone from it: the partition's position is the place from which on
+ * they are, so seeking there reads what took their place), Kafka's codes (29 not allowed …);
+ * sluice_client_explain names partition and offset. SLUICE_NOTICE_REBALANCE (rebalance.notices):
+ * partitions came or went, sluice_consumer_rebalance says which. Kafka's codes of a group that
+ * cannot go on (another member has the same group.instance.id: 82 …): subscribe again.
+ * SLUICE_ERR_INTERRUPTED, SLUICE_ERR_CLOSED, SLUICE_ERR_FORKED, SLUICE_ERR_NOMEM (nothing lost),
+ * SLUICE_ERR_BUSY, SLUICE_ERR_USAGE.
  * Thread: one at a time.  Blocks: up to timeout_ms; decompresses.  Owns: yours, give it back.
  * Since: 0.1 */
 SLUICE_API SLUICE_MUST int sluice_consumer_poll(sluice_client *consumer, int32_t timeout_ms,

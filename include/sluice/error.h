@@ -33,6 +33,7 @@ enum {
     SLUICE_ERR_SYSTEM = -123,        /* the operating system refused */
     SLUICE_ERR_HELD = -124,          /* the application holds the whole receive budget */
     SLUICE_ERR_PARTIAL = -125,       /* some rows succeeded, some did not */
+    SLUICE_ERR_TRUNCATED = -126,     /* records that were read are in the log no more */
     SLUICE_NOTICE_REBALANCE = -190   /* not an error: call sluice_consumer_rebalance */
 };
 

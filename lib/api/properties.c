@@ -195,8 +195,8 @@ static const struct sl_property property_table[] = {
     /* ---- consumers ---- */
     {.name = "auto.offset.reset", .fallback = "latest", .roles = FOR_CONSUMER,
      PROPERTY_RESET, PROPERTY_FIELD(settings.offset_reset),
-     .text = "Where a partition starts that has no position, or one that does not exist any more; "
-             "none: it is an error; by_duration:P1DT12H (ISO 8601): before what was written that long "
+     .text = "Where a partition starts that has no position, or one that does not exist any more (a log "
+             "that was cut below it is read on from the cut); none: it is an error; by_duration:P1DT12H (ISO 8601): before what was written that long "
              "ago, or at the end when nothing is as new. With latest, partitions that appear while a subscription is on "
              "start at their beginning all the same: nothing is left out unseen. In a group the place is "
              "committed, with enable.auto.commit soon after it is known: a restart goes on there."},

@@ -242,6 +242,14 @@ int sl_broker_move_leader(struct sl_broker_cluster *c, const char *topic, int32_
     return sl_cluster_move(&c->cluster, p, node, tell);
 }
 
+int sl_broker_elect_unclean(struct sl_broker_cluster *c, const char *topic, int32_t partition,
+                            int32_t node, int64_t offset, bool tell) {
+    struct sl_cluster_partition *p = sl_cluster_find_partition(&c->cluster, topic, partition);
+    if (p == NULL) return SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+    if (offset < p->log.start || offset > p->log.end) return SLUICE_KAFKA_OFFSET_OUT_OF_RANGE;
+    return sl_cluster_elect_unclean(&c->cluster, p, node, offset, tell);
+}
+
 int sl_broker_move_coordinator(struct sl_broker_cluster *c, const char *key, int32_t node) {
     int rv = sl_cluster_move_coordinator(&c->cluster, sl_bytes_str(key), node);
     if (rv == 0) sl_groups_on_coordinators(&c->groups, -1);

@@ -121,6 +121,11 @@ void sl_broker_set_lag(struct sl_broker_cluster *c, int32_t node, const struct s
  * the old leader goes on believing until it is asked, or down. */
 int sl_broker_move_leader(struct sl_broker_cluster *c, const char *topic, int32_t partition,
                           int32_t node, bool tell);
+/* An unclean election: makes a replica lead that had nothing from that offset on, so the batch that holds
+ * it and all behind are gone. 0, Kafka's code when there is no such partition or node, or 1
+ * OFFSET_OUT_OF_RANGE. */
+int sl_broker_elect_unclean(struct sl_broker_cluster *c, const char *topic, int32_t partition,
+                            int32_t node, int64_t offset, bool tell);
 /* Makes a node the coordinator of a group or transactional id, until it goes down. */
 int sl_broker_move_coordinator(struct sl_broker_cluster *c, const char *key, int32_t node);
 /* The members of a group have to rejoin: 0, or Kafka's 69 without the group, 25 without members. */

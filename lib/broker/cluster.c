@@ -5,6 +5,8 @@
  * alive leads, with the next epoch; without one the partition has no leader until a replica comes
  * back. Every change of leader, to none too, has an epoch of its own.
  *
+ * An unclean election cuts the log: the replica that leads then is taken to have lagged so far behind.
+ *
  * A move that is not told leaves told_leader behind: Metadata of all nodes goes on naming the old
  * leader until a client asks that one for the partition and is refused, or it goes down.
  *
@@ -177,6 +179,28 @@ int sl_cluster_move(struct sl_cluster *c, struct sl_cluster_partition *p, int32_
         p->replicas[place] = node;
     }
     set_partition_leader(c, p, node, tell);
+    return 0;
+}
+
+/* Producers know of nothing that is gone. */
+static void cut_producers(struct sl_cluster_partition *p) {
+    if (!sl_producers_cut(&p->producers, p->log.end)) return;
+    for (size_t i = 0; i < p->log.count; i++) {
+        const struct sl_log_batch *batch = sl_log_at(&p->log, i);
+        struct sl_batch_info info;
+        if (sl_batch_read_info(batch->data, (size_t)batch->size, &info) != 0) continue;
+        if (info.base_sequence < 0) continue;
+        sl_producers_learn(&p->producers, info.producer_id, info.producer_epoch, info.base_sequence,
+                           info.record_count, info.base_offset);
+    }
+}
+
+int sl_cluster_elect_unclean(struct sl_cluster *c, struct sl_cluster_partition *p, int32_t node,
+                             int64_t offset, bool tell) {
+    int rv = sl_cluster_move(c, p, node, tell);
+    if (rv != 0) return rv;
+    sl_log_cut(&p->log, offset);
+    cut_producers(p);
     return 0;
 }
 

@@ -118,6 +118,10 @@ struct sl_cluster_partition *sl_cluster_find_partition(const struct sl_cluster *
 
 /* 0, or 3 / USAGE when there is no such node. */
 int sl_cluster_move(struct sl_cluster *c, struct sl_cluster_partition *p, int32_t node, bool tell);
+/* An unclean election: a replica that lags behind leads, under the next epoch. What lies from that
+ * offset on is gone, and what was known of producers by it. Returns as move. */
+int sl_cluster_elect_unclean(struct sl_cluster *c, struct sl_cluster_partition *p, int32_t node,
+                             int64_t offset, bool tell);
 /* Whether a node may serve the partition to a client that believes in this leader epoch (-1: did
  * not say): 0, 6 NOT_LEADER, 74 FENCED, 75 UNKNOWN_LEADER_EPOCH. A leader that was deposed without
  * a word learns of it here, and with it Metadata. */

@@ -67,6 +67,16 @@ static void drop_first_batch(struct sl_log *log) {
     sl_log_release(log->store->alloc, batch);
 }
 
+/* Takes the last batch out of the log. */
+static void drop_last_batch(struct sl_log *log) {
+    struct sl_log_batch *batch = log->batches[log->first + --log->count];
+    if (log->count == 0) log->first = 0;
+    log->store->bytes -= batch->size;
+    sl_list_remove(&batch->age);
+    batch->log = NULL;
+    sl_log_release(log->store->alloc, batch);
+}
+
 void sl_log_deinit(struct sl_log *log) {
     while (log->count > 0) drop_first_batch(log);
     const struct sl_alloc *alloc = log->store->alloc;
@@ -224,6 +234,17 @@ void sl_log_trim(struct sl_log *log, int64_t start) {
     while (log->count > 0 && log->batches[log->first]->last_offset < start) drop_first_batch(log);
     trim_log_epochs(log);
     sl_transactions_trim(&log->transactions, start);
+}
+
+void sl_log_cut(struct sl_log *log, int64_t offset) {
+    while (log->count > 0 && sl_log_at(log, log->count - 1)->last_offset >= offset) {
+        int64_t base = sl_log_at(log, log->count - 1)->base_offset;
+        log->end = base > log->start ? base : log->start;
+        drop_last_batch(log);
+    }
+    while (log->epoch_count > 0 && log->epochs[log->epoch_count - 1].start_offset >= log->end)
+        log->epoch_count--;
+    sl_transactions_cut(&log->transactions, log->end);
 }
 
 /* ---- reading ---- */

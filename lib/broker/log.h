@@ -76,6 +76,9 @@ int sl_log_end_transaction(struct sl_log *log, int64_t producer_id, int16_t prod
 int64_t sl_log_stable(const struct sl_log *log);
 /* Moves the start; batches that lie wholly before it go. start is within the log. */
 void sl_log_trim(struct sl_log *log, int64_t start);
+/* The end moves back: the batch that holds that offset, and all behind it, go with what is known of
+ * them. */
+void sl_log_cut(struct sl_log *log, int64_t offset);
 /* The index of the batch that holds offset, or of the next one after; count at the end. */
 size_t sl_log_find(const struct sl_log *log, int64_t offset);
 struct sl_log_batch *sl_log_at(const struct sl_log *log, size_t index);

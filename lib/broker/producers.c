@@ -77,6 +77,26 @@ int sl_producers_reserve(struct sl_producers *p, int64_t id) {
     return rv;
 }
 
+bool sl_producers_cut(struct sl_producers *p, int64_t end) {
+    struct sl_producers_entry *entry;
+    bool is_any = false;
+    for (uint32_t at = 0; (entry = sl_map_next(&p->entries, &at, NULL)) != NULL;) {
+        int32_t before = entry->batch_count;
+        while (entry->batch_count > 0 && entry->batches[entry->batch_count - 1].base_offset >= end)
+            entry->batch_count--;
+        entry->is_cut = before > 0 && entry->batch_count == 0;
+        is_any |= entry->is_cut;
+    }
+    return is_any;
+}
+
+void sl_producers_learn(struct sl_producers *p, int64_t id, int16_t epoch, int32_t sequence,
+                        int32_t count, int64_t base_offset) {
+    const struct sl_producers_entry *entry = find_producer_entry(p, id);
+    if (entry != NULL && entry->is_cut)
+        sl_producers_note(p, id, epoch, sequence, count, base_offset);
+}
+
 void sl_producers_note(struct sl_producers *p, int64_t id, int16_t epoch, int32_t sequence,
                        int32_t count, int64_t base_offset) {
     struct sl_producers_entry *entry = find_producer_entry(p, id);

@@ -3,6 +3,7 @@
 #ifndef SL_BROKER_PRODUCERS_H
 #define SL_BROKER_PRODUCERS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/alloc.h"
@@ -19,6 +20,7 @@ struct sl_producers_entry {
     struct sl_producers_batch batches[SL_PRODUCERS_CACHED]; /* oldest first */
     int32_t batch_count; /* 0: nothing was written yet, any start is fine */
     int16_t epoch;
+    bool is_cut; /* nothing is left of it after a cut but what the log has */
 };
 struct sl_producers {
     const struct sl_alloc *alloc;
@@ -34,6 +36,12 @@ int sl_producers_judge(const struct sl_producers *p, int64_t id, int16_t epoch, 
                        int32_t count, int64_t *base_offset);
 /* Makes sure that note cannot fail for this producer. 0 or NOMEM. */
 int sl_producers_reserve(struct sl_producers *p, int64_t id);
+/* Batches from that offset on are forgotten. True: of some producers that was all; they are learned
+ * anew from what the log has left, batch by batch (learn). */
+bool sl_producers_cut(struct sl_producers *p, int64_t end);
+/* A batch that is in the log, for a producer that is learned anew; others know it. */
+void sl_producers_learn(struct sl_producers *p, int64_t id, int16_t epoch, int32_t sequence,
+                        int32_t count, int64_t base_offset);
 /* Remembers a batch that judge let through and that was appended. */
 void sl_producers_note(struct sl_producers *p, int64_t id, int16_t epoch, int32_t sequence,
                        int32_t count, int64_t base_offset);

@@ -66,6 +66,13 @@ void sl_transactions_trim(struct sl_transactions *t, int64_t start) {
     }
 }
 
+void sl_transactions_cut(struct sl_transactions *t, int64_t end) {
+    for (size_t i = t->count; i > 0; i--) {
+        if (t->list[i - 1].last_offset >= end) t->list[i - 1].last_offset = -1;
+        if (t->list[i - 1].first_offset >= end) drop_transaction(t, i - 1);
+    }
+}
+
 int64_t sl_transactions_stable(const struct sl_transactions *t, int64_t end) {
     for (size_t i = 0; i < t->count; i++)
         if (t->list[i].last_offset < 0) return t->list[i].first_offset;

@@ -31,6 +31,9 @@ void sl_transactions_end(struct sl_transactions *t, int64_t producer_id, int64_t
                          bool is_committed);
 /* What lies before that offset is gone. */
 void sl_transactions_trim(struct sl_transactions *t, int64_t start);
+/* What lies from that offset on is gone: a transaction that was undone by then is open again, one that
+ * was committed stays so. */
+void sl_transactions_cut(struct sl_transactions *t, int64_t end);
 /* The last stable offset of a log that ends there. */
 int64_t sl_transactions_stable(const struct sl_transactions *t, int64_t end);
 /* Whether it was undone and has something in [from, to). */

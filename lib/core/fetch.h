@@ -4,7 +4,8 @@
  *   fetch_session.c  requests: what to ask a broker for, within which room
  *   fetch_answer.c   answers: headers at once, checks a turn later, slices for the gate
  *   fetch_follower.c from which broker: the leader, or a follower that is near (KIP-392)
- *   fetch_aborted.c  read_committed: batches of transactions that were undone */
+ *   fetch_aborted.c  read_committed: batches of transactions that were undone
+ *   validate.c       logs that were cut: a new leader is asked before it is fetched from */
 #ifndef SL_CORE_FETCH_H
 #define SL_CORE_FETCH_H
 
@@ -64,8 +65,13 @@ void sl_fetch_stop(struct sl_core *core, struct sl_fetch_position *position, int
 /* The same in the middle of the check, for a position that is in no list. */
 void sl_fetch_stop_checked(struct sl_core *core, struct sl_fetch_position *position, int code,
                            const char *text);
-/* The offset is out of range: auto.offset.reset decides. */
-void sl_fetch_reset(struct sl_core *core, struct sl_fetch_position *position, const char *why);
+/* There is nothing at the offset any more: auto.offset.reset decides; code says why not. */
+void sl_fetch_reset(struct sl_core *core, struct sl_fetch_position *position, int code,
+                    const char *why);
+/* A slice without data on its way to the gate, behind all that is there: it says something of the
+ * position. NULL: out of memory. */
+struct sl_slice *sl_fetch_tell(struct sl_core *core, const struct sl_fetch_position *position,
+                               int code, const char *text);
 
 /* ---- fetch_session.c ---- */
 
@@ -112,6 +118,24 @@ void sl_fetch_follower_hear(const struct sl_fetch_position *position,
 /* Ends leases whose time is over; asked for at fetcher.leases_at. */
 void sl_fetch_follower_run(struct sl_core *core);
 void sl_fetch_follower_check(const struct sl_fetch_position *position);
+
+/* ---- validate.c ---- */
+
+void sl_validate_deinit(struct sl_fetcher *f);
+/* Whether the leader has to be asked whether its log is the one that was read, first. */
+bool sl_validate_is_due(const struct sl_fetch_position *position);
+/* Asks; then the position is placed. It is in no list, and its leader is known. */
+void sl_validate_begin(struct sl_core *core, struct sl_fetch_position *position);
+/* The leader says that of its epochs not above last_epoch the last is this one, and where that ends.
+ * False: there is nothing wrong with that. */
+bool sl_validate_judge(struct sl_core *core, struct sl_fetch_position *position, int32_t epoch,
+                       int64_t end_offset);
+/* Records came, and this is the epoch of the last, and where its run begins. */
+void sl_validate_on_moved(struct sl_fetch_position *position, int32_t last_epoch,
+                          int64_t epoch_from);
+void sl_validate_run(struct sl_core *core);
+/* Every invariant; asserts. */
+void sl_validate_check(const struct sl_core *core);
 
 /* ---- fetch_answer.c ---- */
 

@@ -48,7 +48,8 @@ struct batch_run {
     const uint8_t *data;
     size_t size; /* those wholly before the position included: their CRCs count too */
     int64_t next_offset;
-    int32_t last_epoch;
+    int32_t last_epoch; /* of the record before next_offset, as of that before the position … */
+    int64_t epoch_from; /* … and from where on it is that of all */
     int32_t count;
     int32_t batches;  /* from the position on */
     int64_t *aborted; /* base offsets of those of them that are left out … */
@@ -64,7 +65,6 @@ static void scan_batches(const struct sl_records *records, int64_t offset,
     const uint8_t *end = at + (records->size > 0 ? records->size : 0);
     run->data = at;
     run->next_offset = offset;
-    run->last_epoch = -1;
     run->failed_at = offset;
     while (at < end) {
         struct sl_batch_info info;
@@ -87,6 +87,7 @@ static void scan_batches(const struct sl_records *records, int64_t offset,
         run->size += (size_t)info.size;
         if (run->batches == 0 && info.last_offset < offset) continue; /* brokers may send such */
         run->next_offset = run->failed_at = info.last_offset + 1;
+        if (info.leader_epoch != run->last_epoch) run->epoch_from = info.base_offset;
         run->last_epoch = info.leader_epoch;
         run->batches++;
         if (verdict == 1)
@@ -203,7 +204,7 @@ static void move_position(struct fetch_reading *r, struct sl_fetch_position *pos
     struct sl_core *core = r->session->core;
     sl_trace_add(&core->trace, SL_TRACE_FETCHED, core->now, position->index, run->next_offset);
     position->offset = run->next_offset;
-    position->last_epoch = run->last_epoch;
+    sl_validate_on_moved(position, run->last_epoch, run->epoch_from);
     position->records += (uint64_t)run->count;
     position->bytes += run->size;
     position->answers++;
@@ -230,7 +231,9 @@ static void wait_for_progress(struct sl_core *core, struct sl_fetch_position *po
 static void read_batches(struct fetch_reading *r, struct sl_fetch_position *position,
                          const struct sl_fetch_partition_response *p) {
     struct sl_core *core = r->session->core;
-    struct batch_run run = {.aborted = r->aborted};
+    struct batch_run run = {.last_epoch = position->last_epoch,
+                            .epoch_from = position->epoch_from,
+                            .aborted = r->aborted};
     struct sl_fetch_aborted undone = {.count = 0};
     if (core->settings->read_committed &&
         sl_fetch_aborted_begin(&undone, &core->fetcher.arena, &p->aborted_transactions) != 0) {
@@ -284,7 +287,7 @@ static void read_partition_error(struct fetch_reading *r, struct sl_fetch_positi
         return;
     }
     if (code == SLUICE_KAFKA_OFFSET_OUT_OF_RANGE) {
-        sl_fetch_reset(core, position, "the offset is not in the log");
+        sl_fetch_reset(core, position, SLUICE_ERR_NO_OFFSET, "the offset is not in the log");
         return;
     }
     if (sl_errors_is_stale(code) || sl_errors_is_retriable(code) ||
@@ -381,9 +384,11 @@ static void read_partitions(struct fetch_reading *r) {
             struct sl_fetch_position *position = match_position(r, topic, p[i].partition);
             if (position == NULL) continue;
             int code = sl_calls_code(p[i].error_code);
+            const struct sl_fetch_epoch_end *end = &p[i].diverging_epoch;
+            bool diverges = code == 0 && end->epoch >= 0 && end->end_offset >= 0;
             if (code != 0)
                 read_partition_error(r, position, &p[i], code);
-            else
+            else if (!diverges || !sl_validate_judge(core, position, end->epoch, end->end_offset))
                 read_partition(r, position, &p[i]);
         }
     }

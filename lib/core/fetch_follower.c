@@ -2,7 +2,7 @@
  *
  * A Fetch tells client.rack. A leader that knows of a follower nearer to that rack answers with its
  * id, and without records; from then on the position stands in the session of that follower, for
- * metadata.max.age.ms, and then the leader is asked again:
+ * metadata.max.age.ms and some, and then the leader is asked again:
  *
  *   at the leader ──it names a follower──▶ at the follower ──time is over──▶ at the leader
  *         ▲                                       │
@@ -40,6 +40,12 @@ enum {
     FOLLOWER_CONNECT_MS = 500, /* that long positions wait for a connection, and between looks */
     FOLLOWER_SLACK = 16        /* leases that end within this part of their time end together */
 };
+
+/* How long a lease is. The follower may have a request that has to end first: that is no part of it,
+ * or with a metadata.max.age.ms below fetch.max.wait.ms nothing would ever be read there. */
+static int64_t lease_ms(const struct sl_settings *settings) {
+    return (int64_t)settings->metadata_max_age_ms + settings->fetch_max_wait_ms;
+}
 
 static bool is_leased(const struct sl_fetch_position *position) {
     return position->near.until != 0;
@@ -106,7 +112,7 @@ void sl_fetch_follower_take(struct sl_core *core, struct sl_fetch_position *posi
         sl_fetch_session_rest(session, position);
         return;
     }
-    near->until = core->now + core->settings->metadata_max_age_ms * SL_MS;
+    near->until = core->now + lease_ms(core->settings) * SL_MS;
     if (near->until < core->fetcher.leases_at) core->fetcher.leases_at = near->until;
     sl_core_log(core, SL_LOG_DEBUG, "%s-%d: fetching from broker %d, a follower that is near",
                 position->name, (int)position->index, (int)node);
@@ -156,7 +162,7 @@ void sl_fetch_follower_hear(const struct sl_fetch_position *position,
 void sl_fetch_follower_run(struct sl_core *core) {
     struct sl_fetcher *f = &core->fetcher;
     if (core->now < f->leases_at) return;
-    int64_t slack = core->settings->metadata_max_age_ms * SL_MS / FOLLOWER_SLACK;
+    int64_t slack = lease_ms(core->settings) * SL_MS / FOLLOWER_SLACK;
     f->leases_at = SL_NEVER;
     for (uint32_t i = 0; i < f->slot_count; i++) {
         struct sl_fetch_position *position = f->slots[i];

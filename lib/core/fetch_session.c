@@ -183,7 +183,9 @@ static void build_partition(struct fetch_builder *b, struct sl_fetch_position *p
     p->partition = position->index;
     p->current_leader_epoch = position->partition->leader_epoch;
     p->fetch_offset = position->offset;
-    p->last_fetched_epoch = -1; /* as every client does: brokers then never answer "diverged" */
+    /* As every client does: a new leader is asked before (validate.c), and a follower that lags behind
+     * would take what it has not got yet for cut. */
+    p->last_fetched_epoch = -1;
     p->log_start_offset = -1;
     position->told_max_bytes =
         position->max_bytes < b->max_bytes ? position->max_bytes : b->max_bytes;

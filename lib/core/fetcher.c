@@ -4,6 +4,7 @@
  *   LOOKING                       its look-up (core/offsets.c)
  *   STOPPED, or paused            parked
  *   RUNNING, no leader, back-off  homeless
+ *   RUNNING, its log is in doubt  doubtful, then a request of validate.c
  *   RUNNING                       the session of its leader's broker, or of a follower's
  *
  * An order from the gate (assign, seek) gives a position a new epoch; requests and answers carry
@@ -14,8 +15,9 @@
  * What has arrived and is not checked yet lies before everything that is said of a partition later:
  * stopping and resetting flush it first.
  *
- * auto.offset.reset is applied in two cases only: there is no offset to begin with, and the broker
- * says that the offset is out of range. No other error ever moves a position. What has appeared
+ * auto.offset.reset is applied in three cases only: there is no offset to begin with, the broker
+ * says that the offset is out of range, and the log was cut below it (validate.c). No other error ever
+ * moves a position. What has appeared
  * while a subscription is on begins at its beginning all the same (group_topics.c says why). */
 #include "core/fetcher.h"
 
@@ -33,6 +35,8 @@ int sl_fetcher_init(struct sl_fetcher *f, struct sl_core *core) {
     sl_list_init(&f->homeless);
     sl_list_init(&f->brokers);
     sl_list_init(&f->sessions);
+    sl_list_init(&f->doubtful);
+    sl_list_init(&f->validations);
     sl_list_init(&f->arrived);
     sl_list_init(&f->unchecked);
     sl_arena_init(&f->arena, core->alloc, 0);
@@ -50,6 +54,7 @@ void sl_fetcher_free_position(const struct sl_alloc *alloc, struct sl_fetch_posi
 
 void sl_fetch_displace(struct sl_core *core, struct sl_fetch_position *position) {
     if (position->session != NULL) sl_fetch_session_remove(position);
+    position->validation = NULL;
     sl_offsets_forget(core, &position->lookup);
     sl_committed_forget(core, &position->committed);
     sl_list_remove(&position->node);
@@ -71,6 +76,7 @@ void sl_fetcher_deinit(struct sl_fetcher *f) {
     }
     for (uint32_t i = 0; i < f->slot_count; i++)
         if (f->slots[i] != NULL) drop_position(core, f->slots[i]);
+    sl_validate_deinit(f);
     SL_LIST_EACH(node, next, &f->sessions)
         sl_fetch_session_free(SL_LIST_OF(node, struct sl_fetch_session, node));
     sl_alloc_free(core->alloc, f->slots, f->slot_count * sizeof *f->slots);
@@ -173,7 +179,12 @@ void sl_fetch_place(struct sl_core *core, struct sl_fetch_position *position) {
     struct sl_broker *broker = sl_fetch_follower_pick(core, position);
     if (broker == NULL && position->topic != NULL) ask_for_leader(core, position);
     struct sl_fetch_session *session = NULL;
-    if (broker != NULL && position->not_before <= core->now) {
+    bool may_ask = broker != NULL && position->not_before <= core->now;
+    if (may_ask && sl_validate_is_due(position)) {
+        sl_validate_begin(core, position);
+        return;
+    }
+    if (may_ask) {
         session = sl_fetch_session_open(core, broker);
         if (session == NULL) position->not_before = core->now + sl_core_backoff(core, 100, 1000, 0);
     }
@@ -239,11 +250,20 @@ static void on_position_found(struct sl_core *core, struct sl_offset_lookup *loo
                 : position->offset == SL_OFFSET_EARLIEST ? "the beginning"
                                                          : "by look-up");
     sl_trace_add(&core->trace, SL_TRACE_POSITION, core->now, position->index, offset);
-    position->offset = position->checked = offset;
+    position->offset = position->checked = position->epoch_from = offset;
     position->last_epoch = leader_epoch;
+    position->valid_epoch = lookup->asked_epoch;
     position->state = SL_FETCH_RUNNING;
     position->attempts = 0;
     sl_fetch_place(core, position);
+}
+
+/* That of the record before the position, by somebody's word. */
+static void set_epoch(struct sl_fetch_position *position, int32_t leader_epoch) {
+    position->last_epoch = leader_epoch;
+    position->epoch_from = position->offset > 0 ? position->offset - 1 : 0;
+    position->valid_epoch = -1;
+    position->epoch_waits = 0;
 }
 
 static void start_at_committed(struct sl_core *core, struct sl_fetch_position *position,
@@ -259,7 +279,7 @@ static void start_at_committed(struct sl_core *core, struct sl_fetch_position *p
                 core->settings->group_id);
     sl_trace_add(&core->trace, SL_TRACE_POSITION, core->now, position->index, found->offset);
     position->offset = position->checked = found->offset;
-    position->last_epoch = found->leader_epoch;
+    set_epoch(position, found->leader_epoch);
     position->state = SL_FETCH_RUNNING;
     position->attempts = 0;
     sl_fetch_place(core, position);
@@ -329,17 +349,17 @@ static void on_committed_found(struct sl_core *core, struct sl_committed_lookup 
 }
 
 static void reset_position(struct sl_core *core, struct sl_fetch_position *position, int64_t symbol,
-                           const char *why) {
+                           int code, const char *why) {
     int64_t offset = position->offset;
     sl_fetch_answer_flush(core);
     /* What came before it was corrupt. */
     if (position->state != SL_FETCH_RUNNING || position->offset != offset) return;
     if (symbol == 0) {
-        sl_fetch_stop(core, position, SLUICE_ERR_NO_OFFSET,
-                      "%s, and auto.offset.reset is none: seek to go on", why);
+        sl_fetch_stop(core, position, code, "%s, and auto.offset.reset is none: seek to go on",
+                      why);
         return;
     }
-    sl_core_notice(core, SL_NOTICE_ERROR, SL_LOG_WARNING, SLUICE_ERR_NO_OFFSET, -1,
+    sl_core_notice(core, SL_NOTICE_ERROR, SL_LOG_WARNING, code, -1,
                    "%s-%d at offset %lld: %s; going to the %s%s", position->name,
                    (int)position->index, (long long)position->offset, why,
                    symbol == SL_OFFSET_EARLIEST ? "beginning"
@@ -352,22 +372,20 @@ static void reset_position(struct sl_core *core, struct sl_fetch_position *posit
     sl_fetch_place(core, position);
 }
 
-void sl_fetch_reset(struct sl_core *core, struct sl_fetch_position *position, const char *why) {
-    reset_position(core, position, pick_reset_symbol(core), why);
+void sl_fetch_reset(struct sl_core *core, struct sl_fetch_position *position, int code,
+                    const char *why) {
+    reset_position(core, position, pick_reset_symbol(core), code, why);
 }
 
 /* ---- errors ---- */
 
 enum { FETCH_ERROR_TEXT = 240 };
 
-void sl_fetch_stop_checked(struct sl_core *core, struct sl_fetch_position *position, int code,
-                           const char *text) {
+struct sl_slice *sl_fetch_tell(struct sl_core *core, const struct sl_fetch_position *position,
+                               int code, const char *text) {
     size_t size = sizeof(struct sl_fetched) + sizeof(struct sl_slice) + FETCH_ERROR_TEXT;
     struct sl_fetched *fetched = sl_alloc_zero(core->alloc, size);
-    if (fetched == NULL) {
-        sl_fetch_retry(core, position, false);
-        return;
-    }
+    if (fetched == NULL) return NULL;
     struct sl_slice *slice = &fetched->slices[0];
     char *prose = (char *)(slice + 1);
     struct sl_text copy;
@@ -384,6 +402,15 @@ void sl_fetch_stop_checked(struct sl_core *core, struct sl_fetch_position *posit
     slice->text = prose;
     sl_list_push_back(&core->events.fetched, &fetched->node);
     sl_trace_add(&core->trace, SL_TRACE_FETCH_ERROR, core->now, position->index, code);
+    return slice;
+}
+
+void sl_fetch_stop_checked(struct sl_core *core, struct sl_fetch_position *position, int code,
+                           const char *text) {
+    if (sl_fetch_tell(core, position, code, text) == NULL) {
+        sl_fetch_retry(core, position, false);
+        return;
+    }
     position->state = SL_FETCH_STOPPED;
     sl_fetch_place(core, position);
 }
@@ -413,11 +440,11 @@ static void apply_order(struct sl_core *core, struct sl_fetch_position *position
     position->paused = order->paused;
     if (is_new) {
         position->epoch = order->epoch;
-        position->last_epoch = order->offset_epoch;
         position->timestamp_ms = order->timestamp_ms;
         sl_fetch_displace(core, position);
         position->moved = false;
         set_offset(core, position, order->offset);
+        set_epoch(position, order->offset_epoch);
     }
     sl_fetch_place(core, position);
 }
@@ -541,7 +568,7 @@ void sl_fetcher_on_recreated(struct sl_core *core, struct sl_topic *topic) {
         position->last_epoch = -1;
         position->high_watermark = position->last_stable = -1;
         if (position->state == SL_FETCH_RUNNING)
-            reset_position(core, position, pick_start_symbol(core, position),
+            reset_position(core, position, pick_start_symbol(core, position), SLUICE_ERR_NO_OFFSET,
                            "the topic was deleted and created anew");
         else
             sl_fetch_place(core, position);
@@ -573,6 +600,7 @@ void sl_fetcher_run(struct sl_core *core) {
     sl_fetch_follower_run(core);
     place_homeless(core);
     sl_fetch_answer_check(core, CHECK_BYTES);
+    sl_validate_run(core);
     sl_fetch_session_run(core);
     /* The successors of what arrived are queued and leave before it is checked, a turn later. */
     sl_list_splice_back(&f->unchecked, &f->arrived);
@@ -580,7 +608,7 @@ void sl_fetcher_run(struct sl_core *core) {
 
 int64_t sl_fetcher_deadline(const struct sl_core *core) {
     const struct sl_fetcher *f = &core->fetcher;
-    if (!sl_list_is_empty(&f->unchecked)) return core->now;
+    if (!sl_list_is_empty(&f->unchecked) || !sl_list_is_empty(&f->doubtful)) return core->now;
     int64_t at = sl_fetch_session_deadline(core);
     if (f->homeless_at < at) at = f->homeless_at;
     return f->leases_at < at ? f->leases_at : at;
@@ -606,6 +634,7 @@ static void check_position(const struct sl_core *core, const struct sl_fetch_pos
     SL_ASSERT(position->session == NULL || position->state == SL_FETCH_RUNNING);
     SL_ASSERT(position->session == NULL || (partition != NULL && !position->paused));
     SL_ASSERT(!position->told || position->session != NULL);
+    SL_ASSERT(position->session == NULL || position->validation == NULL);
     SL_ASSERT(!position->heard);
     sl_fetch_follower_check(position);
 }
@@ -625,6 +654,7 @@ void sl_fetcher_check(const struct sl_core *core) {
     /* What the gate has is ours to take back only; what it takes beyond that is its own. */
     SL_ASSERT(f->free_bytes + waiting <= core->settings->fetch_memory);
     SL_ASSERT(f->reserved == sl_fetch_session_check(core));
+    sl_validate_check(core);
 }
 
 void sl_fetcher_dump(const struct sl_core *core, struct sl_text *out) {
@@ -638,9 +668,9 @@ void sl_fetcher_dump(const struct sl_core *core, struct sl_text *out) {
     for (uint32_t i = 0; i < f->slot_count; i++) {
         const struct sl_fetch_position *p = f->slots[i];
         if (p == NULL) continue;
-        sl_text_printf(out, "position %s-%d %s%s offset=%lld epoch=%u session=%d attempts=%u",
+        sl_text_printf(out, "position %s-%d %s%s%s offset=%lld epoch=%u session=%d attempts=%u",
                        p->name, (int)p->index, states[p->state], p->paused ? " paused" : "",
-                       (long long)p->offset, p->epoch,
+                       p->validation != NULL ? " in-doubt" : "", (long long)p->offset, p->epoch,
                        p->session != NULL ? (int)p->session->broker->id : -1, p->attempts);
         sl_text_printf(out, " high_watermark=%lld records=%llu bytes=%llu answers=%llu\n",
                        (long long)p->high_watermark, (unsigned long long)p->records,

@@ -20,6 +20,7 @@ struct sl_broker;
 struct sl_core;
 struct sl_fetch_session;
 struct sl_topic;
+struct sl_validation;
 
 enum sl_fetch_state {
     SL_FETCH_LOOKING = 1, /* its offset is being looked up (reset, symbol, time) */
@@ -44,13 +45,17 @@ struct sl_fetch_position {
     struct sl_partition *partition;       /* NULL while the topic is unknown */
     struct sl_fetch_session *session;     /* that it is in, or NULL */
     struct sl_fetch_near near;
+    struct sl_validation *validation; /* the request that asks about it, or NULL */
     int32_t index;
     enum sl_fetch_state state;
     uint32_t slot;
     uint32_t epoch;       /* the gate's */
     int64_t offset;       /* next to fetch; a symbol (enum sl_offset_symbol) while LOOKING */
     int64_t timestamp_ms; /* of SL_OFFSET_AT_TIME */
-    int32_t last_epoch;   /* leader epoch of the record before offset, -1 unknown */
+    int32_t last_epoch;   /* leader epoch of the record before offset, -1 unknown … */
+    int64_t epoch_from;   /* … and from where on it is known to be that of all before offset */
+    int32_t valid_epoch; /* of the leader that was last known to have the log up to offset; or -1 */
+    uint32_t epoch_waits; /* times that metadata was asked for a leader as new as last_epoch */
     bool paused;
     int64_t checked;     /* handed on up to here: a slice that does not go on there is dropped */
     int64_t corrupt_end; /* while its corruption is being told: where the bad batch ends */
@@ -74,17 +79,19 @@ struct sl_fetcher {
     struct sl_core *core;
     struct sl_fetch_position **slots; /* owned: by slot; NULL: free */
     uint32_t slot_count;
-    struct sl_list parked;    /* positions that are paused or stopped */
-    struct sl_list homeless;  /* positions without a leader, or backing off */
-    struct sl_list brokers;   /* broker.fetch_node: a Fetch could leave */
-    struct sl_list sessions;  /* all of them */
-    struct sl_list arrived;   /* struct sl_fetched that came in this turn … */
-    struct sl_list unchecked; /* … and before it: to be checked and handed on */
-    struct sl_arena arena;    /* of the request being built or the answer being read */
-    bool has_newcomers;       /* a position came to a session that has a request in flight */
-    int64_t free_bytes;       /* of the receiving account; what is reserved counts as free */
-    int64_t reserved;         /* max_bytes of requests under way */
-    int64_t homeless_at;      /* when to look at the homeless; SL_NEVER: when something changes */
+    struct sl_list parked;   /* positions that are paused or stopped */
+    struct sl_list homeless; /* positions without a leader, or backing off */
+    struct sl_list brokers;  /* broker.fetch_node: a Fetch could leave */
+    struct sl_list sessions; /* all of them */
+    struct sl_list doubtful; /* positions that the leader is to be asked about (validate.c) … */
+    struct sl_list validations; /* … and the requests that do */
+    struct sl_list arrived;     /* struct sl_fetched that came in this turn … */
+    struct sl_list unchecked;   /* … and before it: to be checked and handed on */
+    struct sl_arena arena;      /* of the request being built or the answer being read */
+    bool has_newcomers;         /* a position came to a session that has a request in flight */
+    int64_t free_bytes;         /* of the receiving account; what is reserved counts as free */
+    int64_t reserved;           /* max_bytes of requests under way */
+    int64_t homeless_at;        /* when to look at the homeless; SL_NEVER: when something changes */
     int64_t leases_at; /* when the first lease of a follower ends, or a connection takes too long */
 };
 int sl_fetcher_init(struct sl_fetcher *f, struct sl_core *core);

@@ -101,10 +101,12 @@ static bool is_fetching(const struct sl_gate *g) {
 static void shed_slot(struct sl_gate *g, struct sl_gate_slot *slot) {
     struct sl_command *order;
     struct sl_gate_progress progress = slot->progress;
+    int32_t epoch = slot->epoch_before;
     if (sl_gate_orders_prepare(g, SL_COMMAND_SEEK, &order) != 0) return;
     sl_gate_slots_restart(g, slot, slot->position);
     slot->progress = progress;
-    sl_gate_orders_send(g, order, slot, -1);
+    slot->epoch_before = epoch;
+    sl_gate_orders_send(g, order, slot, epoch);
 }
 
 /* When nothing can be handed out, nothing is in hand, and the account is full all the same, then
@@ -179,7 +181,7 @@ static void begin_led(struct sl_gate_slot *slot, int64_t at) {
 
 /* The slot goes on at another place without the application's having asked for it
  * (auto.offset.reset). Backwards, what was processed before says nothing about what comes. */
-static void move_slot(struct sl_gate *g, struct sl_gate_slot *slot, int64_t to) {
+void sl_gate_move(struct sl_gate *g, struct sl_gate_slot *slot, int64_t to) {
     if (slot->position >= 0 && to < slot->position) {
         sl_gate_slots_let_go(g, slot, slot->hand.next);
         begin_led(slot, to);
@@ -189,6 +191,7 @@ static void move_slot(struct sl_gate *g, struct sl_gate_slot *slot, int64_t to) 
         sl_gate_slots_begin(slot, to);
     }
     slot->position = to;
+    slot->epoch_before = -1;
     advance_finished(g, slot);
 }
 
@@ -197,15 +200,16 @@ static void move_slot(struct sl_gate *g, struct sl_gate_slot *slot, int64_t to) 
 static void note_processed(struct sl_gate *g, struct sl_gate_slot *slot) {
     int64_t to = slot->moved_to;
     advance_finished(g, slot);
-    if (to < 0 || !sl_list_is_empty(&slot->queue)) return;
+    /* Stopped, the application has to seek first. */
+    if (to < 0 || slot->stopped || !sl_list_is_empty(&slot->queue)) return;
     /* Backwards, what is in hand would become stale in the middle of its being given back. */
     if (to < slot->position && !sl_list_is_empty(&slot->hand)) return;
     slot->moved_to = -1;
-    move_slot(g, slot, to);
+    sl_gate_move(g, slot, to);
 }
 
 static void hand_out(struct sl_gate *g, struct sl_gate_slot *slot, struct sl_slice *slice) {
-    if (slice->from != slot->position) move_slot(g, slot, slice->from);
+    if (slice->from != slot->position) sl_gate_move(g, slot, slice->from);
     sl_list_remove(&slice->node);
     sl_list_push_back(&slot->hand, &slice->node);
     slice->marked = slice->from;
@@ -214,6 +218,7 @@ static void hand_out(struct sl_gate *g, struct sl_gate_slot *slot, struct sl_sli
     slice->topic = slot->topic;
     slice->partition = slot->partition;
     slot->position = slice->next_offset;
+    slot->epoch_before = slice->last_epoch;
     g->in_hand += (int64_t)slice->size;
     sl_list_remove(&slot->ready);
     sl_gate_slots_update(g, slot); /* to the back of the turn */
@@ -303,6 +308,7 @@ int sl_gate_untake(struct sl_gate *g, struct sl_slice *slice, int64_t from) {
         slice->moved = true;
     }
     slot->position = slice->from;
+    slot->epoch_before = -1;
     g->in_hand -= (int64_t)slice->size;
     sl_gate_slots_update(g, slot);
     if (slot->revoking) sl_gate_group_on_given(g, slot);
@@ -328,7 +334,7 @@ int sl_gate_split(struct sl_gate *g, struct sl_slice *slice, size_t size, int64_
     rest->owner->nodes_left++;
     slice->size = size;
     slice->next_offset = slot->position = offset;
-    slice->last_epoch = epoch;
+    slice->last_epoch = slot->epoch_before = epoch;
     g->in_hand -= (int64_t)rest->size;
     sl_list_init(&rest->node);
     sl_list_push_front(&slot->queue, &rest->node);
@@ -382,8 +388,13 @@ static void queue_slice(struct sl_gate *g, struct sl_slice *slice) {
     }
     if (slice->high_watermark >= 0) slot->high_watermark = slice->high_watermark;
     if (slice->last_stable >= 0) slot->last_stable = slice->last_stable;
-    if (slot->position < 0 && slice->from >= 0) move_slot(g, slot, slice->from);
-    slot->moved_to = -1; /* if it goes on elsewhere, this one begins there */
+    if (slot->position < 0 && slice->from >= 0) sl_gate_move(g, slot, slice->from);
+    if (slice->is_cut && !sl_gate_cut(g, slot, slice)) {
+        sl_gate_slots_release_bytes(g, slice);
+        sl_gate_slots_release_node(g, slice);
+        return;
+    }
+    if (!slice->is_cut) slot->moved_to = -1; /* if it goes on elsewhere, this one begins there */
     sl_list_push_back(&slot->queue, &slice->node);
     sl_gate_slots_update(g, slot);
 }
@@ -414,7 +425,8 @@ void sl_gate_on_news(struct sl_gate *g, struct sl_list *news) {
             /* With slices before it in the queue, the one that begins there says it in time; when
              * none comes, it is the position once the queue is empty. */
             if (n->position >= 0) slot->moved_to = n->position;
-            if (n->position >= 0 && sl_list_is_empty(&slot->queue)) move_slot(g, slot, n->position);
+            if (n->position >= 0 && sl_list_is_empty(&slot->queue))
+                sl_gate_move(g, slot, n->position);
             if (n->high_watermark >= 0) slot->high_watermark = n->high_watermark;
             if (n->last_stable >= 0) slot->last_stable = n->last_stable;
         }

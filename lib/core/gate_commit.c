@@ -82,6 +82,12 @@ static bool is_nothing_finished(const struct sl_gate *g) {
     return handed;
 }
 
+/* The leader epoch of the record before an offset that the application names, where it is known. */
+static int32_t committed_epoch(const struct sl_gate_slot *slot, int64_t offset) {
+    if (offset == slot->progress.finished) return slot->progress.finished_epoch;
+    return offset == slot->position ? slot->epoch_before : -1;
+}
+
 /* Where the application's own offsets belong. */
 static void place_offsets(struct sl_gate *g, struct sl_offsets *list) {
     for (int32_t i = 0; i < list->count; i++) {
@@ -93,6 +99,7 @@ static void place_offsets(struct sl_gate *g, struct sl_offsets *list) {
         entry->slot = slot->index;
         entry->slot_epoch = slot->epoch;
         p->asked = entry->offset;
+        if (entry->leader_epoch < 0) entry->leader_epoch = committed_epoch(slot, entry->offset);
         if (p->finished > p->told) p->told = p->finished;
     }
 }

@@ -190,6 +190,7 @@ static void end_slice_at(struct sl_gate *g, struct sl_gate_slot *slot, struct sl
     slice->next_offset = offset;
     if (slice->marked > offset) slice->marked = offset;
     slot->position = offset;
+    slot->epoch_before = -1;
     slot->moved_to = -1;
     struct sl_gate_progress *p = &slot->progress;
     if (p->finished > offset) {

@@ -171,6 +171,7 @@ void sl_gate_slots_restart(struct sl_gate *g, struct sl_gate_slot *slot, int64_t
     slot->stopped = false;
     slot->by_group = offset == SL_OFFSET_COMMITTED;
     slot->position = offset >= 0 ? offset : -1;
+    slot->epoch_before = -1;
     slot->moved_to = -1;
     sl_gate_slots_begin(slot, slot->position);
 }

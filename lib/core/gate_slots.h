@@ -4,6 +4,7 @@
  *   gate.c         handing out, marking, giving back, stopping; what core sends
  *   gate_orders.c  changes that core is told of: assign, seek, pause, rewind
  *   gate_commit.c  what is finished, on its way to being committed
+ *   gate_cut.c     a log that was cut: what is queued of it is dropped
  *   gate_slots.c   slots by partition, answers as counts of what still needs them */
 #ifndef SL_CORE_GATE_SLOTS_H
 #define SL_CORE_GATE_SLOTS_H
@@ -36,7 +37,8 @@ struct sl_gate_slot {
     int32_t partition;
     uint32_t index; /* in gate.slots */
     uint32_t epoch;
-    int64_t position; /* next offset to hand out; -1: being looked up */
+    int64_t position;     /* next offset to hand out; -1: being looked up */
+    int32_t epoch_before; /* leader epoch of the record before position; -1: unknown */
     int64_t moved_to; /* where core went on behind what is in the queue (reset); -1: right there */
     struct sl_gate_progress progress;
     uint32_t assigned_epoch; /* its first under the present partition */
@@ -142,8 +144,16 @@ int64_t sl_gate_commit_of(const struct sl_gate *g, const struct sl_gate_slot *sl
 /* A slice came back with records that are not marked: says once that no commit passes them. */
 void sl_gate_commit_warn(struct sl_gate *g, const struct sl_gate_slot *slot);
 
+/* ---- gate_cut.c ---- */
+
+/* A slice that says is_cut has come for the slot. True: it stays in the queue, to be told. */
+bool sl_gate_cut(struct sl_gate *g, struct sl_gate_slot *slot, const struct sl_slice *cut);
+
 /* ---- gate.c ---- */
 
+/* The slot goes on at another place without the application's having asked for it
+ * (auto.offset.reset). Backwards, what was processed before says nothing about what comes. */
+void sl_gate_move(struct sl_gate *g, struct sl_gate_slot *slot, int64_t to);
 /* The slot of a slice in hand, or NULL: it was sought, revoked or assigned anew since. */
 struct sl_gate_slot *sl_gate_current(const struct sl_gate *g, const struct sl_slice *slice);
 

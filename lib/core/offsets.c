@@ -155,7 +155,7 @@ static int fill_offset_request(struct sl_core *core, struct sl_call *call, int16
     int32_t topic_count = 0;
     int32_t i = 0;
     SL_LIST_EACH(node, next, &request->lookups) {
-        const struct sl_offset_lookup *lookup = SL_LIST_OF(node, struct sl_offset_lookup, node);
+        struct sl_offset_lookup *lookup = SL_LIST_OF(node, struct sl_offset_lookup, node);
         if (lookup->topic != last) {
             topics[topic_count].name = lookup->topic->name_str;
             topics[topic_count++].partitions = (struct sl_array){&partitions[i], 0};
@@ -164,8 +164,8 @@ static int fill_offset_request(struct sl_core *core, struct sl_call *call, int16
         topics[topic_count - 1].partitions.count++;
         partitions[i].partition = lookup->partition;
         partitions[i].timestamp = lookup->timestamp;
-        partitions[i++].current_leader_epoch =
-            lookup->topic->partitions[lookup->partition]->leader_epoch;
+        lookup->asked_epoch = lookup->topic->partitions[lookup->partition]->leader_epoch;
+        partitions[i++].current_leader_epoch = lookup->asked_epoch;
     }
     m->replica_id = -1;
     m->isolation_level = core->settings->read_committed ? SL_FETCH_READ_COMMITTED : 0;

@@ -26,7 +26,8 @@ struct sl_offset_lookup {
     int32_t partition;
     int64_t timestamp; /* as ListOffsets has it: a time or one of its symbols */
     uint32_t attempts;
-    bool is_homeless; /* no leader was known the last time */
+    int32_t asked_epoch; /* leader epoch that the request went under; -1: unknown */
+    bool is_homeless;    /* no leader was known the last time */
     int64_t not_before;
     sl_offset_found_fn on_found;
     void *owner;

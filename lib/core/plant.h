@@ -8,7 +8,8 @@
  *   5  buffer reused        the memory of an expired batch goes back while a request refers to it
  *   6  wrong tags           a wire chunk that becomes a batch has its tags in reverse
  *   7  one tag              records of a wire chunk that are encoded anew all have the first one's tag
- *   8  early commit         what was handed out is committed, finished or not */
+ *   8  early commit         what was handed out is committed, finished or not
+ *   9  cut unnoticed        a new leader is fetched from without asking what became of its log */
 #ifndef SL_CORE_PLANT_H
 #define SL_CORE_PLANT_H
 

@@ -320,6 +320,8 @@ static const struct sl_error own_errors[] = {
     OWN_ERROR(HELD, RETRY, false,
         "The application holds the whole receive budget; free fetched batches first."),
     OWN_ERROR(PARTIAL, RETRY, false, "Some rows succeeded and some did not; look at each."),
+    OWN_ERROR(TRUNCATED, USAGE, false,
+        "The log was cut: records that were read from it are gone, and others follow."),
 };
 /* clang-format on */
 

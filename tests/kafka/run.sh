@@ -34,10 +34,10 @@ script=${BASH_SOURCE[0]}
 here=$(cd "$(dirname "$script")" && pwd)
 # In the order of their cost, the one that disturbs the brokers last.
 all_cases="text-to-java text-from-java bytes transactions commits groups mixed follower kill-leader \
-    rolling-restart cuts remake-topic throttle wide-topic close-frozen"
+    rolling-restart cuts remake-topic truncation throttle wide-topic close-frozen"
 # For the sake of time all versions but the first are only tried with these, except in a soak: what
 # the others are about does not depend on the version as much.
-some_cases="text-to-java text-from-java bytes transactions commits groups mixed kill-leader remake-topic \
+some_cases="text-to-java text-from-java bytes commits groups mixed kill-leader remake-topic \
     close-frozen"
 
 # run_child COMMAND...: runs it so that a signal to this shell ends it first. A trap is only run

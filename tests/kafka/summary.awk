@@ -44,7 +44,7 @@ $1 == "case" {
     for (i = 2; i <= NF; i++) {
         if (split($i, word, "=") != 2) continue
         line[word[1]] = word[2]
-        if (word[1] ~ /^(kills|cuts|restarts|remakes|rebalances|throttled_ms)$/) what = $i
+        if (word[1] ~ /^(kills|cuts|restarts|remakes|elections|rebalances|throttled_ms)$/) what = $i
         # Records that were only read again don't count.
         if (word[1] != "records" || $1 == name ":") sum[word[1]] += word[2]
     }

@@ -181,6 +181,22 @@ static void trim_log(struct chaos *c) {
     log->start = to;
 }
 
+static void elect_unclean(struct chaos *c) {
+    struct world *w = c->world;
+    int32_t topic = draw_topic(c), node = draw_node(c);
+    int32_t partition = (int32_t)sl_rng_below(&c->rng, (uint64_t)c->plan->partitions[topic]);
+    struct truth_log *log = truth_log(c->truth, topic, partition);
+    if (log == NULL || log->cut_count == TRUTH_CUTS) return;
+    int64_t at = log->end - sl_rng_range(&c->rng, 0, sl_rng_chance(&c->rng, 1, 2) ? 5 : 100);
+    if (at < log->start) at = log->start;
+    world_note(w, WORLD_UNCLEAN, partition, at, node);
+    world_broker_begin(w);
+    (void)sl_broker_elect_unclean(w->broker, c->truth->topics[topic].name, partition, node, at,
+                                  sl_rng_chance(&c->rng, 1, 2));
+    truth_cut(c->truth, topic, partition);
+    world_broker_end(w);
+}
+
 static void delete_topic(struct chaos *c) {
     struct world *w = c->world;
     int32_t topic = draw_topic(c);
@@ -274,6 +290,8 @@ static void harm_requests(struct chaos *c, enum plan_fault fault, enum sl_fault_
         SL_API_FETCH,       SL_API_METADATA, SL_API_LIST_OFFSETS, SL_API_INIT_PRODUCER_ID,
         SL_API_API_VERSIONS};
     struct sl_fault f = {.kind = kind, .partition = -1, .api = PICK(apis)};
+    if (c->plan->mean[PLAN_UNCLEAN] != 0 && sl_rng_chance(&c->rng, 1, 5))
+        f.api = SL_API_OFFSET_FOR_LEADER_EPOCH;
     f.times = (int32_t)sl_rng_range(&c->rng, 1, 3);
     f.skip = (int32_t)sl_rng_below(&c->rng, 4);
     f.node = sl_rng_chance(&c->rng, 1, 2) ? draw_node(c) : 0;
@@ -388,6 +406,9 @@ static void happen(struct chaos *c, enum plan_fault fault) {
         break;
     case PLAN_LAG:
         make_lag(c);
+        break;
+    case PLAN_UNCLEAN:
+        elect_unclean(c);
         break;
     case PLAN_FAULT_COUNT:
         break;

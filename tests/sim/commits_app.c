@@ -20,9 +20,12 @@ static int64_t committed_of(struct app *app, const struct cursor *c) {
                                c->partition);
 }
 
-/* Of a topic that was made again offsets mean nothing any more. */
+/* Of a topic that was made again, and of a log that was cut, offsets mean nothing any more. */
 static bool is_compared(const struct app *app, const struct cursor *c) {
-    return app->consumer->in_group && app->workload->truth.topics[c->topic].life_count == 1;
+    const struct truth_log *log = truth_log(&app->workload->truth, c->topic, c->partition);
+    bool is_whole = log == NULL || log->cut_count == 0;
+    return app->consumer->in_group && is_whole &&
+           app->workload->truth.topics[c->topic].life_count == 1;
 }
 
 static bool is_orderly(const struct app *app) {
@@ -94,10 +97,11 @@ void commits_on_freed(struct app *app, sluice_batch *batch) {
     }
 }
 
-/* What lies before the log's start is passed without being finished. */
+/* What lies before the log's start is passed without being finished; by auto.offset.reset=latest all. */
 static int64_t with_gap(struct app *app, const struct cursor *c, int64_t offset) {
     const struct truth_log *log = truth_log(&app->workload->truth, c->topic, c->partition);
-    return log != NULL && log->start > offset ? log->start : offset;
+    if (log == NULL || log->start <= offset) return offset;
+    return strcmp(app->consumer->reset, "latest") == 0 ? log->end : log->start;
 }
 
 void commits_start(struct app *app, struct cursor *c) {

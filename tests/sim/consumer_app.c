@@ -30,6 +30,14 @@ static bool is_expected_error(struct app *app, int rv) {
  * client may not have heard of the new one. */
 enum { LIFE_UNSEEN = -1 };
 
+/* It is put somewhere: what comes was fetched after that. */
+static void begin_reading(struct app *app, struct cursor *c) {
+    const struct truth_log *log = log_of(app, c);
+    c->is_read = false;
+    c->lineage = log == NULL ? 0 : log->cut_count;
+    commits_begin(c);
+}
+
 /* The position is a symbol, to be looked up. */
 static void forget_position(struct app *app, struct cursor *c, bool is_latest) {
     const struct truth_log *log = log_of(app, c);
@@ -37,7 +45,7 @@ static void forget_position(struct app *app, struct cursor *c, bool is_latest) {
     c->is_latest = is_latest;
     c->life = life_of(app, c) > 0 ? LIFE_UNSEEN : 0;
     c->from = log == NULL ? 0 : is_latest ? log->end : log->start;
-    commits_begin(c);
+    begin_reading(app, c);
 }
 
 static void know_position(struct app *app, struct cursor *c, int32_t life, int64_t offset) {
@@ -63,7 +71,7 @@ static int64_t draw_position(struct app *app, struct cursor *c) {
     }
     int64_t offset = sl_rng_range(&app->workload->rng, log->start, log->end);
     know_position(app, c, LIFE_UNSEEN, offset);
-    commits_begin(c);
+    begin_reading(app, c);
     return offset;
 }
 
@@ -177,7 +185,7 @@ static void check_place(struct app *app, struct cursor *c, const char *topic, in
 static int32_t find_life(const struct truth *truth, const struct cursor *c, int64_t offset,
                          uint64_t id, int32_t before) {
     int32_t life = before - 1;
-    while (life >= 0 && truth_at(truth, c->topic, life, c->partition, offset) != id) life--;
+    while (life >= 0 && !truth_had(truth, c->topic, life, c->partition, offset, id)) life--;
     return life;
 }
 
@@ -202,6 +210,61 @@ int32_t consumer_check_content(struct app *app, const struct cursor *c, const sl
     return find_life(truth, c, v->offset, id, life) >= 0 ? LIFE_UNSEEN : life;
 }
 
+/* The lineage that a reader is in who goes back to where a log was cut; or `lineage`. */
+static int32_t find_return(const struct truth_log *log, const struct cursor *c, int64_t offset,
+                           uint64_t id, int32_t lineage) {
+    for (int32_t i = lineage; i <= log->cut_count; i++)
+        if (truth_lowest_cut(log, c->lineage, i) == offset && truth_was_at(log, i, offset) == id)
+            return i;
+    return lineage;
+}
+
+/* The same record may have come to the same place again, behind a cut: then nobody can tell in which
+ * lineage its reader is. */
+static bool is_ambiguous(const struct truth_log *log, int32_t lineage, int64_t offset,
+                         uint64_t id) {
+    for (int32_t i = lineage + 1; i <= log->cut_count; i++)
+        if (truth_lowest_cut(log, lineage, i) <= offset && truth_was_at(log, i, offset) == id)
+            return true;
+    return false;
+}
+
+/* Where a log was cut (I26): who has read of what is gone goes back to there, and with
+ * auto.offset.reset=none only by a seek; and nobody gets what was before a cut after what is behind
+ * it. Where nothing was read since it was put there, nothing is known of what was before. */
+static void follow_cuts(struct app *app, struct cursor *c, const sluice_view *v) {
+    struct world *w = app->workload->world;
+    const struct truth_log *log = log_of(app, c);
+    int32_t size = v->value == NULL ? -1 : (int32_t)v->value_size;
+    bool was_read = c->is_read && c->is_known;
+    c->is_read = true;
+    if (log == NULL || log->cut_count == 0) return;
+    uint64_t id = content_id(v->value, size, v->headers, v->headers_size, v->header_count);
+    int32_t lineage = truth_lineage(log, c->lineage, v->offset, id);
+    if (lineage < 0) {
+        world_violate(w,
+                      "I26: consumer %d got %s-%d@%" PRId64 " of before a cut after what is behind",
+                      app->id, v->topic, v->partition, v->offset);
+        return;
+    }
+    if (was_read && v->offset < c->next) lineage = find_return(log, c, v->offset, id, lineage);
+    int64_t cut = truth_lowest_cut(log, c->lineage, lineage);
+    c->lineage = lineage;
+    c->is_read = !is_ambiguous(log, lineage, v->offset, id);
+    if (!was_read) know_position(app, c, LIFE_UNSEEN, v->offset);
+    if (cut >= c->next || !was_read) return;
+    bool is_told = strcmp(app->consumer->reset, "none") != 0;
+    bool is_there = v->offset == cut || (cut < log->start && v->offset >= log->start);
+    if (!is_told || !is_there)
+        world_violate(w,
+                      "I26: consumer %d has read %s-%d up to @%" PRId64
+                      ", which was cut at @%" PRId64 ", and went on at @%" PRId64 "%s",
+                      app->id, v->topic, v->partition, c->next, cut, v->offset,
+                      is_told ? "" : " untold");
+    w->hits[HIT_NOTICED]++;
+    c->next = v->offset;
+}
+
 static void take_record(struct app *app, const sluice_view *v) {
     struct cursor *c = consumer_cursor(app, v->topic, v->partition);
     if (c == NULL) {
@@ -209,6 +272,7 @@ static void take_record(struct app *app, const sluice_view *v) {
                       v->topic, v->partition);
         return;
     }
+    follow_cuts(app, c, v);
     check_place(app, c, v->topic, v->offset);
     if (!c->is_known || v->offset != c->next) commits_on_led(c, v->offset);
     c->has_come = true;
@@ -221,7 +285,10 @@ static void take_record(struct app *app, const sluice_view *v) {
 /* A slice that was not walked, or is empty, may be the first from where a reset has led. */
 static void note_start(struct app *app, struct cursor *c, const sluice_slice *s) {
     if (c->is_known && c->next >= s->first_offset) return;
-    check_place(app, c, s->topic, s->first_offset);
+    const struct truth_log *log = log_of(app, c);
+    /* Only records tell how a cut was followed. */
+    bool is_cut = log != NULL && log->cut_count > c->lineage;
+    if (!is_cut) check_place(app, c, s->topic, s->first_offset);
     commits_on_led(c, s->first_offset);
     c->has_come |= s->count > 0;
 }
@@ -233,8 +300,9 @@ static void skip_slices(struct app *app, sluice_batch *batch) {
         struct cursor *c = consumer_cursor(app, s.topic, s.partition);
         if (c == NULL || (s.count == 0 && !c->is_known)) continue;
         note_start(app, c, &s);
-        if (!c->is_known || c->next != s.next_offset)
-            know_position(app, c, LIFE_UNSEEN, s.next_offset);
+        if (c->is_known && c->next == s.next_offset) continue;
+        know_position(app, c, LIFE_UNSEEN, s.next_offset);
+        c->is_read = false; /* not of what comes next */
     }
 }
 
@@ -275,6 +343,7 @@ static int retry_batch(struct app *app, sluice_batch *batch) {
         /* Offsets in these logs have no gaps. */
         int64_t next = count == s.count ? s.next_offset : s.first_offset + count;
         know_position(app, c, LIFE_UNSEEN, next);
+        c->is_read = false;
         is_cut[c - app->cursors] = count < s.count;
     }
     commits_on_processed(app, batch);
@@ -289,7 +358,8 @@ static void give_held(struct app *app) {
     commits_on_given(app, rv);
     /* Positions move by themselves when a log's start or a topic does. */
     const int64_t *mean = app->workload->plan.mean;
-    bool may_be_late = app->sought || mean[PLAN_TRIM] != 0 || mean[PLAN_TOPIC] != 0;
+    bool may_be_late =
+        app->sought || mean[PLAN_TRIM] != 0 || mean[PLAN_TOPIC] != 0 || mean[PLAN_UNCLEAN] != 0;
     if (rv != 0 && !(rv == SLUICE_ERR_STALE && may_be_late)) app_complain(app, "finish", rv);
 }
 
@@ -302,11 +372,12 @@ static void seek_all(struct app *app) {
         commits_on_end(app, c);
         const struct truth_log *log = log_of(app, c);
         if (c->is_known && log != NULL && c->next < log->start) is_gone = true;
+        if (c->is_known && log != NULL && log->cut_count > 0 && c->next > log->end) is_gone = true;
         if (is_gone) forget_position(app, c, false);
         int64_t symbol = c->is_latest ? SLUICE_OFFSET_LATEST : SLUICE_OFFSET_EARLIEST;
         (void)sluice_offsets_add(list, topic_of(app, c), c->partition,
                                  c->is_known ? c->next : symbol);
-        commits_begin(c);
+        begin_reading(app, c);
         if (!c->is_known) forget_position(app, c, c->is_latest);
     }
     int rv = sluice_consumer_seek(app->client, list);
@@ -314,6 +385,29 @@ static void seek_all(struct app *app) {
     app->sought = true;
     app->owes_seek = rv != 0;
     if (rv != 0 && !is_expected_error(app, rv)) app_complain(app, "seek", rv);
+}
+
+/* A log was cut, of which it has read what is gone: positions say which, and where to go on. */
+static void return_to_cuts(struct app *app) {
+    sluice_offsets *list;
+    sluice_offset o;
+    bool is_true = false;
+    if (sluice_consumer_positions(app->client, &list) != 0) return;
+    for (int32_t i = 0; sluice_offsets_at(list, i, &o, sizeof o) == 1; i++) {
+        struct cursor *c = consumer_cursor(app, o.topic, o.partition);
+        const struct truth_log *log = c == NULL ? NULL : log_of(app, c);
+        if (log == NULL || log->cut_count == 0) continue;
+        is_true |= !c->is_read;
+        if (o.offset < 0 || (c->is_known && o.offset >= c->next)) continue;
+        for (int32_t k = c->lineage; k <= log->cut_count; k++)
+            is_true |= truth_lowest_cut(log, c->lineage, k) == o.offset;
+        know_position(app, c, LIFE_UNSEEN, o.offset);
+        app->workload->world->hits[HIT_NOTICED]++;
+    }
+    sluice_offsets_free(list);
+    if (!is_true)
+        world_violate(app->workload->world, "I26: consumer %d was told of a cut that was not made",
+                      app->id);
 }
 
 static void take_batch(struct app *app, sluice_batch *batch) {
@@ -390,6 +484,7 @@ static void poll_once(struct app *app, int32_t timeout_ms) {
     (void)sluice_client_explain(app->client, rv, text, sizeof text);
     if (rv == SLUICE_ERR_NOMEM && app_may_lack_memory(app)) return;
     if (rv == SLUICE_ERR_HELD && app->held != NULL) return;
+    if (rv == SLUICE_ERR_TRUNCATED) return_to_cuts(app);
     bool is_without_offset = rv == SLUICE_ERR_NO_OFFSET && app->consumer->in_group &&
                              strcmp(app->consumer->reset, "none") == 0;
     if (is_without_offset) {
@@ -467,7 +562,8 @@ static bool describe_gap(struct app *app, const sluice_offset *o, char *why, siz
     const struct truth_log *log = c == NULL ? NULL : log_of(app, c);
     if (log == NULL) return false;
     /* What it says of its position must be what was read. */
-    bool is_due = c->is_known && c->life == life_of(app, c) && c->next >= log->start;
+    bool is_due = c->is_known && c->life == life_of(app, c) && c->next >= log->start &&
+                  c->lineage == log->cut_count;
     bool is_other = is_due && o->offset != c->next && !may_start_over(app, c);
     if (o->offset == log->end && !is_other) return false;
     snprintf(why, cap, "%s-%d is at %" PRId64 ", read up to %" PRId64 ", log %" PRId64 "..%" PRId64,

@@ -21,6 +21,8 @@
     X(PLACED, "records placed by their key")                               \
     X(THROTTLED, "answers that told a client to wait")                     \
     X(REMADE, "topics made again")                                         \
+    X(CUT, "logs that an unclean election cut")                            \
+    X(NOTICED, "readers that went back to where a log was cut")            \
     X(WHOLE, "budgets of producers that were whole at the end")            \
     X(COMMITTED, "finished prefixes that were committed")                  \
     X(RESUMED, "partitions that began where they were committed")          \

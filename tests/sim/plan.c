@@ -275,6 +275,18 @@ static void draw_racks(struct plan *plan) {
         plan->mean[PLAN_LAG] = PICK(&rng, plan_means_ms) * WORLD_MS;
 }
 
+/* Logs that are cut, for readers by hand: what members of a group make together, and topics made again,
+ * are judged by offsets alone. Brokers of 2.1 cannot be asked. */
+static void draw_unclean(struct plan *plan) {
+    struct sl_rng rng;
+    sl_rng_init(&rng, plan->seed ^ 0x756e636c65616e);
+    bool may_be = plan_has_faults(plan) && plan->consumers > 0 && plan->crew.members == 0 &&
+                  (plan->release == NULL || strcmp(plan->release, "2.1") != 0);
+    if (!may_be || !draw_percent(&rng, 20)) return;
+    plan->mean[PLAN_UNCLEAN] = 2 * PICK(&rng, plan_means_ms) * WORLD_MS;
+    plan->mean[PLAN_TOPIC] = 0;
+}
+
 static void draw_consumer(struct plan_consumer *c, struct sl_rng *rng) {
     static const char *const resets[] = {"earliest", "earliest", "latest", "none"};
     static const int32_t sizes[] = {1, 1000, 20000, 1048576};
@@ -328,6 +340,7 @@ void plan_draw(struct plan *plan, uint64_t seed) {
     draw_groups(plan);
     draw_crew(plan);
     draw_racks(plan);
+    draw_unclean(plan);
 }
 
 int32_t plan_heartbeat_ms(const struct plan_crew *crew) {

@@ -39,7 +39,8 @@
     X(TOPIC, "topics are deleted and made again")                            \
     X(WALL, "the wall clock jumps")                                          \
     X(THROTTLE, "brokers tell clients to wait")                              \
-    X(LAG, "a node lags behind with what it follows")
+    X(LAG, "a node lags behind with what it follows")                        \
+    X(UNCLEAN, "replicas that lag behind are elected, and logs are cut")
 enum plan_fault {
 #define PLAN_FAULT_ENUM(name, text) PLAN_##name,
     PLAN_FAULTS(PLAN_FAULT_ENUM)

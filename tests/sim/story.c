@@ -254,6 +254,13 @@ void story_move_leader(struct story *s, int32_t partition, int32_t node, bool te
     world_broker_end(s->world);
 }
 
+void story_elect_unclean(struct story *s, int32_t partition, int32_t node, int64_t offset) {
+    world_broker_begin(s->world);
+    if (sl_broker_elect_unclean(s->world->broker, "t", partition, node, offset, true) != 0) abort();
+    truth_cut(&s->truth, 0, partition);
+    world_broker_end(s->world);
+}
+
 void story_make_topic_again(struct story *s, int32_t partitions) {
     world_broker_begin(s->world);
     if (sl_broker_set(s->world->broker, "auto.create.topics.enable", "false") != 0) abort();

@@ -74,6 +74,8 @@ int story_owned(sluice_client *consumer);
 
 void story_fault(struct story *s, const struct sl_fault *fault);
 void story_move_leader(struct story *s, int32_t partition, int32_t node, bool tell);
+/* An unclean election: the node leads, without the batch that holds that offset and all behind. */
+void story_elect_unclean(struct story *s, int32_t partition, int32_t node, int64_t offset);
 /* Deletes "t", and makes it again on one node a while later; it is not made by itself meanwhile. */
 void story_make_topic_again(struct story *s, int32_t partitions);
 /* All driven machines, for so long. */

@@ -48,6 +48,7 @@ void truth_init(struct truth *t, struct world *w, struct tap *tap) {
 
 static void free_life(struct truth_life *life) {
     for (int32_t p = 0; p < life->partition_count; p++) {
+        for (int32_t i = 0; i < life->logs[p].cut_count; i++) free(life->logs[p].cuts[i].ids);
         free(life->logs[p].ids);
         free(life->logs[p].last);
         free(life->logs[p].last_id);
@@ -312,8 +313,10 @@ static void check_record(struct truth *t, const struct truth_place *at, struct t
         r->place = *at;
     else
         t->duplicates++;
-    /* A topic made again knows nothing of what the one before it had. */
-    if (p->idempotent && r->copies > 1 && r->place.life == at->life)
+    /* A topic made again knows nothing of what the one before it had, and a log that was cut
+     * nothing of what lies before its start. */
+    bool is_forgotten = log->cut_count > 0 && r->place.offset < log->start;
+    if (p->idempotent && r->copies > 1 && r->place.life == at->life && !is_forgotten)
         world_violate(w, "I3: %" PRIx64 " is twice: %s-%d@%" PRId64 " and @%" PRId64, id, topic,
                       at->partition, r->place.offset, at->offset);
     check_order(t, at, log, (int32_t)(p - t->producers), (int64_t)(id & UINT32_MAX), producer_id);
@@ -332,9 +335,11 @@ static void check_sequence(struct truth *t, const struct truth_place *at, struct
     if (s == NULL) {
         if (log->sequence_count == TRUTH_SEQUENCES) return;
         s = &log->sequences[log->sequence_count++];
-        /* A topic made again knows of no producer: its first batch may have any sequence. */
+        /* A topic made again knows of no producer: its first batch may have any sequence. After a
+         * cut it is the leader that knows what is left. */
+        bool is_first = at->life == 0 && log->cut_count == 0;
         *s = (struct truth_sequence){.producer_id = info->producer_id,
-                                     .next = at->life == 0 ? 0 : info->base_sequence,
+                                     .next = is_first ? 0 : info->base_sequence,
                                      .epoch = info->producer_epoch};
     }
     if (info->producer_epoch > s->epoch) {
@@ -488,7 +493,7 @@ static void settle_record(struct truth *t, const struct truth_producer *p, uint6
     if (r->is_late)
         world_violate(w, "I6: %" PRIx64 " is WRITTEN, and was overtaken in %s-%d", id, topic,
                       r->place.partition);
-    if (p->acks == 0) return; /* nobody promised anything */
+    if (p->acks == 0 || r->is_cut) return; /* nobody promised anything */
     if (r->copies == 0) {
         world_violate(w, "I5: %" PRIx64 " is WRITTEN to %s-%d@%" PRId64 " and is nowhere", id,
                       topic, r->reported_partition, r->reported_offset);

@@ -16,7 +16,13 @@
 #include "sim/tap.h"
 #include "sim/world.h"
 
-enum { TRUTH_TOPICS = 6, TRUTH_LIVES = 8, TRUTH_PRODUCERS = 12, TRUTH_SEQUENCES = 24 };
+enum {
+    TRUTH_TOPICS = 6,
+    TRUTH_LIVES = 8,
+    TRUTH_PRODUCERS = 12,
+    TRUTH_SEQUENCES = 24,
+    TRUTH_CUTS = 64
+};
 
 struct truth_place {
     int64_t offset;
@@ -37,6 +43,7 @@ struct truth_record {
     uint8_t *lent;   /* owned: the value, which its producer borrows until the report; or NULL */
     int16_t outcome; /* 0: none yet */
     bool is_accepted;
+    bool is_cut;  /* it was in a log, and went when that was cut */
     bool is_late; /* overtaken by records under a later producer id; only a MAYBE_WRITTEN may be */
 };
 /* Where a producer's records without an explicit partition go: those with a key to one place for
@@ -66,6 +73,12 @@ struct truth_sequence {
     int32_t next;
     int16_t epoch;
 };
+/* What an unclean election took from the end of a log. */
+struct truth_cut {
+    int64_t at;    /* the log's end afterwards … */
+    int64_t end;   /* … and before */
+    uint64_t *ids; /* owned: what was there */
+};
 struct truth_log {
     uint64_t *ids;    /* by offset */
     int64_t *last;    /* per producer: the record that was appended last, -1 none … */
@@ -75,6 +88,8 @@ struct truth_log {
     int64_t cap;
     int64_t start; /* the log's, as far as known */
     int32_t sequence_count;
+    int32_t cut_count;
+    struct truth_cut cuts[TRUTH_CUTS]; /* in their order */
 };
 struct truth_life {
     struct truth_log *logs;
@@ -134,6 +149,22 @@ uint64_t truth_at(const struct truth *t, int32_t topic, int32_t life, int32_t pa
                   int64_t offset);
 /* The living life's log, or NULL. */
 struct truth_log *truth_log(const struct truth *t, int32_t topic, int32_t partition);
+/* ---- truth_cuts.c ---- */
+
+/* An unclean election was made of the partition: what is in its log no more counts as gone. */
+void truth_cut(struct truth *t, int32_t topic, int32_t partition);
+/* The id that was at an offset after so many cuts; 0: there was none. */
+uint64_t truth_was_at(const struct truth_log *log, int32_t lineage, int64_t offset);
+/* The first lineage from that one on that has the id there; -1: none. */
+int32_t truth_lineage(const struct truth_log *log, int32_t from, int64_t offset, uint64_t id);
+/* The id was at that place of the life at some time. */
+bool truth_had(const struct truth *t, int32_t topic, int32_t life, int32_t partition,
+               int64_t offset, uint64_t id);
+/* The lowest offset that was cut between the two lineages; INT64_MAX: they are the same. */
+int64_t truth_lowest_cut(const struct truth_log *log, int32_t from, int32_t to);
+
+/* ---- records by themselves ---- */
+
 /* The record's value in memory that it keeps until it is reported, for a send that borrows it. */
 const void *truth_lend(struct truth *t, uint64_t id);
 /* The record's content, in a scratch of their own for readers and for senders. */

@@ -30,7 +30,9 @@ struct cursor {
     bool is_paused;
     bool is_latest; /* not known: it begins at the end, else at the beginning */
     int64_t next;
-    int64_t from; /* not known: start, or end, of the log when that was asked for */
+    bool is_read;    /* a record came since it was last put somewhere, … */
+    int32_t lineage; /* … of the log after so many cuts, at least */
+    int64_t from;    /* not known: start, or end, of the log when that was asked for */
 
     /* in a group */
     bool is_committed; /* not known: it begins where the group has committed, or as above */

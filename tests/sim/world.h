@@ -93,6 +93,7 @@ struct world_peer {
     X(EPOCH, "producer", "epoch", "records")     \
     X(READ, "app", "partition", "offset")        \
     X(TRIM, "partition", "offset", "")           \
+    X(UNCLEAN, "partition", "offset", "node")    \
     X(TOPIC, "topic", "what", "")                \
     X(JOB, "host", "", "")                       \
     X(LAG, "node", "end", "told")                \

@@ -402,6 +402,8 @@ struct client_part {
     bool forget;       /* it leaves the session */
     bool knows_epoch;  /* leader_epoch is the one the client believes in */
     int32_t leader_epoch;
+    bool knows_last; /* last_epoch is the one of the record before offset */
+    int32_t last_epoch;
     struct sl_uuid id; /* zero: the one that the topic has now */
 };
 struct client_fetch {
@@ -458,6 +460,7 @@ static inline void client_put_fetch(struct client *c, struct client_link *l,
         p->fetch_offset = from->offset;
         p->partition_max_bytes = from->max_bytes == 0 ? 1 << 20 : from->max_bytes;
         p->current_leader_epoch = from->knows_epoch ? from->leader_epoch : -1;
+        p->last_fetched_epoch = from->knows_last ? from->last_epoch : -1;
         sl_codec_defaults(topic_type, &topics[listed]);
         topics[listed].name = sl_bytes_str(from->topic);
         topics[listed].topic_id = id;

@@ -299,6 +299,68 @@ static void test_leader_epochs(void **state) {
     client_end(c);
 }
 
+/* KIP-595: who says under which epoch it has read is told where that log parts from this one. */
+static void test_diverging_logs(void **state) {
+    (void)state;
+    static const struct {
+        int64_t offset;
+        int32_t last_epoch, code, epoch;
+        int64_t end;
+    } cases[] = {
+        {4, 0, 0, -1, -1},  /* all there */
+        {6, 0, 0, 0, 4},    /* it ends before */
+        {9, 0, 0, 0, 4},    /* even where there is nothing at all */
+        {5, 1, 0, 0, 4},    /* it never had that epoch */
+        {7, 2, 0, -1, -1},  /* its own */
+        {5, -1, 0, -1, -1}, /* nobody asks */
+        {5, 9, SLUICE_KAFKA_OFFSET_OUT_OF_RANGE, -1, -1},
+    };
+    struct client *c = client_start(2, 1);
+    struct client_link *l = client_connect(c, 1);
+    client_append(c, "t", 0, 4);
+    client_append(c, "t", 0, 3);
+    assert_int_equal(sl_broker_move_leader(c->broker, "t", 0, 2, true), 0);
+    client_append(c, "t", 0, 3);
+    /* Of epochs 0 and 1, which end at 7 and 10, the new leader has the first batch. */
+    assert_int_equal(sl_broker_elect_unclean(c->broker, "t", 0, 1, 5, true), 0);
+    client_append(c, "t", 0, 3);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct client_fetch f = client_fetch_one(13, "t", 0, 10000);
+        f.parts[0].offset = cases[i].offset;
+        f.parts[0].knows_last = cases[i].last_epoch >= 0;
+        f.parts[0].last_epoch = cases[i].last_epoch;
+        if (cases[i].offset >= 7 && cases[i].last_epoch == 2) f.wait_ms = 0;
+        const struct sl_fetch_partition_response *p = client_fetched(client_fetch(c, l, &f), 0);
+        assert_int_equal(p->error_code, cases[i].code);
+        assert_int_equal(p->diverging_epoch.epoch, cases[i].epoch);
+        assert_int_equal(p->diverging_epoch.end_offset, cases[i].end);
+        if (cases[i].end >= 0) assert_int_equal(p->records.size, 0);
+    }
+    client_end(c);
+}
+
+static void test_unclean_elections(void **state) {
+    (void)state;
+    struct client *c = client_start(2, 1);
+    struct sl_broker_log_view view;
+    client_append(c, "t", 0, 4);
+    assert_int_equal(sl_broker_elect_unclean(c->broker, "x", 0, 1, 0, true),
+                     SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    assert_int_equal(sl_broker_elect_unclean(c->broker, "t", 0, 2, 5, true),
+                     SLUICE_KAFKA_OFFSET_OUT_OF_RANGE);
+    assert_int_equal(sl_broker_elect_unclean(c->broker, "t", 0, 9, 2, true), SLUICE_ERR_USAGE);
+    assert_int_equal(sl_broker_log(c->broker, "t", 0, &view), 0);
+    assert_int_equal(view.log_end, 4); /* nothing has changed */
+    assert_int_equal(view.leader_epoch, 0);
+    assert_int_equal(sl_broker_elect_unclean(c->broker, "t", 0, 2, 4, true), 0); /* it had all */
+    assert_int_equal(sl_broker_elect_unclean(c->broker, "t", 0, 2, 0, true), 0);
+    assert_int_equal(sl_broker_log(c->broker, "t", 0, &view), 0);
+    assert_int_equal(view.log_end, 0);
+    assert_int_equal(view.leader, 2);
+    assert_int_equal(view.leader_epoch, 2);
+    client_end(c);
+}
+
 /* KIP-951: the leader from version 12 on, where it listens from version 16 on. */
 static void test_not_leader_hints(void **state) {
     (void)state;
@@ -350,6 +412,8 @@ int main(void) {
         cmocka_unit_test(test_others_do_not_wake_it),
         cmocka_unit_test(test_errors_end_the_wait),
         cmocka_unit_test(test_leader_epochs),
+        cmocka_unit_test(test_diverging_logs),
+        cmocka_unit_test(test_unclean_elections),
         cmocka_unit_test(test_not_leader_hints),
         cmocka_unit_test(test_untold_move_is_learned_by_asking),
     };

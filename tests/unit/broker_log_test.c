@@ -185,6 +185,33 @@ static void test_epochs(void **state) {
     end_logs(&l);
 }
 
+/* The end goes back to where a batch begins, and epochs that have no batch left are forgotten. */
+static void test_cut(void **state) {
+    (void)state;
+    struct logs l;
+    start_logs(&l, 0);
+    for (int i = 0; i < 4; i++) (void)put(&l.log, 5, i); /* 0 5 10 15 */
+    sl_log_cut(&l.log, 20);
+    assert_int_equal(l.log.end, 20);
+    sl_log_cut(&l.log, 12); /* in the middle of the third */
+    sl_log_check(&l.log);
+    assert_int_equal(l.log.end, 10);
+    assert_int_equal(l.log.count, 2);
+    expect_epoch_end(&l.log, 1, 1, 10);
+    expect_epoch_end(&l.log, 3, 1, 10); /* it never had that */
+    assert_int_equal(put(&l.log, 3, 7), 10);
+    expect_epoch_end(&l.log, 3, 1, 10);
+    assert_int_equal(sl_log_epoch_of(&l.log, 10), 7);
+    sl_log_trim(&l.log, 7);
+    sl_log_cut(&l.log, 8); /* the batch that the start is in */
+    sl_log_check(&l.log);
+    assert_int_equal(l.log.start, 7);
+    assert_int_equal(l.log.end, 7);
+    assert_int_equal(l.log.count, 0);
+    assert_int_equal(put(&l.log, 3, 8), 7);
+    end_logs(&l);
+}
+
 /* An append is all or nothing. */
 static void test_no_memory_changes_nothing(void **state) {
     (void)state;
@@ -240,10 +267,15 @@ static void test_random(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_offsets_and_lookup),          cmocka_unit_test(test_trim),
-        cmocka_unit_test(test_front_goes_as_the_end_grows), cmocka_unit_test(test_memory_limit),
-        cmocka_unit_test(test_held_batch_outlives_its_log), cmocka_unit_test(test_epochs),
-        cmocka_unit_test(test_no_memory_changes_nothing),   cmocka_unit_test(test_random),
+        cmocka_unit_test(test_offsets_and_lookup),
+        cmocka_unit_test(test_trim),
+        cmocka_unit_test(test_front_goes_as_the_end_grows),
+        cmocka_unit_test(test_memory_limit),
+        cmocka_unit_test(test_held_batch_outlives_its_log),
+        cmocka_unit_test(test_epochs),
+        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_no_memory_changes_nothing),
+        cmocka_unit_test(test_random),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

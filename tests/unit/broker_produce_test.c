@@ -362,6 +362,25 @@ static void test_last_five_batches_are_known(void **state) {
     client_end(s.c);
 }
 
+/* What a log has lost, its leader does not take for a duplicate, and what it has left it knows. */
+static void test_sequences_of_a_cut_log(void **state) {
+    (void)state;
+    struct sequences s;
+    start_sequences(&s);
+    for (int32_t i = 0; i < 8; i++) assert_int_equal(send_sequence(&s, 0, i * 2, 2), 0);
+    assert_int_equal(sl_broker_elect_unclean(s.c->broker, "t", 0, 1, 13, true), 0);
+    assert_int_equal(client_log(s.c, "t", 0).log_end, 12);
+    assert_int_equal(send_sequence(&s, 0, 16, 2), SLUICE_KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER);
+    assert_int_equal(send_sequence(&s, 0, 10, 2), 0);
+    assert_int_equal(s.offset, 10); /* a duplicate */
+    assert_int_equal(send_sequence(&s, 0, 12, 2), 0);
+    assert_int_equal(s.offset, 12);
+    assert_int_equal(client_log(s.c, "t", 0).log_end, 14);
+    assert_int_equal(sl_broker_elect_unclean(s.c->broker, "t", 0, 1, 0, true), 0);
+    assert_int_equal(send_sequence(&s, 0, 40, 2), 0); /* nobody knows of anything */
+    client_end(s.c);
+}
+
 static void test_out_of_order(void **state) {
     (void)state;
     struct sequences s;
@@ -456,6 +475,7 @@ int main(void) {
         cmocka_unit_test(test_frowned_at),
         cmocka_unit_test(test_message_max_bytes),
         cmocka_unit_test(test_last_five_batches_are_known),
+        cmocka_unit_test(test_sequences_of_a_cut_log),
         cmocka_unit_test(test_out_of_order),
         cmocka_unit_test(test_sequence_wraps),
         cmocka_unit_test(test_epochs),

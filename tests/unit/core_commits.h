@@ -251,7 +251,7 @@ static inline void group_reply_lookup(struct cons *c, const struct group_lookup 
         parts[count] = (struct sl_offset_fetch_partition_response){
             .partition = lookup->parts[i].partition,
             .offset = found[i].code == 0 ? found[i].offset : -1,
-            .leader_epoch = 4,
+            .leader_epoch = 5,
             .metadata = SL_STR("note"),
             .error_code = found[i].code};
         count++;

@@ -32,7 +32,7 @@ static void one_request_for_all(void **state) {
     for (int32_t i = 0; i < 3; i++) {
         assert_int_equal(cons_position(&c, i), 40);
         assert_int_equal(group_committed(&c, i), 40);
-        assert_int_equal(cons_core(&c, i)->last_epoch, 4);
+        assert_int_equal(cons_core(&c, i)->last_epoch, 5);
     }
     assert_int_equal(group_lookups(&c), 0);
     struct cons_fetch fetch = cons_next(&c);
@@ -189,7 +189,7 @@ static void the_symbol_becomes_a_number(void **state) {
         sl_offset_list_find(op->offsets, "t", lookup.parts[0].partition);
     assert_int_equal(entry->code, 0);
     assert_int_equal(entry->offset, 9);
-    assert_int_equal(entry->leader_epoch, 4);
+    assert_int_equal(entry->leader_epoch, 5);
     assert_string_equal(entry->metadata, "note");
     entry = sl_offset_list_find(op->offsets, "t", lookup.parts[1].partition);
     assert_int_equal(entry->code, SLUICE_ERR_NO_OFFSET);

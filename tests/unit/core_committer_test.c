@@ -78,6 +78,28 @@ static void a_hole_is_not_jumped(void **state) {
     cons_end(&c);
 }
 
+/* Whoever goes on there is told when the log was cut below it (KIP-320). */
+static void an_offset_of_the_application_has_its_epoch(void **state) {
+    (void)state;
+    const int64_t offsets[] = {4, 7, 10}; /* finished, in hand, behind what is in hand */
+    const int32_t epochs[] = {3, -1, 5};
+    for (int i = 0; i < 3; i++) {
+        struct cons c;
+        group_open(&c, 1, false);
+        struct sl_slice *slice = group_read(&c, 0, 0);
+        assert_int_equal(sl_gate_mark(c.gate, slice, 4, 3), 0);
+        struct sl_op *op = group_commit_one(&c, 0, offsets[i], 10000);
+        group_found(&c);
+        struct group_commit commit = group_next_commit(&c);
+        assert_int_equal(commit.parts[0].offset, offsets[i]);
+        assert_int_equal(commit.parts[0].leader_epoch, epochs[i]);
+        group_reply(&c, &commit, 0);
+        group_expect_op(op, 0, "");
+        sl_gate_give(c.gate, slice);
+        cons_end(&c);
+    }
+}
+
 static void an_older_commit_never_overtakes(void **state) {
     (void)state;
     struct cons c;
@@ -475,6 +497,7 @@ int main(void) {
         cmocka_unit_test(nothing_finished_is_no_offset),
         cmocka_unit_test(without_a_group_it_is_a_mistake),
         cmocka_unit_test(a_hole_is_not_jumped),
+        cmocka_unit_test(an_offset_of_the_application_has_its_epoch),
         cmocka_unit_test(an_older_commit_never_overtakes),
         cmocka_unit_test(what_passes_is_tried_again),
         cmocka_unit_test(what_does_not_pass_is_named),

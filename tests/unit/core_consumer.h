@@ -338,6 +338,7 @@ struct cons_entry {
     int64_t last_stable;
     struct sl_leader_hint hint;
     int32_t follower; /* that it names; -1: none */
+    struct sl_fetch_epoch_end diverging;
     size_t size;
     uint8_t data[CONS_BATCH];
 };
@@ -368,6 +369,7 @@ static inline struct cons_entry *cons_add(struct cons_answer *a, int32_t partiti
     entry->last_stable = -1;
     entry->hint = (struct sl_leader_hint){-1, -1};
     entry->follower = -1;
+    entry->diverging = (struct sl_fetch_epoch_end){-1, -1};
     return entry;
 }
 /* With one batch of ten records. */
@@ -394,7 +396,7 @@ static inline void cons_fill_entry(const struct cons *c, const struct cons_entry
     p->high_watermark = entry->high_watermark;
     p->last_stable_offset = entry->last_stable;
     p->log_start_offset = -1;
-    p->diverging_epoch = (struct sl_fetch_epoch_end){-1, -1};
+    p->diverging_epoch = entry->diverging;
     p->current_leader = entry->hint;
     p->snapshot_id = (struct sl_fetch_snapshot_id){-1, -1};
     p->aborted_transactions.count = -1;

@@ -5,12 +5,12 @@
  * brokers 2 and 3 follow. */
 #include "core_consumer.h"
 
-enum { LEASE_MS = 8000 };
+enum { LEASE_MS = 8500 }; /* metadata.max.age.ms and fetch.max.wait.ms */
 
 static void prepare(struct cons *c) {
     cons_prepare(c);
     c->h->settings.client_rack = (char *)(uintptr_t) "a";
-    c->h->settings.metadata_max_age_ms = LEASE_MS;
+    c->h->settings.metadata_max_age_ms = LEASE_MS - 500;
     c->h->nodes[2] = (struct host_node){3, "b3", 9092};
     c->h->node_count = 3;
 }
@@ -419,7 +419,7 @@ static void damage_undoes_what_came_behind_it(void **state) {
         struct sl_fetch_position *position = cons_core(&c, 0);
         assert_int_equal(position->offset, 20);
         if (what == 0)
-            sl_fetch_reset(c.h->core, position, "the offset is not in the log");
+            sl_fetch_reset(c.h->core, position, SLUICE_ERR_NO_OFFSET, "it is not in the log");
         else
             sl_fetch_stop(c.h->core, position, SLUICE_KAFKA_TOPIC_AUTHORIZATION_FAILED, "no");
         cons_turn(&c);

@@ -6,7 +6,7 @@
  * epoch, or forgetting what was never listed, fails the test); leaders move, connections and
  * sessions are lost, errors and failing allocations strewn in. The application seeks, pauses,
  * assigns, holds and rewinds, beside a model of one number a partition. */
-#include "core_consumer.h"
+#include "core_epochs.h"
 
 #include "base/rng.h"
 
@@ -194,6 +194,23 @@ static void answer_lookups(struct play *p) {
     }
 }
 
+/* Nothing was cut: what was read is there. */
+static void answer_epochs(struct play *p) {
+    while (cons_waiting_epochs(&p->c) > 0) {
+        struct cons_epochs asked = cons_next_epochs(&p->c);
+        struct cons_epoch_end ends[CONS_PARTS];
+        if (!asked.r.conn->open) continue;
+        for (int i = 0; i < asked.count; i++) {
+            int at = part_index(p, &asked.parts[i]);
+            ends[i] =
+                (struct cons_epoch_end){0, (int32_t)asked.parts[i].offset, p->logs[at].end, false};
+            if (!p->calm && roll(p, 5) == 0) ends[i].code = SLUICE_KAFKA_UNKNOWN_LEADER_EPOCH;
+            if (!p->calm && roll(p, 9) == 0) ends[i].omit = true;
+        }
+        cons_reply_epochs(&p->c, &asked, ends);
+    }
+}
+
 /* Time passes at the brokers. */
 static void run_brokers(struct play *p) {
     receive_fetches(p);
@@ -203,6 +220,7 @@ static void run_brokers(struct play *p) {
         if (node->in_flight && roll(p, 2) == 0) answer_node(p, i);
     }
     answer_lookups(p);
+    answer_epochs(p);
     receive_fetches(p);
     cons_compact(&p->c);
     for (int i = 0; i < 2; i++) cons_find(&p->c, &p->nodes[i].fetch.r);

@@ -19,6 +19,8 @@ struct fake_slot {
     int32_t partition;
     uint32_t epoch;
     int64_t next; /* to feed; a symbol while it is being looked up */
+    int32_t
+        epoch_before; /* leader epoch of the record before, as the last order of a new place had it */
     bool paused;
 };
 struct fixture {
@@ -75,6 +77,7 @@ static inline void take_orders(struct fixture *f) {
             }
             assert_int_equal(slot->partition, o->partition);
             if (o->epoch != slot->epoch) slot->next = o->offset;
+            if (o->epoch != slot->epoch) slot->epoch_before = o->offset_epoch;
             slot->epoch = o->epoch;
             slot->paused = o->paused;
         }
@@ -115,6 +118,7 @@ static inline void fill_slice(struct fixture *f, struct sl_slice *slice, uint32_
                                .next_offset = core->next + records,
                                .high_watermark = 5000,
                                .last_stable = -1,
+                               .last_epoch = 3,
                                .count = (int32_t)records};
     core->next += records;
 }

@@ -282,6 +282,7 @@ static void paused_partitions_do_not_starve_the_others(void **state) {
     assert_true(f.core[0].epoch != epoch);
     assert_true(f.core[0].paused);
     assert_int_equal(f.core[0].next, 10);
+    assert_int_equal(f.core[0].epoch_before, 3); /* a log that is cut meanwhile is noticed */
     assert_int_equal(position(&f, 0).offset, 10);
     assert_int_equal(finished(&f, 0), 10);
     feed(&f, 1);

@@ -7,7 +7,7 @@
 #include "sluice/kafka_errors.h"
 #include "wire/errors.h"
 
-enum { KAFKA_FIRST = -1, KAFKA_LAST = 134, OWN_FIRST = -100, OWN_LAST = -125 };
+enum { KAFKA_FIRST = -1, KAFKA_LAST = 134, OWN_FIRST = -100, OWN_LAST = -126 };
 
 static bool is_listed(int code, const int *list, size_t count) {
     for (size_t i = 0; i < count; i++) {
@@ -96,6 +96,7 @@ static void test_names(void **state) {
         {SLUICE_ERR_TXN_ABORTED, "TXN_ABORTED", SLUICE_CLASS_ABORT},
         {SLUICE_ERR_AUTH, "AUTH", SLUICE_CLASS_DENIED},
         {SLUICE_ERR_PARTIAL, "PARTIAL", SLUICE_CLASS_RETRY},
+        {SLUICE_ERR_TRUNCATED, "TRUNCATED", SLUICE_CLASS_USAGE},
         {SLUICE_NOTICE_REBALANCE, "REBALANCE", SLUICE_CLASS_NOTICE},
     };
     for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {

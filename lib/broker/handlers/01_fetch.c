@@ -73,11 +73,24 @@ static bool gather_bench(struct fetch_gather *g, const struct sl_cluster_partiti
     return true;
 }
 
+/* Where the log that was read, by the epoch of its last record, parts from this one. 0; or the code
+ * when this log knows nothing of it. */
+static int find_divergence(const struct sl_cluster_partition *p,
+                           const struct sl_fetch_partition *asked, struct sl_fetch_epoch_end *out) {
+    struct sl_fetch_epoch_end end;
+    if (asked->last_fetched_epoch < 0) return 0;
+    sl_log_epoch_end(&p->log, asked->last_fetched_epoch, p->leader_epoch, &end.epoch,
+                     &end.end_offset);
+    if (end.epoch < 0) return SLUICE_KAFKA_OFFSET_OUT_OF_RANGE;
+    if (end.epoch < asked->last_fetched_epoch || end.end_offset < asked->fetch_offset) *out = end;
+    return 0;
+}
+
 /* The code for a partition, topic NULL: there is none, and topic_code says how. *has: what this
  * node can serve of it. */
 static int judge_fetch(struct fetch_gather *g, const struct sl_cluster_topic *topic, int topic_code,
                        struct sl_cluster_partition *p, const struct sl_fetch_partition *asked,
-                       struct sl_replica_view *has) {
+                       struct sl_replica_view *has, struct sl_fetch_epoch_end *diverging) {
     struct sl_exchange *x = g->x;
     if (topic == NULL) return topic_code;
     if (p == NULL) return SLUICE_KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
@@ -87,6 +100,8 @@ static int judge_fetch(struct fetch_gather *g, const struct sl_cluster_topic *to
         code = 0;
     if (code != 0) return code;
     sl_replicas_view(p, x->self, x->c->bench != NULL ? sl_bench_end(x->c, p) : p->log.end, has);
+    code = find_divergence(p, asked, diverging);
+    if (code != 0 || diverging->end_offset >= 0) return code;
     bool is_inside = asked->fetch_offset >= has->start && asked->fetch_offset <= has->end;
     return is_inside ? 0 : SLUICE_KAFKA_OFFSET_OUT_OF_RANGE;
 }
@@ -144,7 +159,8 @@ static bool gather_partition(struct fetch_gather *g, struct sl_cluster_topic *to
     int forced = sl_machine_forced(g->x, topic == NULL ? name : sl_bytes_str(topic->name),
                                    asked->partition, &execute);
     struct sl_replica_view has;
-    int code = judge_fetch(g, topic, topic_code, p, asked, &has);
+    struct sl_fetch_epoch_end diverging = {-1, -1};
+    int code = judge_fetch(g, topic, topic_code, p, asked, &has, &diverging);
     if (forced != 0) code = forced;
     clear_fetch_partition(out, asked->partition, code);
     if (code != 0) {
@@ -157,8 +173,13 @@ static bool gather_partition(struct fetch_gather *g, struct sl_cluster_topic *to
         }
         return true;
     }
+    out->diverging_epoch = diverging;
     out->log_start_offset = has.start;
     out->high_watermark = out->last_stable_offset = has.high_watermark;
+    if (diverging.end_offset >= 0) {
+        g->errors = true; /* no data, and no reason to wait */
+        return true;
+    }
     if (name_follower(g, p, asked, out)) return true;
     if (g->x->c->bench != NULL) return gather_bench(g, p, asked, &out->records);
     bool is_committed = g->request->isolation_level == SL_FETCH_READ_COMMITTED;
@@ -203,7 +224,7 @@ static bool gather_list(struct fetch_gather *g, struct sl_fetch_response *m) {
 static bool has_news(const struct sl_session_partition *sp,
                      const struct sl_fetch_partition_response *r) {
     return r->records.size > 0 || r->error_code != 0 || sp->told_error ||
-           r->high_watermark != sp->told_high_watermark ||
+           r->diverging_epoch.end_offset >= 0 || r->high_watermark != sp->told_high_watermark ||
            r->log_start_offset != sp->told_log_start || r->preferred_read_replica >= 0;
 }
 
