@@ -10,7 +10,7 @@
 
 #include "sluice/error.h"
 
-int sl_forked_generation = 1;
+_Atomic int sl_forked_generation = 1;
 
 static pthread_once_t forked_once = PTHREAD_ONCE_INIT;
 static int forked_result;

@@ -5,10 +5,11 @@
 
 topic=commits group=commits-group count=$((RECORDS / 10))
 
-# What the group has committed: "PARTITION OFFSET" lines.
+# What the group has committed: "PARTITION OFFSET" lines. A partition of which nothing was read may be
+# at its beginning, where auto.offset.reset has led.
 committed() {
     group_tool --group "$group" --describe --offsets 2>/dev/null |
-        awk -v topic="$topic" '$2 == topic { print $3, $4 }' | sort -n
+        awk -v topic="$topic" '$2 == topic && $4 > 0 { print $3, $4 }' | sort -n
 }
 # The same, by what was printed: the next offset of each partition that anything was read of.
 read_up_to() {
