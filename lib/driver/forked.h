@@ -4,9 +4,8 @@
 #ifndef SL_DRIVER_FORKED_H
 #define SL_DRIVER_FORKED_H
 
-/* Written by the child of a fork alone, which has one thread then; atomic, because the parent's other
- * threads may have read it just before. */
-extern _Atomic int sl_forked_generation;
+/* Written by the child of a fork alone, which has one thread then. */
+extern int sl_forked_generation;
 
 /* Before the first handle is made: has the number kept. 0 or SLUICE_ERR_SYSTEM. */
 int sl_forked_watch(void);
