@@ -19,7 +19,7 @@
 #   CUTS      how many connections are cut (100; soak: 1,200)
 #   REMAKES   how many times a topic is deleted and made again (3; soak: 10)
 #   REBALANCES  how often members of groups join, leave, are killed or frozen, of all groups together
-#             (24; soak: 200). The case "rebalances" is one of a soak, or is named
+#             (24; soak: 200). The cases "rebalances" and "truncation" are of a soak, or are named
 #   THROTTLE  for how many seconds a quota holds (8; soak: 30)
 #   RATE      records per second during such events (20,000; soak: 2,000, for the disk's sake)
 #
@@ -34,7 +34,7 @@ script=${BASH_SOURCE[0]}
 here=$(cd "$(dirname "$script")" && pwd)
 # In the order of their cost, the one that disturbs the brokers last.
 all_cases="text-to-java text-from-java bytes transactions commits groups mixed follower kill-leader \
-    rolling-restart cuts remake-topic truncation throttle wide-topic close-frozen"
+    rolling-restart cuts remake-topic throttle wide-topic close-frozen"
 # For the sake of time all versions but the first are only tried with these, except in a soak: what
 # the others are about does not depend on the version as much.
 some_cases="text-to-java text-from-java bytes commits groups mixed kill-leader remake-topic \
@@ -100,7 +100,7 @@ if [ -n "${SOAK-}" ]; then
     RECORDS=${RECORDS:-4000000} KILLS=${KILLS:-24} ROLLS=${ROLLS:-2} CUTS=${CUTS:-1200}
     REMAKES=${REMAKES:-10} REBALANCES=${REBALANCES:-200} THROTTLE=${THROTTLE:-30}
     RATE=${RATE:-2000} CASE_LIMIT=36000
-    all_cases="$all_cases rebalances"
+    all_cases="$all_cases truncation rebalances"
 else
     RECORDS=${RECORDS:-1000000} KILLS=${KILLS:-3} ROLLS=${ROLLS:-1} CUTS=${CUTS:-100}
     REMAKES=${REMAKES:-3} REBALANCES=${REBALANCES:-24} THROTTLE=${THROTTLE:-8}

@@ -282,13 +282,18 @@ static void take_record(struct app *app, const sluice_view *v) {
     app->records++;
 }
 
+/* The log was cut since the last record that was read of it; or before, and nothing was read since
+ * the cursor was put there: what was committed may have been beyond the cut. */
+static bool is_cut_since(struct app *app, const struct cursor *c) {
+    const struct truth_log *log = log_of(app, c);
+    return log != NULL && log->cut_count > (c->is_read ? c->lineage : 0);
+}
+
 /* A slice that was not walked, or is empty, may be the first from where a reset has led. */
 static void note_start(struct app *app, struct cursor *c, const sluice_slice *s) {
     if (c->is_known && c->next >= s->first_offset) return;
-    const struct truth_log *log = log_of(app, c);
     /* Only records tell how a cut was followed. */
-    bool is_cut = log != NULL && log->cut_count > c->lineage;
-    if (!is_cut) check_place(app, c, s->topic, s->first_offset);
+    if (!is_cut_since(app, c)) check_place(app, c, s->topic, s->first_offset);
     commits_on_led(c, s->first_offset);
     c->has_come |= s->count > 0;
 }
@@ -300,7 +305,9 @@ static void skip_slices(struct app *app, sluice_batch *batch) {
         struct cursor *c = consumer_cursor(app, s.topic, s.partition);
         if (c == NULL || (s.count == 0 && !c->is_known)) continue;
         note_start(app, c, &s);
-        if (c->is_known && c->next == s.next_offset) continue;
+        /* Behind a cut it may end where the one of before did. */
+        bool is_walked = c->is_known && c->next == s.next_offset && !is_cut_since(app, c);
+        if (is_walked) continue;
         know_position(app, c, LIFE_UNSEEN, s.next_offset);
         c->is_read = false; /* not of what comes next */
     }
@@ -391,7 +398,8 @@ static void seek_all(struct app *app) {
 static void return_to_cuts(struct app *app) {
     sluice_offsets *list;
     sluice_offset o;
-    bool is_true = false;
+    /* By name a topic that was made again is one whose log was cut. */
+    bool is_true = app->workload->plan.mean[PLAN_TOPIC] != 0;
     if (sluice_consumer_positions(app->client, &list) != 0) return;
     for (int32_t i = 0; sluice_offsets_at(list, i, &o, sizeof o) == 1; i++) {
         struct cursor *c = consumer_cursor(app, o.topic, o.partition);

@@ -241,15 +241,16 @@ uint64_t truth_at(const struct truth *t, int32_t topic, int32_t life, int32_t pa
 
 /* I6. A client that cannot raise the epoch (brokers before 2.5) gets a new producer id instead, and
  * then nothing stops an old batch that is still under way: it may come late, if nobody was told
- * what became of it. And a topic made again behind the back of a client that names topics takes any
- * of the batches under way first. */
+ * what became of it. And a topic made again behind the back of a client that names topics, or a
+ * leader whose log was cut, takes any of the batches under way first. */
 static void check_order(struct truth *t, const struct truth_place *at, struct truth_log *log,
                         int32_t producer, int64_t n, int64_t producer_id) {
     int64_t *last = &log->last[producer], *last_id = &log->last_id[producer];
     const struct truth_producer *p = &t->producers[producer];
     bool is_behind = n <= *last;
     if (is_behind) world_note(t->world, WORLD_LATE, producer, n, *last);
-    if (is_behind && p->idempotent && !(at->life > 0 && t->names_topics)) {
+    bool may_be = (at->life > 0 && t->names_topics) || log->cut_count > 0;
+    if (is_behind && p->idempotent && !may_be) {
         if (*last_id == producer_id)
             world_violate(t->world,
                           "I6: %s-%d@%" PRId64 " has record %" PRId64
