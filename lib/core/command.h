@@ -169,9 +169,9 @@ struct sl_slice {
     int32_t marked_epoch; /* … the last of which has this leader epoch; -1: unknown */
     bool given;           /* gate: came back, and waits for what lies before it */
     bool is_apart;        /* gate: a block of its own, by sl_gate_split */
-    bool
-        is_cut; /* no data: the log was cut at `from`, and what lies behind in the queue is gone; with a
-                  * code it is an error if some of that was handed out (gate_cut.c) */
+    /* No data: the log was cut at `from`, and what lies behind in the queue is gone; with a code it is
+     * an error if some of that was handed out (gate_cut.c). */
+    bool is_cut;
     int code; /* not 0: nothing but this error, at offset `from`; partition waits for a seek */
     const char *text; /* with code: prose, in the memory of its owner */
 };

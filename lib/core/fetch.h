@@ -38,8 +38,7 @@ struct sl_fetch_session {
     int32_t epoch;      /* of the next request; 0: full, asks for a session */
     int32_t reserved;   /* max_bytes of the request in flight */
     int64_t not_before; /* back-off after an error of the whole session, or for want of progress */
-    int64_t
-        no_rack_until; /* some position must not be sent to a follower before (fetch_follower.c) */
+    int64_t no_rack_until; /* some position must be sent to no follower before (fetch_follower.c) */
     uint32_t attempts;
     struct sl_list changed; /* positions to tell the broker of; node of sl_fetch_position */
     struct sl_list settled; /* positions that its session has as they are */

@@ -281,8 +281,9 @@ static int32_t choose_wait_ms(const struct sl_fetch_session *session) {
     const struct sl_settings *settings = session->core->settings;
     bool is_idle = session->idle >= FETCH_IDLE_ANSWERS && settings->fetch_min_bytes <= 1 &&
                    session->core->fetcher.free_bytes == settings->fetch_memory;
-    int64_t ms = (int64_t)settings->fetch_max_wait_ms * (is_idle ? FETCH_IDLE_WAITS : 1);
-    return ms > settings->request_timeout_ms && is_idle ? settings->fetch_max_wait_ms : (int32_t)ms;
+    int64_t long_ms = (int64_t)settings->fetch_max_wait_ms * FETCH_IDLE_WAITS;
+    if (!is_idle || long_ms > settings->request_timeout_ms) return settings->fetch_max_wait_ms;
+    return (int32_t)long_ms;
 }
 
 /* How long the answer may take. */
@@ -325,11 +326,13 @@ static void send_fetch(struct sl_fetch_session *session, struct sl_link *link, i
 /* An answer that moves nothing comes after fetch.max.wait.ms, or because something was changed
  * meanwhile. From a broker that does not wait (or has not to) it would come in a tight loop. */
 static void space_requests(struct sl_fetch_session *session) {
-    int64_t now = session->core->now;
-    int64_t sent_at = session->request.queued_at;
-    int64_t at = sent_at + FETCH_SPACING_MS * SL_MS;
+    int64_t at = session->request.queued_at + FETCH_SPACING_MS * SL_MS;
     if (!session->has_moved && at > session->not_before) session->not_before = at;
-    bool is_idle = !session->has_moved && now - sent_at >= session->wait_ms * SL_MS;
+}
+
+static void count_idleness(struct sl_fetch_session *session) {
+    int64_t over_at = session->request.queued_at + session->wait_ms * SL_MS;
+    bool is_idle = !session->has_moved && session->core->now >= over_at;
     session->idle = is_idle ? session->idle + (session->idle < FETCH_IDLE_ANSWERS) : 0;
 }
 
@@ -342,6 +345,7 @@ static void on_fetch_done(struct sl_core *core, struct sl_request *request, int 
     if (rv == 0) {
         sl_fetch_answer_read(session, resp);
         space_requests(session);
+        count_idleness(session);
     } else {
         session->idle = 0;
         sl_fetch_session_restart(session);

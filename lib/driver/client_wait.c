@@ -83,7 +83,7 @@ int sl_client_await(struct sluice_client *c, const struct sl_shell_wait *given) 
     struct wait_state state = {.begun = false};
     while (!wait.done(c, wait.arg)) {
         if (wait.deadline == 0 && !wait.patient) return SLUICE_ERR_PENDING;
-        if (is_interrupted(c, &wait, &state) && sl_interrupt_came(&c->interrupt, state.since))
+        if (state.begun && !wait.deaf && sl_interrupt_came(&c->interrupt, state.since))
             return SLUICE_ERR_INTERRUPTED;
         sl_outbox_unlock(&c->outbox);
         int rv = state.begun ? 0 : begin_wait(c, &state);
