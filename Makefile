@@ -3,7 +3,8 @@
 # Sources are found by wildcard, so a new file needs no edit here. Everything that is made goes to
 # $(BUILD), so a second set of objects (sanitizers, another compiler) is a second BUILD directory.
 # Objects are compiled once, position independent and with hidden symbols, for both libraries.
-# mk/test.mk has the test programs, mk/check.mk the lint, sanitizers, fuzzers and long runs.
+# mk/test.mk has the test programs, mk/check.mk the lint, sanitizers, fuzzers and long runs, mk/package.mk
+# what leaves the tree.
 
 VERSION := 0.1.0
 ABI := 0
@@ -13,6 +14,8 @@ PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 BINDIR ?= $(PREFIX)/bin
+MANDIR ?= $(PREFIX)/share/man
+PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
 DESTDIR ?=
 
 CFLAGS ?= -O2 -g
@@ -37,11 +40,28 @@ Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(Q),@printf '  %-4s %s\n' '$1' '$2')
 SUBMAKE = $(MAKE) --no-print-directory $(if $(Q),-s) -O $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 
-# All six are required from the start, so that a build never lacks a feature silently; the linker
+# All of these are required from the start, so that a build never lacks a feature silently; the linker
 # keeps those that are used.
-PACKAGES := libcrypto libssl libsasl2 zlib snappy liblz4 libzstd
-PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
-PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null)
+PACKAGES := libcrypto libssl zlib snappy liblz4 libzstd
+# What tokens are fetched with from an OIDC provider, where it is installed; CURL=0 leaves it out. Without
+# it the client says so when it is asked to.
+CURL ?= $(shell $(PKG_CONFIG) --exists libcurl 2>/dev/null && echo 1 || echo 0)
+EXTRA_PACKAGES := $(if $(filter 1,$(CURL)),libcurl)
+# What GSSAPI is spoken by, likewise; GSSAPI=0 leaves it out.
+GSSAPI ?= $(shell $(PKG_CONFIG) --exists libsasl2 2>/dev/null && echo 1 || echo 0)
+EXTRA_PACKAGES += $(if $(filter 1,$(GSSAPI)),libsasl2)
+# Before glibc 2.34 dlopen is in a library of its own.
+DL_LIBS := $(if $(filter Linux,$(shell uname -s)),-ldl)
+PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES) $(EXTRA_PACKAGES) 2>/dev/null)
+ifeq ($(CURL),1)
+PKG_CFLAGS += -DSL_HAVE_CURL=1
+endif
+ifeq ($(GSSAPI),1)
+PKG_CFLAGS += -DSL_HAVE_GSSAPI=1
+endif
+PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) $(EXTRA_PACKAGES) 2>/dev/null) $(DL_LIBS)
+# For the static library. By name alone: what these two want themselves is linked into them.
+EXTRA_LIBS := $(if $(strip $(EXTRA_PACKAGES)),$(shell $(PKG_CONFIG) --libs-only-l $(EXTRA_PACKAGES) 2>/dev/null))
 
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow
 C_WARNINGS := $(WARNINGS) -Wstrict-prototypes -Wmissing-prototypes
@@ -82,7 +102,9 @@ SHARED_FLAGS = -dynamiclib -install_name $(LIBDIR)/libsluice.$(ABI).dylib
 else
 SHARED := $(BUILD)/libsluice.so.$(VERSION)
 SHARED_LINKS := $(BUILD)/libsluice.so.$(ABI) $(BUILD)/libsluice.so
-SHARED_FLAGS = -shared -Wl,-soname,libsluice.so.$(ABI) -Wl,--version-script=lib/sluice.map
+# nodelete: threads of clients that nobody has closed run on when the library is unloaded, as foreign
+# languages do on their way out.
+SHARED_FLAGS = -shared -Wl,-soname,libsluice.so.$(ABI) -Wl,--version-script=lib/sluice.map -Wl,-z,nodelete
 ifeq ($(SANITIZE),)
 SHARED_FLAGS += -Wl,-z,defs
 endif
@@ -111,7 +133,7 @@ PUBLIC_HEADERS := $(sort $(wildcard include/sluice/*.h))
 TOOLS := $(patsubst tools/%.c,$(BUILD)/%,$(sort $(wildcard tools/*.c)))
 EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(sort $(wildcard examples/*.c)))
 
-.PHONY: all libs programs deps demo orders docs install uninstall clean help FORCE
+.PHONY: all libs programs deps demo orders dashboard logs etl activity docs install uninstall clean help FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 .DEFAULT_GOAL := all
@@ -198,26 +220,46 @@ orders: deps ## one topic, three services that each get every order, on the bund
 	@$(SUBMAKE) $(BUILD)/examples/orders
 	$(BUILD)/examples/orders
 
+dashboard: libs ## a web page that plots a topic live, on the bundled broker; needs Node (PORT=8080)
+	@test -d bindings/node/node_modules/koffi || $(SUBMAKE) node-deps
+	SLUICE_LIBRARY=$(BUILD)/libsluice$(suffix $(lastword $(SHARED_LINKS))) \
+	    node bindings/node/examples/dashboard/server.mjs --port $(or $(PORT),8080)
+
+PYTHON_EXAMPLES := logs etl activity
+logs: ## log aggregation in Python: files that are written to are followed into a topic, on the bundled broker
+etl: ## SQLite to a topic to SQLite in Python, with a crash in the middle
+activity: ## activity tracking in Python, with a replay from a time on
+$(PYTHON_EXAMPLES): libs
+	SLUICE_LIBRARY=$(BUILD)/libsluice$(suffix $(lastword $(SHARED_LINKS))) PYTHONPATH=bindings/python \
+	    $(or $(PYTHON),$(error it needs Python 3.9)) bindings/python/examples/$@.py
+
 docs: $(BUILD)/sluice-config ## write CONFIGURATION.md anew from the property table
 	@$(BUILD)/sluice-config > CONFIGURATION.md
 
-SED_PC = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
-    -e 's|@VERSION@|$(VERSION)|' -e 's|@PACKAGES@|$(PACKAGES)|'
-install: libs $(TOOLS) ## install libraries, headers, programs (PREFIX, DESTDIR, LIBDIR)
-	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)/sluice $(DESTDIR)$(BINDIR)
+# Folders below the prefix are named by it, so that pkg-config --define-prefix finds a tree that was moved.
+below_prefix = $(patsubst $(PREFIX)/%,$${prefix}/%,$1)
+SED_PC = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(call below_prefix,$(LIBDIR))|' \
+    -e 's|@INCLUDEDIR@|$(call below_prefix,$(INCLUDEDIR))|' -e 's|@VERSION@|$(VERSION)|' -e 's|@PACKAGES@|$(PACKAGES)|' \
+    -e 's|@DL_LIBS@|$(EXTRA_LIBS) $(DL_LIBS)|'
+install: libs $(TOOLS) man ## install libraries, headers, programs, man pages (PREFIX, DESTDIR, LIBDIR, MANDIR)
+	$(INSTALL) -d $(DESTDIR)$(LIBDIR) $(DESTDIR)$(PKGCONFIGDIR) $(DESTDIR)$(INCLUDEDIR)/sluice $(DESTDIR)$(BINDIR) \
+	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man3
 	$(INSTALL) -m 644 $(PUBLIC_HEADERS) $(DESTDIR)$(INCLUDEDIR)/sluice
 	$(INSTALL) -m 644 $(STATIC) $(DESTDIR)$(LIBDIR)
 	$(INSTALL) -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)
 	for link in $(notdir $(SHARED_LINKS)); do \
 	    ln -sf $(notdir $(SHARED)) $(DESTDIR)$(LIBDIR)/$$link || exit 1; done
-	$(SED_PC) pkgconfig/sluice.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/sluice.pc
-	chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/sluice.pc
+	$(SED_PC) pkgconfig/sluice.pc.in > $(DESTDIR)$(PKGCONFIGDIR)/sluice.pc
+	chmod 644 $(DESTDIR)$(PKGCONFIGDIR)/sluice.pc
+	$(INSTALL) -m 644 $(MAN)/man1/*.1 $(DESTDIR)$(MANDIR)/man1
+	$(INSTALL) -m 644 $(MAN)/man3/*.3 $(DESTDIR)$(MANDIR)/man3
 	for tool in $(TOOLS); do $(INSTALL) -m 755 $$tool $(DESTDIR)$(BINDIR) || exit 1; done
 
 uninstall: ## remove what install put there (same variables)
 	rm -f $(addprefix $(DESTDIR)$(INCLUDEDIR)/sluice/,$(notdir $(PUBLIC_HEADERS)))
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,$(notdir $(STATIC) $(SHARED) $(SHARED_LINKS)))
-	rm -f $(DESTDIR)$(LIBDIR)/pkgconfig/sluice.pc
+	rm -f $(DESTDIR)$(PKGCONFIGDIR)/sluice.pc $(DESTDIR)$(MANDIR)/man3/sluice.3 $(DESTDIR)$(MANDIR)/man3/sluice_*.3
+	rm -f $(patsubst $(BUILD)/%,$(DESTDIR)$(MANDIR)/man1/%.1,$(TOOLS))
 	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,$(notdir $(TOOLS)))
 	-rmdir $(DESTDIR)$(INCLUDEDIR)/sluice 2>/dev/null
 
@@ -227,6 +269,7 @@ clean: ## remove the build directory
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+include mk/package.mk
 include mk/test.mk
 include mk/check.mk
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

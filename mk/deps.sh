@@ -21,6 +21,11 @@ is_present() {
     cmd) command -v "$2" >/dev/null 2>&1 ;;
     pc) ${PKG_CONFIG:-pkg-config} --exists "$2" 2>/dev/null ;;
     run) $(echo "$2" | tr '+' ' ') >/dev/null 2>&1 ;;
+    file)
+        # shellcheck disable=SC2046  # patterns
+        for found in $(echo "$2" | tr '+' ' '); do [ -e "$found" ] && return 0; done
+        return 1
+        ;;
     try)
         probe=$(mktemp -d) || return 1
         echo 'int main(void) { return 0; }' >"$probe/probe.c"

@@ -9,6 +9,9 @@
 #   tests/sim/*.c               the simulator; run.c is its main  -> BUILD/sim/sim
 #   tests/*/x_test.sh           a script, run as it is
 #   tests/api/ffi_test.py       the shared library from another language, where there is Python 3.9
+#   tests/docs/blocks_test.py   every block of code in README.md and docs/, likewise
+#   bindings/python/tests/x_test.py  the Python package, with the shared library, likewise
+#   bindings/node/test/x.test.js  the Node package, where there are Node 18 and its koffi (make node-deps)
 
 CMOCKA_CFLAGS := $(shell $(PKG_CONFIG) --cflags cmocka 2>/dev/null)
 CMOCKA_LIBS := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
@@ -16,7 +19,7 @@ CMOCKA_LIBS := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
 test_programs = $(patsubst tests/%.c,$(BUILD)/%,$(sort $(wildcard tests/$1/*_test.c)))
 UNIT_TESTS := $(call test_programs,unit)
 SCENARIO_TESTS := $(call test_programs,scenario)
-HOST_TESTS := $(call test_programs,host)
+HOST_TESTS := $(filter-out $(if $(filter 0,$(GSSAPI)),%/gssapi_test),$(call test_programs,host))
 FUZZ_TARGETS := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
 FUZZ_REPLAYS := $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%_replay)
 API_SOURCES := $(sort $(wildcard tests/api/*.c tests/api/*.cpp))
@@ -25,14 +28,14 @@ API_TESTS := $(API_NAMES:%=$(BUILD)/api/%_static) $(API_NAMES:%=$(BUILD)/api/%_s
 SIM_SOURCES := $(sort $(wildcard tests/sim/*.c))
 SIM_WORLD := $(filter-out tests/sim/run.c,$(SIM_SOURCES))
 SIM := $(if $(SIM_SOURCES),$(BUILD)/sim/sim)
-API_SCRIPTS := $(sort $(wildcard tests/api/*_test.sh))
+INSTALL_SCRIPTS := $(sort $(wildcard tests/install/*_test.sh))
 SIM_SCRIPTS := $(sort $(wildcard tests/sim/*_test.sh))
 HOST_SCRIPTS := $(sort $(wildcard tests/host/*_test.sh))
 CLIENT_SCRIPTS := $(sort $(wildcard tests/clients/*_test.sh))
 
 TEST_PROGRAMS := $(UNIT_TESTS) $(FUZZ_REPLAYS) $(API_TESTS) $(SCENARIO_TESTS) $(HOST_TESTS) $(SIM)
 
-.PHONY: test unit test-programs run-tests run-unit sim
+.PHONY: test unit test-docs test-install test-plants test-node test-python wheel node-deps test-programs run-tests run-node run-unit sim
 
 $(BUILD)/obj/tests/%.o: tests/%.c $(FLAGS_STAMP) | $(BUILD)/obj/packages.ok
 	@mkdir -p $(@D)
@@ -95,6 +98,17 @@ test-programs: $(TEST_PROGRAMS) $(TOOLS) $(EXAMPLES)
 # make finds packages that `deps` has just installed.
 test: deps ## everything that can be told in five minutes: unit to other people's clients
 	@$(MAKE) --no-print-directory run-tests
+test-docs: libs $(TOOLS) $(EXAMPLES) ## the code of README.md and docs/ alone
+	@BUILD=$(BUILD) sh tests/run.sh $(DOCS_RUN)
+test-install: libs ## what is installed and packed serves programs of others
+	@BUILD=$(BUILD) sh tests/run.sh --group install --timeout 120 $(INSTALL_SCRIPTS)
+test-plants: ## each bug that is planted is found by the simulator
+	@BUILD=$(BUILD) PKG_LIBS='$(PKG_LIBS)' sh tests/run.sh --group sim --timeout 240 $(SIM_SCRIPTS)
+test-node: ## the tests of the Node package alone
+	@$(MAKE) --no-print-directory run-node
+node-deps: ## install what the Node package needs, with npm, below bindings/node
+	@sh mk/deps.sh node
+	@cd $(NODE_FOLDER) && npm ci --ignore-scripts --no-audit --no-fund
 unit: deps ## the unit tests alone, under a minute
 	@$(MAKE) --no-print-directory run-unit
 
@@ -106,27 +120,46 @@ FUZZ_RUN = --group corpus --timeout 60 \
     $(foreach target,$(FUZZ_TARGETS), \
     '$(strip $(BUILD)/fuzz/$(target)_replay $(wildcard tests/fuzz/corpus/$(target)))')
 API_RUN = --group api --timeout 60 $(API_TESTS)
-API_SCRIPTS_RUN = --group api --timeout 120 $(API_SCRIPTS)
 PYTHON := $(shell python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && echo python3)
 FFI_RUN = $(if $(PYTHON),--group api --timeout 60 '$(PYTHON) tests/api/ffi_test.py $(SHARED)')
+DOCS_RUN = $(if $(PYTHON),--group docs --timeout 120 '$(PYTHON) tests/docs/blocks_test.py $(SHARED)')
+PYTHON_TESTS := $(sort $(wildcard bindings/python/tests/*_test.py))
+PYTHON_RUN = $(if $(PYTHON),--group python --timeout 150 \
+    $(foreach test,$(PYTHON_TESTS),'$(PYTHON) bindings/python/tests/run.py $(test) $(SHARED)'))
+NODE_FOLDER := bindings/node
+NODE := $(shell node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null && \
+    test -d $(NODE_FOLDER)/node_modules/koffi && echo node)
+NODE_RUN = $(if $(NODE),--group node --timeout 120 $(patsubst %, \
+    '$(NODE) --expose-gc --test-reporter=./$(NODE_FOLDER)/test/reporter.mjs %', \
+    $(sort $(wildcard $(NODE_FOLDER)/test/*.test.js))))
 EXAMPLES_RUN = --group examples --timeout 90 $(BUILD)/examples/orders
 SCENARIO_RUN = --group scenario --timeout 60 $(SCENARIO_TESTS)
 HOST_RUN = --group host --timeout 60 $(HOST_TESTS) $(HOST_SCRIPTS)
 CLIENTS_RUN = --group clients --timeout 120 $(CLIENT_SCRIPTS)
 SMOKE_RUN = --group sim --timeout 120 $(if $(SIM),'$(SIM) --seed 1 --seeds $(SMOKE_SEEDS)')
-SIM_SCRIPTS_RUN = --group sim --timeout 240 $(SIM_SCRIPTS)
 
 # $(call build_and_run,targets,arguments of run.sh)
 define build_and_run
 @$(SUBMAKE) -k $1 || broken='--broken build'; \
 BUILD=$(BUILD) sh tests/run.sh $$broken $2
 endef
+run-node: libs
+	$(if $(NODE),,$(error it needs Node 18 and what `make node-deps` installs))
+	@BUILD=$(BUILD) sh tests/run.sh $(NODE_RUN)
 run-unit:
 	$(call build_and_run,$(UNIT_TESTS),$(UNIT_RUN))
 run-tests:
-	$(if $(PYTHON),,@echo 'tests/api/ffi_test.py is skipped: there is no Python 3.9')
-	$(call build_and_run,test-programs,$(UNIT_RUN) $(FUZZ_RUN) $(API_RUN) $(API_SCRIPTS_RUN) \
-	    $(FFI_RUN) $(EXAMPLES_RUN) $(SMOKE_RUN) $(SIM_SCRIPTS_RUN) $(SCENARIO_RUN) $(HOST_RUN) $(CLIENTS_RUN))
+	$(if $(PYTHON),,@echo 'the tests of Python and of the documents are skipped: there is no Python 3.9')
+	$(if $(NODE),,@echo 'bindings/node is skipped: it needs Node 18 and what `make node-deps` installs')
+	$(call build_and_run,test-programs,$(UNIT_RUN) $(FUZZ_RUN) $(API_RUN) \
+	    $(FFI_RUN) $(PYTHON_RUN) $(NODE_RUN) $(DOCS_RUN) $(EXAMPLES_RUN) $(SMOKE_RUN) \
+	    $(SCENARIO_RUN) $(HOST_RUN) $(CLIENTS_RUN))
+
+wheel: $(SHARED) ## the Python package with the library in it, in BUILD/wheel
+	@$(PYTHON) bindings/python/wheel.py $(SHARED) $(BUILD)/wheel
+
+test-python: $(SHARED) $(SHARED_LINKS) ## the tests of the Python package alone
+	@BUILD=$(BUILD) sh tests/run.sh $(PYTHON_RUN)
 
 sim: $(BUILD)/sim/sim ## run the simulator: SEEDS=2000 of them from SEED=1 on
 	$(BUILD)/sim/sim --seed $(SEED) --seeds $(SEEDS)

@@ -28,6 +28,9 @@ struct broker_command {
     int64_t port;                       /* of node 1; 0: free ports */
     const char *release;                /* NULL: the newest */
     const char *racks;                  /* NULL: none */
+    const char *tls_cert, *tls_key;     /* NULL: plain */
+    const char *tls_ca;                 /* NULL: none */
+    const char *tls_client_auth;        /* NULL: none */
     const char *settings[SETTINGS_MAX]; /* "NAME=VALUE" each */
     int setting_count;
     bool help;
@@ -43,6 +46,10 @@ enum option_id {
     OPTION_MEMORY,
     OPTION_RELEASE,
     OPTION_RACKS,
+    OPTION_TLS_CERT,
+    OPTION_TLS_KEY,
+    OPTION_TLS_CA,
+    OPTION_TLS_CLIENT_AUTH,
     OPTION_SET,
     OPTION_BENCH,
     OPTION_BENCH_PARTITIONS,
@@ -77,6 +84,12 @@ static const struct option options[] = {
      "speak the protocol versions of that Kafka release, 2.1 to 4.2"},
     {OPTION_RACKS, OPTION_TEXT, "--racks", "NAME,...", 0, 0,
      "racks of the nodes in turn; leaders send consumers to followers in their client.rack"},
+    {OPTION_TLS_CERT, OPTION_TEXT, "--tls-cert", "FILE", 0, 0,
+     "listen with TLS: the nodes' certificate and its chain, PEM"},
+    {OPTION_TLS_KEY, OPTION_TEXT, "--tls-key", "FILE", 0, 0, "the key of that certificate"},
+    {OPTION_TLS_CA, OPTION_TEXT, "--tls-ca", "FILE", 0, 0, "who issues clients' certificates"},
+    {OPTION_TLS_CLIENT_AUTH, OPTION_TEXT, "--tls-client-auth", "WORD", 0, 0,
+     "certificates of clients: none, requested or required"},
     {OPTION_SET, OPTION_TEXT, "--set", "NAME=VALUE", 0, 0,
      "a setting of the cluster, such as group.initial.rebalance.delay.ms=3000; may be repeated"},
     {OPTION_BENCH, OPTION_FLAG, "--bench", NULL, 0, 0,
@@ -141,6 +154,10 @@ static bool apply_text(struct broker_command *command, enum option_id id, const 
     if (id == OPTION_HOST) command->host = text;
     if (id == OPTION_RELEASE) command->release = text;
     if (id == OPTION_RACKS) command->racks = text;
+    if (id == OPTION_TLS_CERT) command->tls_cert = text;
+    if (id == OPTION_TLS_KEY) command->tls_key = text;
+    if (id == OPTION_TLS_CA) command->tls_ca = text;
+    if (id == OPTION_TLS_CLIENT_AUTH) command->tls_client_auth = text;
     if (id == OPTION_SET) {
         if (command->setting_count == SETTINGS_MAX) {
             fprintf(stderr, "sluice-broker: --set: more than %d settings\n", SETTINGS_MAX);
@@ -240,6 +257,32 @@ static int apply_setting(struct sl_broker_cluster *cluster, void *arg) {
     return sl_broker_set(cluster, name, setting + length + 1);
 }
 
+/* False: a message was printed. The key comes last, so that the first context is the right one. */
+static bool configure_tls(const struct broker_command *command, struct sl_host *host) {
+    const struct {
+        const char *name, *value;
+    } all[] = {
+        {"ssl.ca.location", command->tls_ca},
+        {"ssl.client.auth", command->tls_client_auth},
+        {"ssl.certificate.location", command->tls_cert},
+        {"ssl.key.location", command->tls_key},
+    };
+    char buf[320];
+    struct sl_text why;
+    if ((command->tls_cert == NULL) != (command->tls_key == NULL)) {
+        fprintf(stderr, "sluice-broker: --tls-cert and --tls-key need each other\n");
+        return false;
+    }
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (all[i].value == NULL) continue;
+        sl_text_init(&why, buf, sizeof buf);
+        if (sl_host_set_tls(host, all[i].name, all[i].value, &why) == 0) continue;
+        fprintf(stderr, "sluice-broker: %s\n", buf);
+        return false;
+    }
+    return true;
+}
+
 /* False: a message was printed. */
 static bool configure_broker(const struct broker_command *command, struct sl_host *host) {
     if (command->release != NULL &&
@@ -252,6 +295,7 @@ static bool configure_broker(const struct broker_command *command, struct sl_hos
         fprintf(stderr, "sluice-broker: --racks: a name is too long\n");
         return false;
     }
+    if (!configure_tls(command, host)) return false;
     for (int i = 0; i < command->setting_count; i++) {
         void *setting = (void *)(uintptr_t)command->settings[i];
         if (sl_host_call(host, apply_setting, setting) == 0) continue;

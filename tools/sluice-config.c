@@ -129,7 +129,7 @@ static void print_manual(void) {
     const int32_t admin = 1 << SLUICE_ADMIN;
     printf(
         "# The properties of sluice\n\n"
-        "<!-- Written by `make docs` from the table in lib/api/properties.c. -->\n\n"
+        "<!-- Written by `make docs` from the tables in lib/api/properties_*.c. -->\n\n"
         "Set with `sluice_config_set`, by `sluice_config_load` from a .properties file, or in the "
         "list of\n`sluice_client_start`. Names and defaults are the Java client's unless the text "
         "says \"ours\"; names\nof librdkafka are accepted where they mean the same. Opening a "

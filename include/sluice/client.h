@@ -91,8 +91,9 @@ SLUICE_API void sluice_client_interrupt(sluice_client *client);
  * ops, room after SLUICE_ERR_FULL; other events only with fd.events=true. Level-triggered; it
  * turns unreadable when all is taken. sluice_client_interrupt does not make it readable: it is for
  * calls that wait, and who waits here has a loop with a way of its own to be woken.
- * Returns the descriptor, or a negative code (SLUICE_ERR_SYSTEM, SLUICE_ERR_FORKED). Do not read,
- * write or close it.
+ * Returns the descriptor, or a negative code (SLUICE_ERR_SYSTEM, SLUICE_ERR_FORKED). Do not write to
+ * it or close it. Who reads from it makes it unreadable until something new comes: for loops that
+ * look by themselves at what they have left.
  * Thread: any.  Blocks: no.  Owns: the client.  Since: 0.1 */
 SLUICE_API int sluice_client_fd(sluice_client *client);
 
@@ -123,6 +124,7 @@ SLUICE_API int64_t sluice_client_dump(sluice_client *client, char *buf, size_t c
 
 /* Probes the cluster: resolves, connects, authenticates, learns the brokers.
  * Returns 0 or SLUICE_ERR_UNREACHABLE (by the deadline; explain says who refused and how often),
+ * SLUICE_ERR_AUTH (at once: no broker takes the credentials),
  * SLUICE_ERR_CLOSED, SLUICE_ERR_INTERRUPTED, SLUICE_ERR_FORKED, SLUICE_ERR_NOMEM,
  * SLUICE_ERR_USAGE.
  * Thread: any.  Blocks: up to timeout_ms without op.  Owns: the op is yours.  Since: 0.1 */
@@ -140,6 +142,30 @@ SLUICE_API SLUICE_MUST int sluice_client_ready(sluice_client *client, int32_t ti
  * Thread: any.  Blocks: up to timeout_ms.  Owns: nothing.  Since: 0.1 */
 SLUICE_API SLUICE_MUST int sluice_client_partitions(sluice_client *client, const char *topic,
                                                     int32_t timeout_ms, int32_t *count);
+
+/* Changes the user and password of PLAIN and SCRAM. They count for connections from now on, and for
+ * the next time that one authenticates anew; a connection whose session is another user's is closed
+ * then, once what is in flight is answered.
+ * user, secret   NUL-terminated, not empty, copied; the copy of the secret is wiped.
+ * Returns 0 or SLUICE_ERR_USAGE (also when the client has no such mechanism), SLUICE_ERR_CLOSED,
+ * SLUICE_ERR_FORKED, SLUICE_ERR_NOMEM.
+ * Thread: any.  Blocks: no.  Owns: nothing.  Since: 0.1 */
+SLUICE_API int sluice_client_set_login(sluice_client *client, const char *user, const char *secret);
+
+/* Gives the client a token for OAUTHBEARER. SLUICE_EVENT_TOKEN asks for one: when there is none, at
+ * four fifths of its lifetime, when it has expired, and when a broker does not take it; that event is
+ * never dropped. Where the library fetches tokens by itself (sasl.oauthbearer.token.file, …method=oidc)
+ * nobody is asked, and what is given counts until the next is fetched. Without a token that is good
+ * no connection is opened. It counts for connections from now on, and for the next time that one
+ * authenticates anew.
+ * token        NUL-terminated, of the characters that tokens have (RFC 6750), copied and wiped.
+ * lifetime_ms  for how long from now it is good; -1: without end, or unknown.
+ * principal    whom brokers must find in it, copied; NULL: they need not look.
+ * Returns 0 or SLUICE_ERR_USAGE (also when the client has another mechanism), SLUICE_ERR_CLOSED,
+ * SLUICE_ERR_FORKED, SLUICE_ERR_NOMEM.
+ * Thread: any.  Blocks: no.  Owns: nothing.  Since: 0.1 */
+SLUICE_API int sluice_client_set_token(sluice_client *client, const char *token,
+                                       int64_t lifetime_ms, const char *principal);
 
 /* ---- operations ---- */
 

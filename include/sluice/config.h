@@ -45,12 +45,14 @@ SLUICE_API int sluice_config_load(sluice_config *config, const char *path);
  * Thread: one at a time.  Blocks: no.  Owns: nothing.  Since: 0.1 */
 SLUICE_API SLUICE_MUST int sluice_config_check(sluice_config *config, int32_t role);
 
-/* Every mistake of the last check or open, a line each; secrets are masked.
+/* Every mistake of the last check or open, a line each; secrets are masked, control characters
+ * written as in .properties files.
  * Returns the text, "" when there was none; valid until the next call with this config.
  * Thread: one at a time.  Blocks: no.  Owns: the config.  Since: 0.1 */
 SLUICE_API const char *sluice_config_message(const sluice_config *config);
 
-/* The effective settings of a role, a line each: name=value and whence; secrets masked.
+/* The effective settings of a role, a line each: name=value and whence; secrets masked,
+ * control characters written as in .properties files.
  * buf, cap   where the text goes; always terminated when cap > 0.
  * Returns the length of the whole text, or a negative code (SLUICE_ERR_USAGE).
  * Thread: one at a time.  Blocks: no.  Owns: nothing.  Since: 0.1 */

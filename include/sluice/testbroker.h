@@ -32,7 +32,8 @@ SLUICE_API void sluice_testbroker_free(sluice_testbroker *testbroker);
 SLUICE_API const char *sluice_testbroker_bootstrap(const sluice_testbroker *testbroker);
 
 /* Changes a setting of the cluster: "release" ("2.1" … "4.2": pretend to be that Kafka),
- * "auto.create.topics.enable", "num.partitions", "message.max.bytes", "fetch.session.slots". Of
+ * "auto.create.topics.enable", "num.partitions", "message.max.bytes", "fetch.session.slots",
+ * "advertised.listeners" ("host:port,…", where the nodes in turn say they are, true or not). Of
  * groups: "group.initial.rebalance.delay.ms" (100 here, for short tests),
  * "group.min.session.timeout.ms", "group.max.session.timeout.ms", "group.max.size",
  * "group.consumer.session.timeout.ms", "group.consumer.heartbeat.interval.ms",
@@ -42,7 +43,18 @@ SLUICE_API const char *sluice_testbroker_bootstrap(const sluice_testbroker *test
  * ("a,b,…", of the nodes in turn), "replica.selector.class" (empty, or
  * "org.apache.kafka.common.replica.RackAwareReplicaSelector": leaders send consumers to followers in
  * their client.rack), "replica.lag.time.max.ms" (for so long they name one that is away).
- * Returns 0 or SLUICE_ERR_CONFIG (no such setting or value), SLUICE_ERR_USAGE.
+ * Of TLS: "ssl.certificate.location" or ".pem", "ssl.key.location", ".pem" and ".password",
+ * "ssl.keystore.location" and ".password", "ssl.ca.location" or ".pem", "ssl.crl.location",
+ * "ssl.client.auth" ("none", "requested", "required"), "ssl.enabled.protocols", "ssl.cipher.suites";
+ * with a certificate and its key, set in this order, all connections are under TLS, and with an
+ * empty key plain again. Each ends the connections that exist.
+ * Of logging in: "sasl.enabled.mechanisms" (of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 and OAUTHBEARER,
+ * with commas; empty: nobody has to), for connections from then on, "sasl.user" ("name=password" adds
+ * or changes, "name=" removes; OAUTHBEARER takes unsecured JWTs), "connections.max.reauth.ms",
+ * "connection.failed.authentication.delay.ms" (100), "sasl.scram.iterations", and "sasl.lie": what a
+ * dishonest broker does (iterations, few, nonce, echo, signature, unsigned, extension, endless).
+ * Returns 0 or SLUICE_ERR_CONFIG (no such setting or value, a file that cannot be used),
+ * SLUICE_ERR_NOMEM, SLUICE_ERR_USAGE.
  * Thread: any.  Blocks: briefly.  Owns: nothing.  Since: 0.1 */
 SLUICE_API SLUICE_MUST int sluice_testbroker_set(sluice_testbroker *testbroker, const char *name,
                                                  const char *value);

@@ -80,7 +80,14 @@ enum {
     SLUICE_FAULT_CUT_BEFORE, /* close the connection, not executed */
     SLUICE_FAULT_CUT_AFTER,  /* execute, then close without an answer */
     SLUICE_FAULT_SILENT,     /* execute, never answer */
-    SLUICE_FAULT_CORRUPT     /* damage the record batches or the body of the answer */
+    SLUICE_FAULT_CORRUPT,    /* damage the record batches or the body of the answer */
+    SLUICE_FAULT_HOSTILE     /* answer so that it does harm; `code` is one of SLUICE_HARM_… */
+};
+/* What an answer of SLUICE_FAULT_HOSTILE is like. */
+enum {
+    SLUICE_HARM_FRAME = 1, /* says that two gigabytes follow */
+    SLUICE_HARM_COUNT,     /* promises two thousand million entries */
+    SLUICE_HARM_DRIBBLE    /* comes byte by byte, delay_ms between two */
 };
 /* What sluice_testbroker_move moves. */
 enum { SLUICE_MOVE_LEADER = 71, SLUICE_MOVE_COORDINATOR };
@@ -141,7 +148,7 @@ typedef struct {
 
 /* Many records at once. data: headers (as in a view), key and value of each record in turn. A size
  * of -1: null (a value: a tombstone). A column may be NULL: all absent (values: all empty). Record
- * i has tag first_tag + i. */
+ * i has tag first_tag + i, or tags[i]. */
 typedef struct {
     const char *topic;
     const void *data;
@@ -154,7 +161,9 @@ typedef struct {
     int32_t partition; /* with SLUICE_SET_PARTITION: of all */
     uint64_t first_tag;
     uint32_t set;
-    uint32_t reserved; /* 0 */
+    uint32_t reserved;         /* 0 */
+    const int32_t *partitions; /* of each, -1: none; then without SLUICE_SET_PARTITION */
+    const uint64_t *tags;      /* then first_tag is 0 */
 } sluice_packed;
 
 /* The one outcome of `count` records of one partition; tags in offset order, NULL when reports

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "core/unpack.h"
 #include "record/record.h"
 #include "sluice/error.h"
 
@@ -61,7 +62,10 @@ static struct sl_batch_piece *add_batch_piece(sluice_batch *batch) {
 /* The records of a batch at data, decompressed. 0, NOMEM, MALFORMED or TOO_BIG. */
 static int unpack_piece(sluice_batch *batch, struct sl_batch_piece *piece, const uint8_t *data,
                         const struct sl_batch_info *info, struct sl_compress **codecs, size_t cap) {
+    const struct sl_slice *slice = batch->parts[batch->part_count].slice;
     bool is_packed = (info->attributes & SL_RECORD_CODEC_MASK) != SL_CODEC_NONE;
+    piece->records = sl_unpack_find(slice->unpack, data, &piece->size);
+    if (piece->records != NULL) return 0;
     if (is_packed && *codecs == NULL) {
         int rv = sl_compress_create(batch->alloc, codecs);
         if (rv != 0) return rv;

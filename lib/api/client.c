@@ -8,6 +8,7 @@
 #include "api/offsets.h"
 #include "api/op.h"
 #include "api/properties.h"
+#include "core/sasl_tokens.h"
 #include "driver/system.h"
 #include "sluice/client.h"
 #include "sluice/config.h"
@@ -15,6 +16,7 @@
 
 /* The numbers that the driver knows under names of its own. */
 _Static_assert((int)SL_EVENT_OP == SLUICE_EVENT_OP && (int)SL_EVENT_ROOM == SLUICE_EVENT_ROOM &&
+                   (int)SL_EVENT_TOKEN == SLUICE_EVENT_TOKEN &&
                    (int)SL_EVENT_CLOSED == SLUICE_EVENT_CLOSED &&
                    (int)SL_NOTICE_BROKER == SLUICE_EVENT_BROKER &&
                    (int)SL_NOTICE_ERROR == SLUICE_EVENT_ERROR &&
@@ -56,6 +58,8 @@ static void free_client_state(struct sl_settings *settings, const struct sl_allo
 int sluice_client_open(sluice_config *config, int32_t role, sluice_runtime *runtime,
                        sluice_client **out) {
     struct sl_client_options options = {.free_settings = free_client_state, .runtime = runtime};
+    char buf[512];
+    struct sl_text why;
     if (out == NULL) return SLUICE_ERR_USAGE;
     *out = NULL;
     options.alloc = sl_config_alloc(config);
@@ -65,7 +69,10 @@ int sluice_client_open(sluice_config *config, int32_t role, sluice_runtime *runt
     if (rv == 0) {
         options.settings = &state->settings;
         options.log_fn = sl_config_log_fn(config, &options.log_user);
+        sl_text_init(&why, buf, sizeof buf);
+        options.why = &why;
         rv = sl_client_create(&options, out);
+        if (rv == SLUICE_ERR_CONFIG) sl_config_refuse(config, buf);
     }
     if (rv != 0) {
         *out = NULL;
@@ -183,6 +190,50 @@ int sluice_client_ready(sluice_client *client, int32_t timeout_ms, sluice_op **o
     rv = sl_command_create(sl_client_alloc(client), SL_COMMAND_READY, &command);
     if (rv != 0) return rv;
     return sl_client_run(client, command, timeout_ms, op, NULL);
+}
+
+/* Posts new credentials. Both texts are copied; user NULL: "". */
+static int change_login(sluice_client *client, enum sl_command_kind kind, const char *user,
+                        const char *secret, int64_t lifetime_ms) {
+    struct sl_command *command;
+    const struct sl_alloc *alloc = sl_client_alloc(client);
+    int rv = sl_command_create(alloc, kind, &command);
+    if (rv != 0) return rv;
+    if (user == NULL) user = "";
+    command->user = sl_alloc_text(alloc, user, strlen(user));
+    command->secret = sl_alloc_text(alloc, secret, strlen(secret));
+    command->lifetime_ms = lifetime_ms;
+    if (command->user == NULL || command->secret == NULL) {
+        sl_command_destroy(alloc, command);
+        return SLUICE_ERR_NOMEM;
+    }
+    return sl_client_post(client, command);
+}
+
+/* The client authenticates with a token, or with a user's password. */
+static bool logs_in_by(const sluice_client *client, bool by_token) {
+    enum sl_sasl_mechanism mechanism = sl_client_settings(client)->sasl_mechanism;
+    if (mechanism == SL_SASL_NONE || mechanism == SL_SASL_GSSAPI) return false;
+    return (mechanism == SL_SASL_OAUTHBEARER) == by_token;
+}
+
+int sluice_client_set_login(sluice_client *client, const char *user, const char *secret) {
+    int rv = sl_client_expect_open(client, 0);
+    if (rv != 0) return rv;
+    if (user == NULL || *user == '\0' || secret == NULL || *secret == '\0') return SLUICE_ERR_USAGE;
+    if (!logs_in_by(client, false)) return SLUICE_ERR_USAGE;
+    return change_login(client, SL_COMMAND_SET_LOGIN, user, secret, -1);
+}
+
+int sluice_client_set_token(sluice_client *client, const char *token, int64_t lifetime_ms,
+                            const char *principal) {
+    int rv = sl_client_expect_open(client, 0);
+    if (rv != 0) return rv;
+    if (token == NULL || !sl_sasl_tokens_is_token(token) || lifetime_ms < -1)
+        return SLUICE_ERR_USAGE;
+    if (principal != NULL && !sl_sasl_tokens_is_principal(principal)) return SLUICE_ERR_USAGE;
+    if (!logs_in_by(client, true)) return SLUICE_ERR_USAGE;
+    return change_login(client, SL_COMMAND_SET_TOKEN, principal, token, lifetime_ms);
 }
 
 int sluice_client_partitions(sluice_client *client, const char *topic, int32_t timeout_ms,

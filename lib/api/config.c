@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/config_sasl.h"
 #include "api/properties.h"
 #include "base/bytes.h"
 #include "record/compress.h"
@@ -64,21 +65,10 @@ static void free_config_text(char *text) {
     if (text != NULL) sl_alloc_free(sl_alloc_default(), text, strlen(text) + 1);
 }
 
-/* Volatile, so that the compiler does not leave out stores to memory that is freed next. */
-static void wipe_config_text(char *text) {
-    for (volatile char *at = text; *at != '\0'; at++) *at = '\0';
-}
-
-static void free_config_value(char *value) {
-    size_t size = strlen(value) + 1;
-    wipe_config_text(value);
-    sl_alloc_free(sl_alloc_default(), value, size);
-}
-
 static void deinit_config_entry(struct config_entry *entry) {
     free_config_text(entry->name);
     free_config_text(entry->origin);
-    if (entry->value != NULL) free_config_value(entry->value);
+    sl_alloc_free_secret(sl_alloc_default(), entry->value);
 }
 
 void sluice_config_free(sluice_config *config) {
@@ -95,8 +85,9 @@ void sluice_config_free(sluice_config *config) {
 /* ---- messages ---- */
 
 static void put_line(struct sl_writer *w, const char *line) {
+    char piece[8];
     if (w->size > 0) sl_writer_raw(w, "\n", 1);
-    sl_writer_raw(w, line, strlen(line));
+    for (; *line != '\0'; line++) sl_writer_raw(w, piece, sl_text_escape(*line, piece));
 }
 
 void sl_config_note(sluice_config *config, const char *mistake) {
@@ -457,8 +448,6 @@ static void check_group(struct sl_writer *message, const struct sl_settings *s) 
 /* Rules about several properties at once; only looked at when each by itself is right. */
 static void check_together(struct sl_writer *message, struct sl_property_values *values) {
     const struct sl_settings *s = &values->settings;
-    if (values->security != 0)
-        put_line(message, "security.protocol: this version supports PLAINTEXT alone");
     if (s->reconnect_backoff_max_ms < s->reconnect_backoff_ms)
         put_line(message, "reconnect.backoff.max.ms: is less than reconnect.backoff.ms");
     if (s->retry_backoff_max_ms < s->retry_backoff_ms)
@@ -475,6 +464,17 @@ static void check_together(struct sl_writer *message, struct sl_property_values 
     check_delivery_timeout(message, s);
 }
 
+/* 0 (look at the message) or NOMEM. */
+static int settle_sasl(sluice_config *config, struct sl_property_values *values,
+                       const struct sl_alloc *alloc) {
+    char line[CONFIG_LINE_MAX];
+    struct sl_text why;
+    sl_text_init(&why, line, sizeof line);
+    int rv = sl_config_sasl_settle(&values->settings, alloc, &why);
+    if (rv == SLUICE_ERR_CONFIG) put_line(&config->message, line);
+    return rv == SLUICE_ERR_NOMEM ? rv : 0;
+}
+
 /* Everything into *values, every mistake into the message. 0 (look at the message) or NOMEM. */
 static int fill_values(sluice_config *config, int32_t role, struct sl_property_values *values,
                        const struct sl_alloc *alloc) {
@@ -483,7 +483,7 @@ static int fill_values(sluice_config *config, int32_t role, struct sl_property_v
     for (int32_t i = 0; rv == 0 && i < config->count; i++)
         rv = check_entry(config, &config->entries[i], role, values, alloc);
     if (rv == 0 && config->message.size == 0) check_together(&config->message, values);
-    return rv;
+    return rv != 0 || config->message.size > 0 ? rv : settle_sasl(config, values, alloc);
 }
 
 int sl_config_resolve(sluice_config *config, int32_t role, const struct sl_alloc *alloc,
@@ -506,6 +506,14 @@ int sl_config_resolve(sluice_config *config, int32_t role, const struct sl_alloc
     return rv;
 }
 
+void sl_config_refuse(sluice_config *config, const char *mistake) {
+    config->message.size = 0;
+    config->message.failed = false;
+    put_line(&config->message, mistake);
+    sl_writer_raw(&config->message, "", 1);
+    if (config->message.failed) config->message.size = 0;
+}
+
 int sluice_config_check(sluice_config *config, int32_t role) {
     return sl_config_resolve(config, role, sl_alloc_default(), NULL);
 }
@@ -522,7 +530,7 @@ static void put_value(struct sl_text *t, const struct sl_property *p, const char
     else if (unit != 1 && sl_properties_number(p, value, unit, &number))
         sl_text_printf(t, "%lld", (long long)number);
     else
-        sl_text_put(t, value);
+        sl_text_put_escaped(t, value);
 }
 
 /* The line of one property: what holds, and whence. */
@@ -538,7 +546,8 @@ static void put_effective(struct sl_text *t, const sluice_config *config,
         return;
     }
     put_value(t, p, entry->value, entry->unit);
-    sl_text_printf(t, " (%s", entry->origin != NULL ? entry->origin : "set");
+    sl_text_put(t, " (");
+    sl_text_put_escaped(t, entry->origin != NULL ? entry->origin : "set");
     if (strcmp(entry->name, p->name) != 0) sl_text_printf(t, " as %s", entry->name);
     sl_text_put(t, ")\n");
 }

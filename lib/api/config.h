@@ -17,8 +17,12 @@ int sl_config_resolve(sluice_config *config, int32_t role, const struct sl_alloc
 /* sluice_config_set of a line of a file; origin: "file:line". */
 int sl_config_set_from(sluice_config *config, const char *name, const char *value,
                        const char *origin);
+/* What sluice_config_load does with a file that has been read; path: its name, for mistakes. */
+int sl_config_load_text(sluice_config *config, const char *text, const char *path);
 /* Remembers a mistake that concerns no single property: check and open list it. */
 void sl_config_note(sluice_config *config, const char *mistake);
+/* After a resolve: makes this the message, for what only opening a client could find. */
+void sl_config_refuse(sluice_config *config, const char *mistake);
 /* The allocator that clients of this config get, and the log function with its user, or NULL. */
 struct sl_alloc sl_config_alloc(const sluice_config *config);
 sluice_log_fn sl_config_log_fn(const sluice_config *config, void **user);

@@ -155,6 +155,16 @@ static int set_config_entries(sluice_config *config, struct config_reader *r, co
     return worst;
 }
 
+int sl_config_load_text(sluice_config *config, const char *text, const char *path) {
+    struct config_reader r = {.at = text, .line = 1};
+    sl_writer_init(&r.name, sl_alloc_default());
+    sl_writer_init(&r.value, sl_alloc_default());
+    int rv = set_config_entries(config, &r, path);
+    sl_writer_deinit(&r.name);
+    sl_writer_deinit(&r.value);
+    return rv;
+}
+
 int sluice_config_load(sluice_config *config, const char *path) {
     char note[CONFIG_ORIGIN_MAX + 64];
     struct sl_text t;
@@ -163,12 +173,7 @@ int sluice_config_load(sluice_config *config, const char *path) {
     sl_writer_init(&text, sl_alloc_default());
     int rv = read_config_file(path, &text);
     if (rv == 0) {
-        struct config_reader r = {.at = (const char *)text.data, .line = 1};
-        sl_writer_init(&r.name, sl_alloc_default());
-        sl_writer_init(&r.value, sl_alloc_default());
-        rv = set_config_entries(config, &r, path);
-        sl_writer_deinit(&r.name);
-        sl_writer_deinit(&r.value);
+        rv = sl_config_load_text(config, (const char *)text.data, path);
     } else if (rv == SLUICE_ERR_SYSTEM) {
         sl_text_init(&t, note, sizeof note);
         sl_text_printf(&t, "%.200s: cannot be read, or is larger than a megabyte", path);

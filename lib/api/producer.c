@@ -1,5 +1,6 @@
 /* Producing: checks, and the way into staging (core/staging.h), where the record is copied under
  * the inbox latch. Nothing is allocated on the way unless headers are long. */
+#include <stddef.h>
 #include <string.h>
 
 #include "api/client.h"
@@ -120,11 +121,19 @@ struct packed_place {
     int32_t index;
 };
 
-static int check_packed(const sluice_packed *k) {
+/* Takes what the caller knows of the struct, which ended before its last columns once; the rest is
+ * absent. 0 or USAGE. */
+static int copy_packed(sluice_packed *k, const sluice_packed *given, size_t size) {
+    const size_t first_size = offsetof(sluice_packed, partitions);
+    if (given == NULL || (size != first_size && size != sizeof *k)) return SLUICE_ERR_USAGE;
+    memset(k, 0, sizeof *k);
+    memcpy(k, given, size);
     if (k->count < 0 || k->reserved != 0 || (k->set & ~(uint32_t)SLUICE_SET_PARTITION) != 0)
         return SLUICE_ERR_USAGE;
     if ((k->set & SLUICE_SET_PARTITION) == 0 ? k->partition != 0 : k->partition < 0)
         return SLUICE_ERR_USAGE;
+    if (k->partitions != NULL && k->set != 0) return SLUICE_ERR_USAGE;
+    if (k->tags != NULL && k->first_tag != 0) return SLUICE_ERR_USAGE;
     return k->data == NULL && k->data_size > 0 ? SLUICE_ERR_USAGE : 0;
 }
 
@@ -140,6 +149,25 @@ static bool take_packed_field(struct packed_place *place, const int32_t *sizes, 
     *data = *size == 0 ? "" : (const char *)k->data + place->at;
     place->at += (size_t)*size;
     return true;
+}
+
+/* What a record has beside its bytes. 0 or USAGE. */
+static int fill_packed_columns(const sluice_packed *k, int32_t index,
+                               struct sl_staging_input *out) {
+    int32_t partition = (k->set & SLUICE_SET_PARTITION) != 0 ? k->partition : -1;
+    if (k->partitions != NULL) partition = k->partitions[index];
+    if (partition < -1) return SLUICE_ERR_USAGE;
+    if (partition >= 0) {
+        out->partition = partition;
+        out->flags |= SL_STAGED_PARTITION;
+    }
+    if (k->timestamps_ms != NULL) {
+        if (k->timestamps_ms[index] < 0) return SLUICE_ERR_USAGE;
+        out->timestamp_ms = k->timestamps_ms[index];
+        out->flags |= SL_STAGED_TIMESTAMP;
+    }
+    out->tag = k->tags != NULL ? k->tags[index] : k->first_tag + (uint64_t)index;
+    return 0;
 }
 
 /* The record at the place, which moves on. 0, USAGE or TOO_BIG. */
@@ -166,18 +194,7 @@ static int fill_packed(struct packed_place *place, struct sl_staging_input *out)
         out->header_count = (uint16_t)count;
     }
     if (k->value_sizes != NULL && value_size < 0) out->flags |= SL_STAGED_VALUE_NULL;
-    if ((k->set & SLUICE_SET_PARTITION) != 0) {
-        out->partition = k->partition;
-        out->flags |= SL_STAGED_PARTITION;
-    }
-    if (k->timestamps_ms != NULL) {
-        if (k->timestamps_ms[place->index] < 0) return SLUICE_ERR_USAGE;
-        out->timestamp_ms = k->timestamps_ms[place->index];
-        out->flags |= SL_STAGED_TIMESTAMP;
-    }
-    out->tag = k->first_tag + (uint64_t)place->index;
-    place->index++;
-    return 0;
+    return fill_packed_columns(k, place->index++, out);
 }
 
 /* Steps over the records that were accepted by an earlier call. */
@@ -197,20 +214,20 @@ int sluice_producer_send_packed(sluice_client *producer, const sluice_packed *pa
                                 int32_t *next, int32_t timeout_ms) {
     enum { AT_ONCE = 64 }; /* records under one lock: 256 were no faster */
     struct sl_staging_input inputs[AT_ONCE];
+    sluice_packed k;
     int rv = sl_client_expect(producer, SLUICE_PRODUCER);
+    if (rv == 0) rv = copy_packed(&k, packed, size);
     if (rv != 0) return rv;
-    if (packed == NULL || size != sizeof *packed || next == NULL ||
-        timeout_ms < SLUICE_TIMEOUT_DEFAULT || check_packed(packed) != 0 || *next < 0 ||
-        *next > packed->count)
+    if (next == NULL || timeout_ms < SLUICE_TIMEOUT_DEFAULT || *next < 0 || *next > k.count)
         return SLUICE_ERR_USAGE;
-    struct packed_place place = {.packed = packed};
+    struct packed_place place = {.packed = &k};
     int64_t deadline = sl_client_deadline(producer, timeout_ms);
     rv = skip_packed(&place, *next);
-    while (rv == 0 && *next < packed->count) {
+    while (rv == 0 && *next < k.count) {
         int32_t count = 0;
         int32_t accepted = 0;
         int wrong = 0; /* about the record behind those that are filled */
-        while (count < AT_ONCE && place.index < packed->count && wrong == 0) {
+        while (count < AT_ONCE && place.index < k.count && wrong == 0) {
             wrong = fill_packed(&place, &inputs[count]);
             if (wrong == 0) count++;
         }

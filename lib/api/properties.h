@@ -1,4 +1,4 @@
-/* The one table of properties. It drives parsing, ranges, "did you mean", the roles, the dump of
+/* The one table of properties, in sections by subject (property_rows.h). It drives parsing, ranges, "did you mean", the roles, the dump of
  * effective settings and the manual; a new property is one row here and one field of struct
  * sl_settings. */
 #ifndef SL_API_PROPERTIES_H
@@ -30,7 +30,6 @@ struct sl_property_values {
     int32_t gzip_level; /* of that codec alone, in place of settings.level */
     int32_t lz4_level;
     int32_t zstd_level;
-    int32_t security; /* 0: PLAINTEXT, the only protocol of this version */
 };
 
 struct sl_property {

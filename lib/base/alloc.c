@@ -61,6 +61,19 @@ void sl_alloc_free(const struct sl_alloc *a, void *old, size_t size) {
     if (old != NULL) (void)a->resize(a->user, old, size, 0);
 }
 
+/* Volatile, so that the compiler does not leave out stores to memory that is freed next. */
+void sl_alloc_wipe(void *secret, size_t size) {
+    volatile uint8_t *at = secret;
+    for (size_t i = 0; i < size; i++) at[i] = 0;
+}
+
+void sl_alloc_free_secret(const struct sl_alloc *a, char *text) {
+    if (text == NULL) return;
+    size_t size = strlen(text) + 1;
+    sl_alloc_wipe(text, size);
+    sl_alloc_free(a, text, size);
+}
+
 char *sl_alloc_text(const struct sl_alloc *a, const char *text, size_t len) {
     if (len == SIZE_MAX) return NULL;
     char *copy = sl_alloc_get(a, len + 1);

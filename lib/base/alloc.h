@@ -27,6 +27,10 @@ void *sl_alloc_resize(const struct sl_alloc *a, void *old, size_t old_count, siz
                       size_t size);
 /* Frees; old may be NULL. size is what it was allocated with. */
 void sl_alloc_free(const struct sl_alloc *a, void *old, size_t size);
+/* Clears memory that held a secret, however soon it is freed. */
+void sl_alloc_wipe(void *secret, size_t size);
+/* Clears and frees a NUL-terminated text; it may be NULL. */
+void sl_alloc_free_secret(const struct sl_alloc *a, char *text);
 /* A NUL-terminated copy of len bytes; free with size len + 1. */
 char *sl_alloc_text(const struct sl_alloc *a, const char *text, size_t len);
 

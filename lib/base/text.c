@@ -35,6 +35,27 @@ void sl_text_put_len(struct sl_text *t, const char *text, size_t len) {
 
 void sl_text_put(struct sl_text *t, const char *text) { sl_text_put_len(t, text, strlen(text)); }
 
+size_t sl_text_escape(char c, char out[8]) {
+    static const char hex[] = "0123456789abcdef";
+    const uint8_t byte = (uint8_t)c;
+    if (byte >= ' ' && byte != 0x7f) {
+        out[0] = c;
+        return 1;
+    }
+    out[0] = '\\';
+    out[1] = c == '\n' ? 'n' : c == '\r' ? 'r' : c == '\t' ? 't' : 'u';
+    if (out[1] != 'u') return 2;
+    memcpy(out + 2, "00", 2);
+    out[4] = hex[byte >> 4];
+    out[5] = hex[byte & 15];
+    return 6;
+}
+
+void sl_text_put_escaped(struct sl_text *t, const char *text) {
+    char piece[8];
+    for (; *text != '\0'; text++) sl_text_put_len(t, piece, sl_text_escape(*text, piece));
+}
+
 void sl_text_vprintf(struct sl_text *t, const char *format, va_list args) {
     size_t room = t->size < t->cap ? t->cap - t->size : 0;
     int len = vsnprintf(room > 0 ? t->data + t->size : NULL, room, format, args);
@@ -150,25 +171,38 @@ static int least_of_three(int a, int b, int c) {
 int sl_text_distance(const char *a, const char *b, int most) {
     size_t a_len = strlen(a);
     size_t b_len = strlen(b);
+    size_t longer = a_len > b_len ? a_len - b_len : b_len - a_len;
     if (a_len > TEXT_DISTANCE_MAX || b_len > TEXT_DISTANCE_MAX) return most + 1;
+    if (most < 0 || longer > (size_t)most) return most + 1;
+    /* Only cells near the diagonal can be at most so much; those beside them count as more. */
+    size_t band = most < TEXT_DISTANCE_MAX ? (size_t)most : TEXT_DISTANCE_MAX;
     int rows[3][TEXT_DISTANCE_MAX + 1];
     int *above2 = rows[0];
     int *above = rows[1];
     int *row = rows[2];
+    int least_above = 0;
     for (size_t j = 0; j <= b_len; j++) row[j] = (int)j;
     for (size_t i = 1; i <= a_len; i++) {
+        size_t first = i > band ? i - band : 1;
+        size_t last = b_len < i + band ? b_len : i + band;
         int *oldest = above2;
         above2 = above;
         above = row;
         row = oldest;
-        row[0] = (int)i;
-        for (size_t j = 1; j <= b_len; j++) {
+        row[first - 1] = first == 1 ? (int)i : most + 1;
+        if (last < b_len) row[last + 1] = most + 1;
+        int least = row[first - 1];
+        for (size_t j = first; j <= last; j++) {
             int replaced = above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
             row[j] = least_of_three(above[j] + 1, row[j - 1] + 1, replaced);
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
                 above2[j - 2] + 1 < row[j])
                 row[j] = above2[j - 2] + 1;
+            if (row[j] < least) least = row[j];
         }
+        /* A swap reaches back over one row, no edit over two. */
+        if (least > most && least_above > most) return most + 1;
+        least_above = least;
     }
     return row[b_len] > most ? most + 1 : row[b_len];
 }

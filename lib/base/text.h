@@ -18,6 +18,10 @@ struct sl_text {
 void sl_text_init(struct sl_text *t, char *buf, size_t cap);
 void sl_text_put(struct sl_text *t, const char *text);
 void sl_text_put_len(struct sl_text *t, const char *text, size_t len);
+/* A character of somebody's as a line for people may have it: control characters become \n, \r, \t or
+ * \u00XX, as .properties files write them. Returns the length. */
+size_t sl_text_escape(char c, char out[8]);
+void sl_text_put_escaped(struct sl_text *t, const char *text);
 void sl_text_printf(struct sl_text *t, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void sl_text_vprintf(struct sl_text *t, const char *format, va_list args);

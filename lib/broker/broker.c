@@ -44,6 +44,7 @@ int sl_broker_create(const struct sl_broker_options *options, const struct sl_al
     sl_rng_init(&c->rng, seed);
     sl_trace_init(&c->trace);
     sl_faults_init(&c->faults, alloc);
+    sl_auth_init(&c->auth, alloc);
     sl_map_init(&c->by_id, alloc);
     sl_list_init(&c->links);
     sl_list_init(&c->outputs);
@@ -73,6 +74,7 @@ void sl_broker_destroy(struct sl_broker_cluster *c) {
     sl_map_deinit(&c->by_id);
     sl_faults_deinit(&c->faults);
     sl_groups_deinit(&c->groups);
+    sl_auth_deinit(&c->auth);
     sl_cluster_deinit(&c->cluster);
     sl_compress_destroy(c->codecs);
     sl_bench_destroy(c->bench);
@@ -272,6 +274,8 @@ int64_t sl_broker_seen(const struct sl_broker_cluster *c, int16_t api) {
     for (int i = 0; i < SL_API_KEY_LIMIT; i++) sum += c->seen[i];
     return sum;
 }
+
+int64_t sl_broker_expired_sessions(const struct sl_broker_cluster *c) { return c->auth.expired; }
 
 void sl_broker_written(const struct sl_broker_cluster *c, int64_t *records, int64_t *bytes) {
     *records = c->written_records;

@@ -101,6 +101,10 @@ int sl_broker_cap_node_release(struct sl_broker_cluster *c, int32_t node, const 
  * "replica.lag.time.max.ms" (for so long leaders name a follower that is away); of groups "group.initial.rebalance.delay.ms" (100),
  * "group.min.session.timeout.ms", "group.max.session.timeout.ms", "group.max.size",
  * "group.consumer.session.timeout.ms", "group.consumer.heartbeat.interval.ms",
+ * of logging in "sasl.enabled.mechanisms" ("PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER": some of
+ * them; "": nobody has to), for connections from then on, "sasl.user" ("name=password" adds, "name="
+ * removes), "connections.max.reauth.ms", "connection.failed.authentication.delay.ms",
+ * "sasl.scram.iterations", and "sasl.lie" (auth.c; "": none);
  * "group.coordinator.rebalance.protocols" ("classic,consumer" or "classic"), "offset.metadata.max.bytes", and "group.coordinator.load.ms" (how long a node that became a
  * coordinator answers 14). 0 or SLUICE_ERR_CONFIG. */
 int sl_broker_set(struct sl_broker_cluster *c, const char *name, const char *value);
@@ -139,8 +143,15 @@ enum sl_fault_kind {
     SL_FAULT_CUT_AFTER,  /* execute, then close without an answer */
     SL_FAULT_SILENT,     /* execute, never answer, neither this one nor what follows it */
     SL_FAULT_CORRUPT,    /* answer with a damaged record batch (Fetch) or a truncated body */
+    SL_FAULT_HOSTILE,    /* answer so that it does harm: see enum sl_fault_harm */
     SL_FAULT_LIE,        /* omit, duplicate, shuffle or invent entries of the answer's arrays */
     SL_FAULT_THROTTLE /* answer at once, and read nothing more for delay_ms, as it says (KIP-219) */
+};
+/* Which harm; the code of a SL_FAULT_HOSTILE. */
+enum sl_fault_harm {
+    SL_FAULT_HARM_FRAME = 1, /* a length of two gigabytes, and no more than the answer behind it */
+    SL_FAULT_HARM_COUNT,     /* an array that promises two thousand million entries */
+    SL_FAULT_HARM_DRIBBLE    /* a byte every delay_ms */
 };
 /* Which lie; the code of a SL_FAULT_LIE. */
 enum sl_fault_lie {
@@ -156,7 +167,7 @@ struct sl_fault {
     int32_t node;      /* 0: any */
     char topic[250];   /* "": any */
     int32_t partition; /* -1: any */
-    int code;          /* ERROR: Kafka's; LIE: enum sl_fault_lie */
+    int code;          /* ERROR: Kafka's; HOSTILE: enum sl_fault_harm; LIE: enum sl_fault_lie */
     int32_t delay_ms;
     int32_t skip;  /* matching requests to leave alone first */
     int32_t times; /* then that many are hit; -1: until healed */
@@ -168,6 +179,8 @@ void sl_broker_heal(struct sl_broker_cluster *c, int32_t id); /* 0: all */
 
 /* Requests of an API that were handled since the start, by all nodes; api -1: all. */
 int64_t sl_broker_seen(const struct sl_broker_cluster *c, int16_t api);
+/* Connections that were ended because a request came after the end of their session. */
+int64_t sl_broker_expired_sessions(const struct sl_broker_cluster *c);
 /* What Produce requests added to all logs since the start, duplicates not, kept or not. */
 void sl_broker_written(const struct sl_broker_cluster *c, int64_t *records, int64_t *bytes);
 

@@ -5,7 +5,7 @@
 #include "broker/machine.h"
 #include "sluice/error.h"
 
-enum { RELEASES_COUNT = 10, RELEASES_APIS = 22 };
+enum { RELEASES_COUNT = 10, RELEASES_APIS = 24 };
 
 static const char *const release_names[RELEASES_COUNT] = {"2.1", "2.4", "2.8", "3.0", "3.5",
                                                           "3.7", "3.9", "4.0", "4.1", "4.2"};
@@ -26,11 +26,13 @@ static const struct {
     {SL_API_SYNC_GROUP, {2, 4, 5, 5, 5, 5, 5, 5, 5, 5}},
     {SL_API_DESCRIBE_GROUPS, {2, 5, 5, 5, 5, 5, 5, 6, 6, 6}},
     {SL_API_LIST_GROUPS, {2, 3, 4, 4, 4, 4, 5, 5, 5, 5}},
+    {SL_API_SASL_HANDSHAKE, {1, 1, 1, 1, 1, 1, 1, 1, 1, 1}},
     {SL_API_API_VERSIONS, {2, 3, 3, 3, 3, 3, 4, 4, 4, 4}},
     {SL_API_CREATE_TOPICS, {3, 5, 7, 7, 7, 7, 7, 7, 7, 7}},
     {SL_API_DELETE_TOPICS, {3, 4, 6, 6, 6, 6, 6, 6, 6, 6}},
     {SL_API_INIT_PRODUCER_ID, {1, 2, 4, 4, 4, 4, 5, 5, 5, 5}},
     {SL_API_OFFSET_FOR_LEADER_EPOCH, {2, 3, 4, 4, 4, 4, 4, 4, 4, 4}},
+    {SL_API_SASL_AUTHENTICATE, {0, 1, 2, 2, 2, 2, 2, 2, 2, 2}},
     {SL_API_DELETE_GROUPS, {1, 2, 2, 2, 2, 2, 2, 2, 2, 2}},
     {SL_API_OFFSET_DELETE, {-1, 0, 0, 0, 0, 0, 0, 0, 0, 0}},
     {SL_API_CONSUMER_GROUP_HEARTBEAT, {-1, -1, -1, -1, -1, 0, 0, 1, 1, 1}},

@@ -79,6 +79,20 @@ static bool set_replicas(struct sl_cluster *c, const char *name, const char *val
     return true;
 }
 
+/* "host:port,host:port", of the nodes in turn; the last goes for those that are left. */
+static bool set_advertised(struct sl_broker_cluster *c, const char *value) {
+    char host[sizeof c->cluster.nodes[0].host];
+    uint16_t port;
+    for (int32_t i = 0; i < c->cluster.node_count; i++) {
+        const char *comma = strchr(value, ',');
+        size_t size = comma != NULL ? (size_t)(comma - value) : strlen(value);
+        if (sl_text_parse_endpoint(value, size, host, sizeof host, &port) != NULL) return false;
+        if (sl_broker_advertise(c, c->cluster.nodes[i].id, host, port) != 0) return false;
+        if (comma != NULL) value = comma + 1;
+    }
+    return true;
+}
+
 int sl_broker_set(struct sl_broker_cluster *c, const char *name, const char *value) {
     enum { PARTITIONS_MOST = 10000 }; /* arbitrary: enough for any test */
     bool is_good = false;
@@ -92,8 +106,12 @@ int sl_broker_set(struct sl_broker_cluster *c, const char *name, const char *val
         is_good = parse_cluster_number(value, 0, INT32_MAX, &c->options.session_slots);
         for (int32_t i = 0; i < c->cluster.node_count; i++)
             set_session_slots(&c->cluster.nodes[i].sessions, c->options.session_slots);
+    } else if (strcmp(name, "advertised.listeners") == 0) {
+        is_good = set_advertised(c, value);
     } else if (strcmp(name, "group.coordinator.rebalance.protocols") == 0) {
         is_good = set_group_protocols(&c->groups.settings, value);
+    } else if (sl_auth_set(&c->auth, name, value, &is_good)) {
+        c->cluster.changes++;
     } else if (!set_replicas(&c->cluster, name, value, &is_good)) {
         (void)set_group_number(&c->groups.settings, name, value, &is_good);
     }

@@ -1,13 +1,14 @@
 /* Damage: answers whose bytes are wrong where the protocol's shapes are right. A Fetch answer gets a
  * flipped bit in one of its record batches, in what the CRC covers or the CRC itself, so that a
  * reader that checks it must notice; any other answer ends too early, while its length says that
- * this is all.
+ * this is all. And harm: answers that would have a client take gigabytes, or wait for ever.
  *
  * Stored batches are shared: what is damaged is a copy that dies with the answer. */
 #include <string.h>
 
 #include "broker/machine.h"
 #include "record/record.h"
+#include "wire/codec.h"
 #include "wire/messages.h"
 
 enum {
@@ -63,5 +64,55 @@ bool sl_damage_end(struct sl_exchange *x) {
     a->head.size -= DAMAGE_CUT;
     a->size -= DAMAGE_CUT;
     sl_writer_patch32(&a->head, 0, (int32_t)(a->size - SL_FRAME_PREFIX));
+    return true;
+}
+
+/* ---- harm ---- */
+
+/* Where the count of the first array stands in the body of an answer; false: there is none behind
+ * plain fields alone. */
+static bool find_first_count(const struct sl_exchange *x, size_t *at) {
+    const struct sl_type *type = x->api->response;
+    *at = 0;
+    for (uint16_t i = 0; i < type->field_count; i++) {
+        const struct sl_field *f = &type->fields[i];
+        if (f->tag >= 0 || !sl_schema_has(f, x->header.version)) continue;
+        if (f->kind == SL_KIND_ARRAY) return true;
+        size_t size = sl_codec_fixed_size(f->kind);
+        if (size == 0) return false;
+        *at += size;
+    }
+    return false;
+}
+
+/* What follows the count goes: whoever believes it would have to wait for the rest, or find it
+ * missing. */
+static bool promise_gigabytes(struct sl_exchange *x) {
+    static const uint8_t huge[] = {0x7f, 0xff, 0xff, 0xff};
+    static const uint8_t huge_flexible[] = {0xff, 0xff, 0xff, 0xff, 0x07};
+    struct sl_answer *a = x->answer;
+    bool is_flexible = sl_api_is_flexible(x->api, x->header.version);
+    size_t at;
+    if (!find_first_count(x, &at)) return false;
+    at += SL_FRAME_PREFIX + sizeof x->header.correlation;
+    if (is_flexible && x->api->key != SL_API_API_VERSIONS) at++; /* the header's tags */
+    if (at > a->head.size) return false;
+    a->head.size = at;
+    a->splice_count = 0;
+    sl_writer_raw(&a->head, is_flexible ? huge_flexible : huge,
+                  is_flexible ? sizeof huge_flexible : sizeof huge);
+    if (a->head.failed) return false;
+    a->size = a->head.size;
+    sl_writer_patch32(&a->head, 0, (int32_t)(a->size - SL_FRAME_PREFIX));
+    return true;
+}
+
+bool sl_damage_harm(struct sl_exchange *x) {
+    struct sl_answer *a = x->answer;
+    if (x->fault.code == SL_FAULT_HARM_COUNT) return promise_gigabytes(x);
+    if (x->fault.code == SL_FAULT_HARM_FRAME)
+        sl_writer_patch32(&a->head, 0, INT32_MAX);
+    else
+        a->dribble = (int64_t)x->fault.delay_ms * SL_MACHINE_MILLISECOND;
     return true;
 }

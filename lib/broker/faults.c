@@ -31,6 +31,10 @@ void sl_faults_deinit(struct sl_faults *f) { sl_faults_remove(f, 0); }
 static bool is_possible_fault(const struct sl_fault *fault) {
     if (fault->kind < SL_FAULT_ERROR || fault->kind > SL_FAULT_THROTTLE) return false;
     if (fault->api != -1 && sl_api_find(fault->api) == NULL) return false;
+    if (fault->kind == SL_FAULT_HOSTILE &&
+        (fault->code < SL_FAULT_HARM_FRAME || fault->code > SL_FAULT_HARM_DRIBBLE)) {
+        return false;
+    }
     if (fault->kind == SL_FAULT_LIE &&
         (fault->code < SL_FAULT_LIE_ANY || fault->code > SL_FAULT_LIE_INVENT)) {
         return false;

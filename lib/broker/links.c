@@ -11,8 +11,9 @@
 #include "sluice/error.h"
 
 enum {
-    LINK_ROOM = 64 * 1024, /* the first buffer; arbitrary */
-    LINK_ANSWERS = 64      /* unsent ones, beyond which requests wait; arbitrary */
+    LINK_ROOM = 64 * 1024,               /* the first buffer; arbitrary */
+    LINK_ANSWERS = 64,                   /* unsent ones, beyond which requests wait; arbitrary */
+    LINK_FRAME_BEFORE_LOGIN = 512 * 1024 /* Kafka's sasl.server.max.receive.size */
 };
 
 struct sl_answer *sl_links_answer_create(const struct sl_alloc *alloc) {
@@ -57,7 +58,14 @@ int sl_broker_on_accepted(struct sl_broker_cluster *c, int32_t node, uint32_t *o
     link->c = c;
     link->id = c->last_link + 1;
     link->node_id = node;
+    int rv;
+    link->auth = sl_auth_open(&c->auth, &rv);
+    if (rv != 0) {
+        sl_alloc_free(c->alloc, link, sizeof *link);
+        return rv;
+    }
     if (sl_map_put(&c->by_id, &link->id, sizeof link->id, link) != 0) {
+        sl_auth_close(&c->auth, link->auth);
         sl_alloc_free(c->alloc, link, sizeof *link);
         return SLUICE_ERR_NOMEM;
     }
@@ -83,6 +91,7 @@ void sl_links_destroy(struct sl_machine_link *link) {
     sl_list_remove(&link->output);
     sl_map_remove(&c->by_id, &link->id, sizeof link->id);
     sl_alloc_free(c->alloc, link->in, link->in_cap);
+    sl_auth_close(&c->auth, link->auth);
     sl_alloc_free(c->alloc, link, sizeof *link);
 }
 
@@ -182,11 +191,21 @@ void sl_broker_on_received(struct sl_broker_cluster *c, uint32_t id, const void 
     }
 }
 
+/* Nothing is put behind an answer that leaves byte by byte. */
+static bool is_dribbling(const struct sl_machine_link *link) {
+    return link->answer_count > 0 &&
+           SL_LIST_OF(link->answers.prev, struct sl_answer, node)->dribble != 0;
+}
+
 static bool is_at_work(struct sl_machine_link *link) {
     struct sl_cluster_node *node = sl_cluster_node(&link->c->cluster, link->node_id);
-    return !link->wants_close && link->waiting == NULL && !link->silent &&
+    return !link->wants_close && !link->is_leaving && link->waiting == NULL && !link->silent &&
            node->state == SL_BROKER_UP && link->answer_count < LINK_ANSWERS &&
-           sl_links_delayed(link) == NULL && link->muted_until == 0;
+           sl_links_delayed(link) == NULL && !is_dribbling(link) && link->muted_until == 0;
+}
+
+static bool is_logged_in(const struct sl_machine_link *link) {
+    return link->auth == NULL || link->auth->state == SL_AUTH_DONE;
 }
 
 void sl_links_process(struct sl_machine_link *link) {
@@ -195,9 +214,10 @@ void sl_links_process(struct sl_machine_link *link) {
     while (is_at_work(link)) {
         if (link->in_size - at < SL_FRAME_PREFIX) break;
         size_t frame = sl_bytes_get32(link->in + at);
-        if (frame > (size_t)c->options.max_frame) {
-            sl_machine_complain(c, "a frame of %zu bytes is over the limit of %d", frame,
-                                (int)c->options.max_frame);
+        size_t most = (size_t)c->options.max_frame;
+        if (!is_logged_in(link) && most > LINK_FRAME_BEFORE_LOGIN) most = LINK_FRAME_BEFORE_LOGIN;
+        if (frame > most) {
+            sl_machine_complain(c, "a frame of %zu bytes is over the limit of %zu", frame, most);
             sl_links_close(link, false);
             return;
         }
@@ -223,7 +243,7 @@ size_t sl_broker_send_pieces(struct sl_broker_cluster *c, uint32_t id, struct sl
     SL_LIST_EACH(node, next, &link->answers) {
         struct sl_answer *a = SL_LIST_OF(node, struct sl_answer, node);
         if (a->due > c->now) break;
-        size_t skip = a->sent, head = 0;
+        size_t skip = a->sent, head = 0, before = count;
         for (size_t s = 0; s <= a->splice_count && count < cap; s++) {
             size_t upto = s < a->splice_count ? a->splices[s].at : a->head.size;
             size_t part = upto - head;
@@ -240,6 +260,10 @@ size_t sl_broker_send_pieces(struct sl_broker_cluster *c, uint32_t id, struct sl
                 skip = skip > p->size ? skip - p->size : 0;
             }
         }
+        if (a->dribble != 0 && count > before) {
+            pieces[before].size = 1;
+            return before + 1;
+        }
         if (count == cap) break;
     }
     return count;
@@ -253,10 +277,16 @@ void sl_broker_on_sent(struct sl_broker_cluster *c, uint32_t id, size_t size) {
         size_t part = a->size - a->sent < size ? a->size - a->sent : size;
         a->sent += part;
         size -= part;
-        if (a->sent < a->size) break;
+        if (a->sent < a->size) {
+            if (a->dribble != 0) a->due = c->now + a->dribble;
+            break;
+        }
         sl_links_answer_destroy(c->alloc, a);
         link->answer_count--;
         if (size == 0) break;
     }
-    sl_links_process(link);
+    if (link->is_leaving && sl_list_is_empty(&link->answers))
+        sl_links_close(link, false);
+    else
+        sl_links_process(link);
 }

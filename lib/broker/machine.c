@@ -15,7 +15,6 @@
 #include "wire/messages.h"
 
 enum {
-    MACHINE_MILLISECOND = 1000000, /* in nanoseconds */
     /* What a request and its response may take in memory: an entry of a few bytes on the wire
      * becomes a struct for the request and one for the response. */
     MACHINE_SWELLING = 16,
@@ -40,11 +39,13 @@ static const struct {
     {SL_API_SYNC_GROUP, sl_handle_sync_group},
     {SL_API_DESCRIBE_GROUPS, sl_handle_describe_groups},
     {SL_API_LIST_GROUPS, sl_handle_list_groups},
+    {SL_API_SASL_HANDSHAKE, sl_handle_sasl_handshake},
     {SL_API_API_VERSIONS, sl_handle_api_versions},
     {SL_API_CREATE_TOPICS, sl_handle_create_topics},
     {SL_API_DELETE_TOPICS, sl_handle_delete_topics},
     {SL_API_INIT_PRODUCER_ID, sl_handle_init_producer_id},
     {SL_API_OFFSET_FOR_LEADER_EPOCH, sl_handle_offset_for_leader_epoch},
+    {SL_API_SASL_AUTHENTICATE, sl_handle_sasl_authenticate},
     {SL_API_DELETE_GROUPS, sl_handle_delete_groups},
     {SL_API_OFFSET_DELETE, sl_handle_offset_delete},
     {SL_API_CONSUMER_GROUP_HEARTBEAT, sl_handle_consumer_group_heartbeat},
@@ -218,7 +219,7 @@ static bool throttle_client(struct sl_exchange *x) {
         const struct sl_field *f = &type->fields[i];
         if (strcmp(f->name, "throttle_ms") != 0 || !sl_schema_has(f, x->header.version)) continue;
         memcpy((char *)x->response + f->offset, &x->fault.delay_ms, sizeof x->fault.delay_ms);
-        x->link->muted_until = x->c->now + (int64_t)x->fault.delay_ms * MACHINE_MILLISECOND;
+        x->link->muted_until = x->c->now + (int64_t)x->fault.delay_ms * SL_MACHINE_MILLISECOND;
         return true;
     }
     return false;
@@ -234,6 +235,7 @@ static int encode_spoiled(struct sl_exchange *x) {
     int rv = x->arena.failed || x->answer->memory.failed ? SLUICE_ERR_NOMEM : encode_answer(x);
     if (rv != 0) return rv;
     if (x->fault.kind == SL_FAULT_CORRUPT && !is_fetch) is_spoiled = sl_damage_end(x);
+    if (x->fault.kind == SL_FAULT_HOSTILE) is_spoiled = sl_damage_harm(x);
     if (!is_spoiled) sl_faults_spare(&x->c->faults, x->fault_id);
     return 0;
 }
@@ -247,7 +249,9 @@ static void send_answer(struct sl_exchange *x) {
     struct sl_answer *a = x->answer;
     x->answer = NULL;
     if (x->fault.kind == SL_FAULT_DELAY)
-        a->due = x->c->now + (int64_t)x->fault.delay_ms * MACHINE_MILLISECOND;
+        a->due = x->c->now + (int64_t)x->fault.delay_ms * SL_MACHINE_MILLISECOND;
+    if (x->link->is_leaving && x->c->auth.failed_ms > 0)
+        a->due = x->c->now + (int64_t)x->c->auth.failed_ms * SL_MACHINE_MILLISECOND;
     sl_links_put_answer(x->link, a);
     sl_machine_drop(x);
 }
@@ -256,7 +260,8 @@ static void send_answer(struct sl_exchange *x) {
 static void end_unanswered(struct sl_exchange *x) {
     if (lose_answer(x)) return;
     bool needs_answer = x->fault.kind == SL_FAULT_DELAY || x->fault.kind == SL_FAULT_LIE ||
-                        x->fault.kind == SL_FAULT_CORRUPT || x->fault.kind == SL_FAULT_THROTTLE;
+                        x->fault.kind == SL_FAULT_CORRUPT || x->fault.kind == SL_FAULT_HOSTILE ||
+                        x->fault.kind == SL_FAULT_THROTTLE;
     if (needs_answer) sl_faults_spare(&x->c->faults, x->fault_id);
     sl_machine_drop(x);
 }
@@ -339,6 +344,15 @@ static int decode_exchange(struct sl_exchange *x, struct sl_reader *r) {
 
 static void start_exchange(struct sl_exchange *x, struct sl_reader *r) {
     struct sl_broker_cluster *c = x->c;
+    const char *wrong = sl_auth_judge(x->link, x->api->key);
+    if (wrong != NULL) {
+        sl_machine_complain(c, "%s %s", x->api->name, wrong);
+        close_exchange(x, false);
+        return;
+    }
+    if (x->link->auth != NULL && x->link->auth->state == SL_AUTH_NEW &&
+        x->api->key == SL_API_API_VERSIONS)
+        x->link->auth->state = SL_AUTH_VERSIONS;
     int rv = decode_exchange(x, r);
     if (rv != 0) {
         sl_machine_complain(c, "a malformed %s request, version %d", x->api->name,
@@ -357,8 +371,36 @@ static void start_exchange(struct sl_exchange *x, struct sl_reader *r) {
         sl_machine_resume(x);
 }
 
+/* After SaslHandshake 0: frames are tokens and nothing else, and a wrong one is answered by nothing but
+ * the end of the connection. */
+static void take_raw_token(struct sl_machine_link *link, const uint8_t *frame, size_t size) {
+    struct sl_broker_cluster *c = link->c;
+    struct sl_answer *answer = sl_links_answer_create(c->alloc);
+    struct sl_bytes token = {frame, (int32_t)size}, out;
+    struct sl_arena arena;
+    int64_t lifetime_ms;
+    sl_arena_init(&arena, c->alloc, 0);
+    enum sl_auth_verdict verdict = sl_auth_take(link, token, &arena, &out, &lifetime_ms);
+    if (answer != NULL && verdict != SL_AUTH_REFUSED) {
+        sl_writer_i32(&answer->head, out.size);
+        sl_writer_raw(&answer->head, out.data, (size_t)out.size);
+        answer->size = answer->head.size;
+    }
+    sl_arena_deinit(&arena);
+    if (answer == NULL || answer->head.failed || verdict == SL_AUTH_REFUSED) {
+        sl_links_answer_destroy(c->alloc, answer);
+        sl_links_close(link, false);
+        return;
+    }
+    sl_links_put_answer(link, answer);
+}
+
 void sl_machine_request(struct sl_machine_link *link, const uint8_t *frame, size_t size) {
     struct sl_broker_cluster *c = link->c;
+    if (link->auth != NULL && link->auth->state == SL_AUTH_RAW) {
+        take_raw_token(link, frame, size);
+        return;
+    }
     struct sl_exchange *x = open_exchange(link, c);
     struct sl_reader r;
     if (x == NULL) {

@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "base/rng.h"
 #include "base/trace.h"
+#include "broker/auth.h"
 #include "broker/broker.h"
 #include "broker/cluster.h"
 #include "broker/faults.h"
@@ -24,6 +25,8 @@ struct sl_bench;
 struct sl_exchange;
 
 /* An answer on its way: encoded bytes, and stored batches that belong between them. */
+enum { SL_MACHINE_MILLISECOND = 1000000 }; /* in nanoseconds */
+
 struct sl_answer {
     struct sl_list node;       /* in its link's answers */
     struct sl_writer head;     /* all bytes but those of splices */
@@ -33,6 +36,7 @@ struct sl_answer {
     size_t held_count, held_cap;
     size_t size, sent;      /* bytes in all, and those gone */
     int64_t due;            /* not before that time; 0: at once */
+    int64_t dribble;        /* between two bytes; 0: they go as they can */
     struct sl_arena memory; /* the pieces of splices, and what they point to beside held batches */
 };
 
@@ -48,8 +52,10 @@ struct sl_machine_link {
     uint32_t id;
     int32_t node_id;
     int32_t answer_count;
-    int64_t muted_until; /* throttled: nothing is handled before; 0: it is not */
-    bool silent;         /* a fault: nothing is handled any more */
+    int64_t muted_until;  /* throttled: nothing is handled before; 0: it is not */
+    bool silent;          /* a fault: nothing is handled any more */
+    struct sl_auth *auth; /* owned; NULL: nobody has to log in */
+    bool is_leaving;      /* it closes once its answers are gone, the last of which may come late */
     bool wants_close;
     bool abrupt; /* the close is one with a reset */
 };
@@ -62,6 +68,7 @@ struct sl_broker_cluster {
     struct sl_cluster cluster;
     struct sl_faults faults;
     struct sl_groups groups;
+    struct sl_auth_settings auth;
     struct sl_compress *codecs; /* owned */
     int64_t now, wall_ms;       /* nanoseconds and Unix milliseconds, of the last on_time */
     struct sl_list links;       /* of struct sl_machine_link, owned */
@@ -122,11 +129,13 @@ enum sl_handled sl_handle_leave_group(struct sl_exchange *x);
 enum sl_handled sl_handle_sync_group(struct sl_exchange *x);
 enum sl_handled sl_handle_describe_groups(struct sl_exchange *x);
 enum sl_handled sl_handle_list_groups(struct sl_exchange *x);
+enum sl_handled sl_handle_sasl_handshake(struct sl_exchange *x);
 enum sl_handled sl_handle_api_versions(struct sl_exchange *x);
 enum sl_handled sl_handle_create_topics(struct sl_exchange *x);
 enum sl_handled sl_handle_delete_topics(struct sl_exchange *x);
 enum sl_handled sl_handle_init_producer_id(struct sl_exchange *x);
 enum sl_handled sl_handle_offset_for_leader_epoch(struct sl_exchange *x);
+enum sl_handled sl_handle_sasl_authenticate(struct sl_exchange *x);
 enum sl_handled sl_handle_delete_groups(struct sl_exchange *x);
 enum sl_handled sl_handle_offset_delete(struct sl_exchange *x);
 enum sl_handled sl_handle_consumer_group_heartbeat(struct sl_exchange *x);
@@ -185,6 +194,8 @@ bool sl_touches_fault(const void *exchange, const struct sl_fault *fault);
 bool sl_damage_records(struct sl_exchange *x);
 /* Takes the end of an encoded answer away; false: it is too short. */
 bool sl_damage_end(struct sl_exchange *x);
+/* Makes an encoded answer do what its enum sl_fault_harm says; false: it has no such place. */
+bool sl_damage_harm(struct sl_exchange *x);
 
 /* Makes a response wrong; false: it has no array to lie about. */
 bool sl_lies_tell(struct sl_exchange *x, const struct sl_type *type, void *message);

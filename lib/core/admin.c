@@ -226,7 +226,7 @@ static void end_admin_early(struct sl_core *core, struct sl_op *op, int code) {
     } else {
         sl_text_put(&story, "not asked: no broker reachable: ");
         sl_brokers_tell(core, &story);
-        if (code == SLUICE_ERR_TIMEOUT) code = SLUICE_ERR_UNREACHABLE;
+        if (code == SLUICE_ERR_TIMEOUT) code = sl_brokers_verdict(core);
     }
     sl_ops_end(&core->ops, op, code, "topic \"%s\": %s", task->topic, buf);
     destroy_admin_task(core, task);

@@ -115,7 +115,13 @@ static void wake_brokers_at(struct sl_core *core, int64_t at) {
 
 int64_t sl_brokers_deadline(const struct sl_core *core) { return core->brokers.wake_at; }
 
-void sl_brokers_on_failure(struct sl_broker *broker, const char *story) {
+int sl_brokers_verdict(const struct sl_core *core) {
+    int code = core->brokers.code;
+    if (core->login.is_refused) return SLUICE_ERR_AUTH;
+    return code == SLUICE_ERR_TLS || code == SLUICE_ERR_AUTH ? code : SLUICE_ERR_UNREACHABLE;
+}
+
+void sl_brokers_on_failure(struct sl_broker *broker, int rv, const char *story) {
     struct sl_core *core = broker->core;
     const struct sl_settings *settings = core->settings;
     struct sl_text text;
@@ -123,20 +129,29 @@ void sl_brokers_on_failure(struct sl_broker *broker, const char *story) {
     sl_text_put(&text, story);
     sl_text_init(&text, core->brokers.story, sizeof core->brokers.story);
     sl_text_printf(&text, "%s:%u: %s", broker->host, broker->port, story);
+    core->brokers.code = rv;
     /* Several links that fail together are one failure. */
     if (sl_brokers_is_backing_off(broker)) return;
     if (broker->failures == 0) {
-        sl_core_notice(core, SL_NOTICE_BROKER, SL_LOG_WARNING, SLUICE_ERR_UNREACHABLE, broker->id,
+        sl_core_notice(core, SL_NOTICE_BROKER, SL_LOG_WARNING, sl_brokers_verdict(core), broker->id,
                        "%s:%u: %s", broker->host, broker->port, story);
     } else {
         sl_core_log(core, SL_LOG_DEBUG, "%s:%u: %s", broker->host, broker->port, story);
     }
-    broker->retry_at =
-        core->now + sl_core_backoff(core, settings->reconnect_backoff_ms,
-                                    settings->reconnect_backoff_max_ms, broker->failures);
+    int32_t most_ms = settings->reconnect_backoff_max_ms;
+    bool is_verdict = rv == SLUICE_ERR_TLS || rv == SLUICE_ERR_AUTH;
+    int32_t first_ms = is_verdict ? most_ms : settings->reconnect_backoff_ms;
+    broker->retry_at = core->now + sl_core_backoff(core, first_ms, most_ms, broker->failures);
     if (broker->failures < UINT32_MAX) broker->failures++;
     /* It may have left, and its partitions moved. */
     if (broker->id >= 0 && !broker->gone) sl_metadata_refresh(core, NULL);
+}
+
+void sl_brokers_forgive(struct sl_core *core) {
+    SL_LIST_EACH(node, tmp, &core->brokers.all) {
+        struct sl_broker *broker = SL_LIST_OF(node, struct sl_broker, node);
+        if (broker->retry_at > core->now) broker->retry_at = core->now;
+    }
 }
 
 void sl_brokers_on_success(struct sl_broker *broker) {
@@ -202,6 +217,7 @@ struct sl_broker *sl_brokers_find(struct sl_core *core, int32_t id) {
 struct sl_link *sl_brokers_link(struct sl_broker *broker, enum sl_purpose purpose) {
     struct sl_core *core = broker->core;
     if (core->state == SL_CORE_CLOSED || broker->gone) return NULL;
+    if (!sl_login_is_there(core)) return NULL; /* it comes by a command, and a turn with it */
     struct sl_link *link = broker->links[purpose];
     if (link == NULL) {
         link = broker->links[purpose] = sl_link_create(broker, purpose);
@@ -239,7 +255,7 @@ static void look_at_candidate(struct sl_broker *broker, enum sl_purpose purpose,
     for (int i = 0; i < SL_PURPOSE_COUNT; i++) {
         const struct sl_link *other = broker->links[i];
         if (other == NULL) continue;
-        choice->reachable |= sl_link_is_opening(other) || other->state == SL_LINK_READY;
+        choice->reachable |= sl_link_is_opening(other) || sl_link_is_up(other);
     }
     if (link != NULL && sl_link_is_ready(link)) {
         if (choice->ready == NULL || link->in_flight < choice->ready->in_flight) {
@@ -292,7 +308,7 @@ static void begin_bootstrap(struct sl_core *core, const char *why) {
 }
 
 struct sl_link *sl_brokers_any(struct sl_core *core, enum sl_purpose purpose) {
-    if (core->state == SL_CORE_CLOSED) return NULL;
+    if (core->state == SL_CORE_CLOSED || !sl_login_is_there(core)) return NULL;
     struct broker_choice choice = choose_any(core, purpose);
     if (choice.ready != NULL) return choice.ready;
     if (!choice.reachable && choice.unconnected == NULL && !core->brokers.bootstrapping) {
@@ -311,7 +327,7 @@ struct sl_link *sl_brokers_any(struct sl_core *core, enum sl_purpose purpose) {
 
 bool sl_brokers_is_any_ready(const struct sl_core *core) {
     SL_LIST_EACH(node, tmp, &core->links.all) {
-        if (SL_LIST_OF(node, struct sl_link, node)->state == SL_LINK_READY) return true;
+        if (sl_link_is_up(SL_LIST_OF(node, struct sl_link, node))) return true;
     }
     return false;
 }
@@ -445,7 +461,24 @@ void sl_brokers_tell(const struct sl_core *core, struct sl_text *out) {
         if (broker->failures > 1) sl_text_printf(out, " (%" PRIu32 " times)", broker->failures);
         separator = ", ";
     }
+    if (separator[0] == '\0') sl_login_tell(core, out);
     if (separator[0] == '\0') tell_silent_brokers(core, out);
+}
+
+static bool has_ready_link(const struct sl_broker *broker) {
+    for (int i = 0; i < SL_PURPOSE_COUNT; i++)
+        if (broker->links[i] != NULL && sl_link_is_up(broker->links[i])) return true;
+    return false;
+}
+
+void sl_brokers_tell_ready(const struct sl_core *core, struct sl_text *out) {
+    const char *separator = "";
+    SL_LIST_EACH(node, tmp, &core->brokers.all) {
+        const struct sl_broker *broker = SL_LIST_OF(node, const struct sl_broker, node);
+        if (!has_ready_link(broker)) continue;
+        sl_text_printf(out, "%s%s:%u", separator, broker->host, broker->port);
+        separator = ", ";
+    }
 }
 
 /* ---- the end of a turn ---- */
@@ -461,7 +494,7 @@ static void hand_on_seed(struct sl_core *core, struct sl_broker *seed) {
     for (int i = 0; i < SL_PURPOSE_COUNT; i++) {
         struct sl_link *link = seed->links[i];
         if (link == NULL) continue;
-        if (heir != NULL && heir->links[i] == NULL && link->state == SL_LINK_READY) {
+        if (heir != NULL && heir->links[i] == NULL && sl_link_is_up(link)) {
             heir->links[i] = link;
             link->broker = heir;
             seed->links[i] = NULL;

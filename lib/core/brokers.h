@@ -30,7 +30,7 @@ struct sl_broker {
     uint32_t failures;           /* in a row, for the back-off (KIP-144, KIP-580) */
     int64_t retry_at;            /* no connect before; 0: not backing off */
     struct sl_link *links[SL_PURPOSE_COUNT];
-    char story[192]; /* why it could not be reached last, for people; "" once it could */
+    char story[320]; /* why it could not be reached last, for people; "" once it could */
     struct sl_list produce_ready; /* sender: partitions with a batch to send to this broker */
     struct sl_list produce_held;  /* sender: partitions whose open batch waits for a free request */
     struct sl_list produce_node;  /* sender: brokers with such partitions */
@@ -49,7 +49,8 @@ struct sl_brokers {
     bool bootstrapping; /* seeds count: no metadata yet, or nobody known can be reached */
     bool tidy;          /* seeds' links are to be handed on or drained */
     int64_t wake_at;    /* who was refused a link may ask again then */
-    char story[256];    /* the latest failure to reach anyone */
+    char story[400];    /* the latest failure to reach anyone … */
+    int code;           /* … and its code: TLS, AUTH, or UNREACHABLE for all else */
 };
 
 /* By id from metadata; NULL when unknown. */
@@ -68,10 +69,13 @@ bool sl_brokers_is_backing_off(const struct sl_broker *broker);
 
 /* ---- for links ---- */
 
-/* No connection came about, or one that was in use was lost: the back-off grows. story: why. */
-void sl_brokers_on_failure(struct sl_broker *broker, const char *story);
+/* No connection came about, or one that was in use was lost: the back-off grows, and is the longest
+ * at once for what will be no better soon (TLS, AUTH). story: why. */
+void sl_brokers_on_failure(struct sl_broker *broker, int rv, const char *story);
 /* It answers: the back-off starts over. */
 void sl_brokers_on_success(struct sl_broker *broker);
+/* What failed may go well now: nobody backs off any more. */
+void sl_brokers_forgive(struct sl_core *core);
 /* Asks the host for the addresses, unless that is under way. */
 void sl_brokers_resolve(struct sl_broker *broker);
 
@@ -88,6 +92,10 @@ void sl_brokers_end(struct sl_core *core);
 void sl_brokers_rebootstrap(struct sl_core *core, const char *why);
 /* "b1:9092 connection refused (7 times), b2:9092 …", or "" when no failure is known. */
 void sl_brokers_tell(const struct sl_core *core, struct sl_text *out);
+/* What it means that no broker can be reached: UNREACHABLE, or TLS or AUTH when it was about that. */
+int sl_brokers_verdict(const struct sl_core *core);
+/* "b1:9092, b2:9092": those that there is a connection to. */
+void sl_brokers_tell_ready(const struct sl_core *core, struct sl_text *out);
 /* A connection of any purpose is ready. */
 bool sl_brokers_is_any_ready(const struct sl_core *core);
 

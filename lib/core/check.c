@@ -113,12 +113,25 @@ static void check_ops(const struct sl_core *core) {
     SL_ASSERT((core->state == SL_CORE_CLOSING) || sl_list_is_empty(&core->closers));
 }
 
+/* Errands are in one list each, and a fetch of a token that is out has a deadline. */
+static void check_errands(const struct sl_core *core) {
+    const struct sl_login_token *token = &core->login.token;
+    SL_LIST_EACH(node, tmp, (struct sl_list *)&core->errands.out) {
+        const struct sl_errand *errand = SL_LIST_OF(node, const struct sl_errand, node);
+        SL_ASSERT(errand->serial != 0 && errand->serial <= core->errands.last_serial);
+        SL_ASSERT(errand->on_answer != NULL);
+    }
+    SL_ASSERT(sl_errand_is_out(&token->errand) == sl_list_is_linked(&token->errand.node));
+    SL_ASSERT(sl_errand_is_out(&token->errand) == (token->late_at != SL_NEVER));
+}
+
 void sl_core_check(const struct sl_core *core) {
     check_links(core);
     check_brokers(core);
     check_metadata(core);
     check_calls(core);
     check_ops(core);
+    check_errands(core);
     if (core->settings->role == SL_ROLE_PRODUCER) sl_check_producer(core);
     if (core->settings->role == SL_ROLE_CONSUMER) {
         sl_fetcher_check(core);

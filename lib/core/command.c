@@ -29,6 +29,8 @@ void sl_command_destroy(const struct sl_alloc *alloc, struct sl_command *command
     if (command == NULL) return;
     SL_ASSERT(!sl_list_is_linked(&command->node));
     free_command_text(alloc, command->topic);
+    free_command_text(alloc, command->user);
+    sl_alloc_free_secret(alloc, command->secret);
     sl_offset_list_destroy(command->offsets);
     for (int32_t i = 0; command->slots != NULL && i < command->slot_count; i++) {
         free_command_text(alloc, command->slots[i].topic);
@@ -60,7 +62,7 @@ bool sl_events_is_empty(const struct sl_events *e) {
     return sl_list_is_empty(&e->deliveries) && sl_list_is_empty(&e->fetched) &&
            sl_list_is_empty(&e->news) && sl_list_is_empty(&e->ops) &&
            sl_list_is_empty(&e->notices) && sl_list_is_empty(&e->topics) &&
-           sl_list_is_empty(&e->rebalances) && sl_list_is_empty(&e->chunks) &&
+           sl_list_is_empty(&e->rebalances) && sl_list_is_empty(&e->chunks) && !e->token_wanted &&
            e->freed_bytes == 0 && e->written == 0 && e->not_written == 0 && e->maybe_written == 0;
 }
 
@@ -78,8 +80,10 @@ void sl_events_move(struct sl_events *to, struct sl_events *from) {
     to->not_written += from->not_written;
     to->maybe_written += from->maybe_written;
     to->notice_count += from->notice_count;
+    to->token_wanted |= from->token_wanted;
     from->freed_bytes = from->written = from->not_written = from->maybe_written = 0;
     from->notice_count = 0;
+    from->token_wanted = false;
 }
 
 static void free_event_fetched(const struct sl_alloc *alloc, struct sl_list *node) {

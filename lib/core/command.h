@@ -36,7 +36,9 @@ enum sl_command_kind {
     SL_COMMAND_CREATE_TOPIC, /* op, topic, partitions, replicas, settings */
     SL_COMMAND_DELETE_TOPIC, /* op, topic */
     SL_COMMAND_DUMP,         /* op, buffer */
-    SL_COMMAND_METRICS       /* op, mail; of a consumer, offsets: its positions */
+    SL_COMMAND_METRICS,      /* op, mail; of a consumer, offsets: its positions */
+    SL_COMMAND_SET_LOGIN,    /* user, secret: a password from now on */
+    SL_COMMAND_SET_TOKEN     /* user, secret, lifetime_ms: a token from now on */
 };
 
 /* Where a COMMIT comes from. */
@@ -81,6 +83,9 @@ struct sl_command {
     bool is_nothing_finished;     /* ASKED: records were handed out, and none is finished */
     bool may_finish_more;         /* COLLECTED: more may be finished without a word to core */
     struct sl_mail_counts mail;   /* METRICS */
+    char *user;                   /* SET_LOGIN, SET_TOKEN: owned */
+    char *secret;                 /* the same: owned, wiped */
+    int64_t lifetime_ms;          /* SET_TOKEN; -1: without end */
 };
 /* Makes one with nothing in it. */
 int sl_command_create(const struct sl_alloc *alloc, enum sl_command_kind kind,
@@ -161,7 +166,10 @@ struct sl_slice {
     int64_t end;            /* the one of these up to which may be read */
     int32_t last_epoch;     /* leader epoch of the last batch */
     int32_t leader_epoch;
-    int32_t count; /* records by the batch headers */
+    int32_t count;  /* records by the batch headers */
+    bool is_packed; /* some of it is compressed */
+    struct sl_unpack
+        *unpack; /* gate: its records decompressed, or about to be; NULL: they are not */
     /* In the memory of its owner: base offsets of batches to be left out, rising. */
     const int64_t *aborted;
     int32_t aborted_count;
@@ -238,6 +246,7 @@ struct sl_events {
     int64_t written;           /* records decided since the last take, by outcome */
     int64_t not_written;
     int64_t maybe_written;
+    bool token_wanted;    /* the application is asked for a token */
     int32_t notice_count; /* of `notices`, bounded: a host that never looks costs no memory */
 };
 void sl_events_init(struct sl_events *e);

@@ -59,25 +59,29 @@ static void deinit_units(struct sl_core *core) {
     sl_metadata_deinit(&core->metadata);
     sl_calls_deinit(&core->calls);
     sl_brokers_deinit(&core->brokers);
+    sl_login_deinit(&core->login);
     sl_link_deinit_all(&core->links);
     sl_ops_deinit(&core->ops);
     sl_events_deinit(&core->events, core->alloc);
     sl_buffers_deinit(&core->buffers);
 }
 
-static int init_units(struct sl_core *core) {
+static int init_units(struct sl_core *core, uint64_t seed) {
     sl_events_init(&core->events);
     sl_list_init(&core->outputs);
     sl_list_init(&core->closers);
     sl_buffers_init(&core->buffers, core->alloc, pool_size(core->settings));
     sl_ops_init(&core->ops, core);
     sl_link_init_all(&core->links, core);
+    sl_errand_init_all(&core->errands);
     sl_calls_init(&core->calls, core);
     sl_metadata_init(&core->metadata, core);
     sl_coordinators_init(&core->coordinators, core);
     sl_offsets_init(&core->offsets, core);
     sl_admin_init(&core->admin, core);
     int rv = sl_brokers_init(&core->brokers, core);
+    int login_rv = sl_login_init(&core->login, core, seed);
+    if (rv == 0) rv = login_rv;
     if (is_producer(core)) {
         sl_producer_id_init(&core->producer_id, core);
         int batcher_rv = sl_batcher_init(&core->batcher, core);
@@ -105,7 +109,7 @@ int sl_core_create(const struct sl_settings *settings, const struct sl_alloc *al
     core->close_by = SL_NEVER;
     sl_rng_init(&core->rng, seed);
     sl_trace_init(&core->trace);
-    int rv = init_units(core);
+    int rv = init_units(core, seed);
     if (rv != 0) {
         deinit_units(core);
         sl_alloc_free(alloc, core, sizeof *core);
@@ -258,6 +262,10 @@ static bool route_command(struct sl_core *core, struct sl_command *command) {
     case SL_COMMAND_METRICS:
         sl_metrics_on_command(core, command);
         return true;
+    case SL_COMMAND_SET_LOGIN:
+    case SL_COMMAND_SET_TOKEN:
+        sl_login_on_command(core, command);
+        return true;
     case SL_COMMAND_CLOSE:
         SL_UNREACHABLE();
     }
@@ -271,7 +279,8 @@ static bool is_allowed_now(const struct sl_core *core, enum sl_command_kind kind
     if (kind == SL_COMMAND_REBALANCED) return core->state == SL_CORE_CLOSING;
     return core->state == SL_CORE_CLOSING &&
            (kind == SL_COMMAND_FLUSH || kind == SL_COMMAND_DISCARD || kind == SL_COMMAND_HURRY ||
-            kind == SL_COMMAND_COMMIT);
+            kind == SL_COMMAND_COMMIT || kind == SL_COMMAND_SET_LOGIN ||
+            kind == SL_COMMAND_SET_TOKEN);
 }
 
 bool sl_core_wants_finished(const struct sl_core *core, bool *everything) {
@@ -319,8 +328,17 @@ void sl_core_on_resolved(struct sl_core *core, uint64_t serial, int rv, const ch
     sl_brokers_on_resolved(core, serial, rv, text, addresses, count);
 }
 
+void sl_core_on_errand(struct sl_core *core, uint64_t serial,
+                       const struct sl_errand_answer *answer) {
+    if (core->state != SL_CORE_CLOSED) sl_errand_on_answer(core, serial, answer);
+}
+
 void sl_core_set_jobs(struct sl_core *core, int32_t most, int32_t least_us) {
     if (is_producer(core)) sl_batcher_set_jobs(core, most, least_us);
+}
+
+void sl_core_set_key(struct sl_core *core, const uint8_t key[SL_CORE_KEY]) {
+    memcpy(core->login.nonce_key, key, SL_CORE_KEY);
 }
 
 void sl_core_on_job(struct sl_core *core, struct sl_job *job) { sl_batcher_on_job(core, job); }
@@ -329,6 +347,10 @@ void sl_core_on_job(struct sl_core *core, struct sl_job *job) { sl_batcher_on_jo
 void sl_core_on_opened(struct sl_core *core, uint32_t id) {
     struct sl_link *link = sl_link_find(core, id);
     if (link != NULL) sl_link_on_opened(link);
+}
+
+void sl_core_on_news(struct sl_core *core, int level, const char *text) {
+    sl_core_log(core, level, "%s", text);
 }
 
 void sl_core_on_closed(struct sl_core *core, uint32_t id, int rv, const char *text) {
@@ -386,6 +408,7 @@ void sl_core_run(struct sl_core *core) {
     if (run_closing(core)) return;
     sl_ops_run(&core->ops);
     if (run_closing(core)) return;
+    sl_login_run(core);
     run_units(core);
     if (run_closing(core)) return;
     sl_brokers_run(core);
@@ -404,6 +427,7 @@ int64_t sl_core_deadline(const struct sl_core *core) {
     if (link != NULL) at = link->at;
     if (core->state == SL_CORE_CLOSING) lower_deadline(&at, core->close_by);
     lower_deadline(&at, sl_brokers_deadline(core));
+    lower_deadline(&at, sl_login_deadline(core));
     lower_deadline(&at, sl_ops_deadline(&core->ops));
     lower_deadline(&at, sl_metadata_deadline(core));
     lower_deadline(&at, sl_calls_deadline(core));
@@ -457,6 +481,16 @@ bool sl_core_next_output(struct sl_core *core, struct sl_output *out) {
         out->serial = broker->resolve_serial;
         out->host = broker->host;
         out->port = broker->port;
+        return true;
+    }
+    struct sl_errand *errand = core->state == SL_CORE_CLOSED ? NULL : sl_errand_next(core);
+    if (errand != NULL) {
+        out->kind = SL_OUTPUT_ERRAND;
+        out->serial = errand->serial;
+        out->link = errand->link;
+        out->errand = errand->kind;
+        out->input = errand->input;
+        out->kept_state = &errand->state;
         return true;
     }
     bool makes_jobs = is_producer(core) && core->state != SL_CORE_CLOSED;

@@ -1,7 +1,7 @@
 /* The client as a machine without I/O: what a host (the driver, the simulator) sees of it.
  *
  * A host repeats turns. A turn is: sl_core_on_time first; then any inputs (staged records,
- * commands, bytes, connections, names resolved); then sl_core_run once, which acts on all of it;
+ * commands, bytes, connections, names resolved, errands done); then sl_core_run once, which acts on all of it;
  * then the host takes the events (for applications) and drains the outputs (for the network), and
  * sleeps until sl_core_deadline, a socket, or a wake-up. Inputs are plain calls and none calls
  * back; outputs wait in a queue. The core never reads a clock, opens a socket, takes a lock or
@@ -18,11 +18,14 @@
 #include "base/text.h"
 #include "core/buffers.h"
 #include "core/command.h"
+#include "core/errand.h"
 #include "core/job.h"
 #include "core/settings.h"
 #include "core/staging.h"
 
 struct sl_core;
+
+enum { SL_CORE_KEY = 32 }; /* bytes of sl_core_set_key */
 
 #define SL_NEVER INT64_MAX /* a deadline that does not exist */
 
@@ -40,6 +43,8 @@ int sl_core_create(const struct sl_settings *settings, const struct sl_alloc *al
 /* Once, before the first turn: the host runs jobs, so many at a time, and thinks that one pays from
  * so many microseconds of work on. Without it core makes none. */
 void sl_core_set_jobs(struct sl_core *core, int32_t most, int32_t least_us);
+/* Once, before the first turn: entropy of the host, for what nobody may guess. */
+void sl_core_set_key(struct sl_core *core, const uint8_t key[SL_CORE_KEY]);
 /* Frees everything that core still owns. The host has closed the sockets and given back all jobs;
  * in a forked child those that were out are lost. */
 void sl_core_destroy(struct sl_core *core);
@@ -66,8 +71,13 @@ void sl_core_on_returned(struct sl_core *core, struct sl_list *buffers, int64_t 
 /* Answer to a RESOLVE output. rv 0 with count ≥ 1, or an error with a text (borrowed). */
 void sl_core_on_resolved(struct sl_core *core, uint64_t serial, int rv, const char *text,
                          const struct sl_address *addresses, int32_t count);
-/* Answer to an OPEN output: connected. */
+/* Answer to an ERRAND output. What it has is borrowed. */
+void sl_core_on_errand(struct sl_core *core, uint64_t serial,
+                       const struct sl_errand_answer *answer);
+/* Answer to an OPEN output: connected, and protected where the settings want it. */
 void sl_core_on_opened(struct sl_core *core, uint32_t link);
+/* The host has something to say to people, as a line of the log. */
+void sl_core_on_news(struct sl_core *core, int level, const char *text);
 /* The connection failed or ended; no more inputs for this link. rv SLUICE_ERR_UNREACHABLE (refused,
  * timed out, closed by the peer), SLUICE_ERR_SYSTEM, SLUICE_ERR_TLS; text says it in words. */
 void sl_core_on_closed(struct sl_core *core, uint32_t link, int rv, const char *text);
@@ -96,16 +106,20 @@ enum sl_output_kind {
     SL_OUTPUT_OPEN,        /* connect link to address; answer with on_opened or on_closed */
     SL_OUTPUT_SEND,        /* link has bytes: write until they are gone or the socket is full */
     SL_OUTPUT_CLOSE,       /* close link; core has forgotten it, there is no answer */
-    SL_OUTPUT_JOB          /* run the job off the loop; answer with on_job */
+    SL_OUTPUT_JOB,         /* run the job off the loop; answer with on_job */
+    SL_OUTPUT_ERRAND       /* do the errand off the loop; answer with on_errand(serial) */
 };
 struct sl_output {
     enum sl_output_kind kind;
-    uint32_t link; /* OPEN, SEND, CLOSE; ids are not reused */
+    uint32_t link; /* OPEN, SEND, CLOSE, ERRAND (0: none); ids are not reused */
     uint64_t serial;
-    const char *host; /* RESOLVE: valid until the next input */
+    const char *host; /* RESOLVE, OPEN (the broker's name): valid until the next input */
     uint16_t port;
     struct sl_address address; /* OPEN */
     struct sl_job *job;        /* JOB: the host's until on_job */
+    enum sl_errand_kind errand;
+    struct sl_bytes input;               /* ERRAND: valid until the next input, like … */
+    struct sl_errand_state **kept_state; /* … where to take out what the host kept, if anything */
 };
 /* The next output, false when there is none. */
 bool sl_core_next_output(struct sl_core *core, struct sl_output *out);

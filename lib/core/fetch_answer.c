@@ -52,6 +52,7 @@ struct batch_run {
     int64_t epoch_from; /* … and from where on it is that of all */
     int32_t count;
     int32_t batches;  /* from the position on */
+    bool is_packed;   /* one of them is compressed */
     int64_t *aborted; /* base offsets of those of them that are left out … */
     int32_t aborted_count;
     int rv;            /* why it ended: 0 (no bytes left), SL_BATCH_CUT, MALFORMED, UNSUPPORTED */
@@ -90,6 +91,7 @@ static void scan_batches(const struct sl_records *records, int64_t offset,
         if (info.leader_epoch != run->last_epoch) run->epoch_from = info.base_offset;
         run->last_epoch = info.leader_epoch;
         run->batches++;
+        run->is_packed |= (info.attributes & SL_RECORD_CODEC_MASK) != SL_CODEC_NONE;
         if (verdict == 1)
             run->aborted[run->aborted_count++] = info.base_offset;
         else if ((info.attributes & SL_RECORD_CONTROL) == 0)
@@ -139,6 +141,7 @@ static void add_slice(struct fetch_reading *r, struct sl_fetch_position *positio
     slice->last_epoch = run->last_epoch;
     slice->leader_epoch = position->partition->leader_epoch;
     slice->count = run->count;
+    slice->is_packed = run->is_packed;
 }
 
 /* The first batch does not fit into what was asked for: ask for more. (Brokers since 0.10.1 send it

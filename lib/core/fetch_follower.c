@@ -76,7 +76,7 @@ struct sl_broker *sl_fetch_follower_pick(struct sl_core *core, struct sl_fetch_p
 
 /* Whether a position may be at the follower whose connection this is. */
 static bool may_wait_for(struct sl_core *core, const struct sl_link *link) {
-    if (link == NULL || link->state == SL_LINK_READY) return link != NULL;
+    if (link == NULL || sl_link_is_up(link)) return link != NULL;
     int64_t until = link->opened_at + FOLLOWER_CONNECT_MS * SL_MS;
     if (!sl_link_is_opening(link) || until <= core->now) return false;
     if (until < core->fetcher.leases_at) core->fetcher.leases_at = until;

@@ -26,6 +26,7 @@ int sl_gate_create(const struct sl_settings *settings, const struct sl_alloc *al
     g->settings = settings;
     g->trusted_until = INT64_MAX;
     sl_gate_slots_init(g);
+    sl_gate_unpack_init(g);
     sl_list_init(&g->orders);
     sl_list_init(&g->buffers);
     sl_list_init(&g->told);
@@ -37,6 +38,7 @@ void sl_gate_destroy(struct sl_gate *g) {
     if (g == NULL) return;
     sl_gate_group_deinit(g);
     sl_gate_slots_deinit(g);
+    sl_gate_unpack_deinit(g);
     while ((node = sl_list_pop_front(&g->orders)) != NULL)
         sl_command_destroy(g->alloc, SL_LIST_OF(node, struct sl_command, node));
     while ((node = sl_list_pop_front(&g->buffers)) != NULL)
@@ -87,7 +89,9 @@ static bool has_room(const struct sl_gate *g) {
     return g->settings->fetch_memory - g->used >= SL_GATE_ROOM_MIN;
 }
 
-static bool is_held(const struct sl_gate *g) { return g->in_hand > 0 && !has_room(g); }
+static bool is_held(const struct sl_gate *g) {
+    return g->in_hand > 0 && !has_room(g) && g->ready.next == &g->ready;
+}
 
 /* Some partition is not paused, and so waits for data. */
 static bool is_fetching(const struct sl_gate *g) {
@@ -219,18 +223,26 @@ static void hand_out(struct sl_gate *g, struct sl_gate_slot *slot, struct sl_sli
     slice->partition = slot->partition;
     slot->position = slice->next_offset;
     slot->epoch_before = slice->last_epoch;
-    g->in_hand += (int64_t)slice->size;
+    sl_gate_unpack_on_moved(g, slice, true);
     sl_list_remove(&slot->ready);
     sl_gate_slots_update(g, slot); /* to the back of the turn */
 }
 
-/* The slot whose turn it is; with poll.partitions=one the first one's for as long as it lasts. */
-static struct sl_gate_slot *choose_slot(struct sl_gate *g, struct sl_gate_slot *first) {
+/* The first slot that can be taken from at once. */
+static struct sl_gate_slot *next_slot(const struct sl_gate *g) {
     if (g->is_doubtful) return NULL;
-    if (first != NULL && g->settings->poll_one_partition)
-        return sl_list_is_linked(&first->ready) ? first : NULL;
-    struct sl_list *node = sl_list_peek(&g->ready);
-    return node == NULL ? NULL : SL_LIST_OF(node, struct sl_gate_slot, ready);
+    for (struct sl_list *node = g->ready.next; node != &g->ready; node = node->next) {
+        struct sl_gate_slot *slot = SL_LIST_OF(node, struct sl_gate_slot, ready);
+        if (!sl_gate_unpack_is_under_way(slot)) return slot;
+    }
+    return NULL;
+}
+
+/* The slot whose turn it is; with poll.partitions=one the first one's for as long as it lasts. */
+static struct sl_gate_slot *choose_slot(const struct sl_gate *g, struct sl_gate_slot *first) {
+    if (first == NULL || !g->settings->poll_one_partition) return next_slot(g);
+    bool has_more = sl_list_is_linked(&first->ready) && !sl_gate_unpack_is_under_way(first);
+    return has_more ? first : NULL;
 }
 
 int sl_gate_take(struct sl_gate *g, size_t max_bytes, struct sl_slice **out, int32_t cap,
@@ -253,6 +265,9 @@ int sl_gate_take(struct sl_gate *g, size_t max_bytes, struct sl_slice **out, int
             if (*count > 0) break;
             return take_error(g, slot, slice, text, text_cap);
         }
+        /* By the next poll a worker may have done it. */
+        if (*count > 0 && out[0]->unpack != NULL && slice->is_packed && slice->unpack == NULL)
+            break;
         /* It would make stale what this batch has of its slot, before anybody has seen it. */
         if (*count > 0 && slice->from < slot->position) break;
         hand_out(g, slot, slice);
@@ -266,7 +281,7 @@ int sl_gate_take(struct sl_gate *g, size_t max_bytes, struct sl_slice **out, int
 
 bool sl_gate_is_ready(const struct sl_gate *g) {
     bool is_told = g->left_code != 0 || g->failure != NULL || sl_gate_has_notice(g);
-    return is_told || (g->ready.next != &g->ready && !g->is_doubtful) || is_held(g);
+    return is_told || next_slot(g) != NULL || is_held(g);
 }
 
 /* ---- marks and giving back ---- */
@@ -309,7 +324,7 @@ int sl_gate_untake(struct sl_gate *g, struct sl_slice *slice, int64_t from) {
     }
     slot->position = slice->from;
     slot->epoch_before = -1;
-    g->in_hand -= (int64_t)slice->size;
+    sl_gate_unpack_on_moved(g, slice, false);
     sl_gate_slots_update(g, slot);
     if (slot->revoking) sl_gate_group_on_given(g, slot);
     return 0;
@@ -326,6 +341,7 @@ int sl_gate_split(struct sl_gate *g, struct sl_slice *slice, size_t size, int64_
     if (rest == NULL) return SLUICE_ERR_NOMEM;
     *rest = *slice;
     rest->is_apart = true;
+    rest->unpack = NULL;
     rest->moved = false;
     rest->data += size;
     rest->size -= size;
@@ -357,7 +373,7 @@ static void hold_prefix(struct sl_gate *g, struct sl_gate_slot *slot, struct sl_
 void sl_gate_give(struct sl_gate *g, struct sl_slice *slice) {
     struct sl_gate_slot *slot = sl_gate_current(g, slice);
     SL_ASSERT(!slice->given);
-    g->in_hand -= (int64_t)slice->size;
+    g->in_hand -= sl_gate_unpack_weight(slice);
     slice->given = true;
     sl_gate_slots_release_bytes(g, slice);
     if (slot == NULL || slice->from == slice->next_offset) { /* stale, or without records */
@@ -394,6 +410,7 @@ static void queue_slice(struct sl_gate *g, struct sl_slice *slice) {
         sl_gate_slots_release_node(g, slice);
         return;
     }
+    g->unpacks.is_of_use |= slice->is_packed;
     if (!slice->is_cut) slot->moved_to = -1; /* if it goes on elsewhere, this one begins there */
     sl_list_push_back(&slot->queue, &slice->node);
     sl_gate_slots_update(g, slot);
@@ -412,7 +429,7 @@ bool sl_gate_on_fetched(struct sl_gate *g, struct sl_list *fetched) {
         }
     }
     shed_paused(g);
-    return g->freed != 0 || !sl_list_is_empty(&g->orders);
+    return g->freed != 0 || !sl_list_is_empty(&g->orders) || sl_gate_unpack_is_wanted(g);
 }
 
 void sl_gate_on_news(struct sl_gate *g, struct sl_list *news) {
@@ -482,6 +499,7 @@ static void check_progress(const struct sl_gate_slot *slot) {
 
 void sl_gate_check(const struct sl_gate *g) {
     uint32_t assigned = 0;
+    sl_gate_unpack_check(g);
     SL_ASSERT(g->used >= 0 && g->in_hand >= 0);
     for (uint32_t i = 0; i < g->slot_count; i++) {
         const struct sl_gate_slot *slot = g->slots[i];

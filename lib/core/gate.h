@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/list.h"
 #include "core/command.h"
+#include "core/job.h"
 #include "core/offset_list.h"
 #include "core/settings.h"
 
@@ -137,6 +138,13 @@ void sl_gate_take_orders(struct sl_gate *g, struct sl_list *commands);
 /* Buffers that came back, and by how many bytes the receiving account changed since the last call
  * (negative: the application took more, by decompressing). */
 void sl_gate_take_returned(struct sl_gate *g, struct sl_list *buffers, int64_t *freed);
+/* The host runs jobs, so many at a time, and thinks that one pays from so many microseconds on. Before
+ * anything is fetched. */
+void sl_gate_set_jobs(struct sl_gate *g, int32_t most, int32_t least_us);
+/* Slices to decompress before they are handed out: struct sl_job, each of which comes back, before
+ * the gate is destroyed. */
+void sl_gate_take_jobs(struct sl_gate *g, struct sl_list *jobs);
+void sl_gate_on_job(struct sl_gate *g, struct sl_job *job);
 /* Every invariant; asserts. */
 void sl_gate_check(const struct sl_gate *g);
 

@@ -43,8 +43,7 @@ void sl_gate_slots_deinit(struct sl_gate *g) {
 
 /* ---- memory of answers ---- */
 
-void sl_gate_slots_release_bytes(struct sl_gate *g, struct sl_slice *slice) {
-    struct sl_fetched *f = slice->owner;
+static void release_answer_bytes(struct sl_gate *g, struct sl_fetched *f) {
     SL_ASSERT(f->slices_left > 0);
     if (--f->slices_left > 0 || f->buffer == NULL) return;
     sl_list_push_back(&g->buffers, &f->buffer->node);
@@ -53,14 +52,33 @@ void sl_gate_slots_release_bytes(struct sl_gate *g, struct sl_slice *slice) {
     g->freed += f->charged;
 }
 
-void sl_gate_slots_release_node(struct sl_gate *g, struct sl_slice *slice) {
-    struct sl_fetched *f = slice->owner;
-    sl_list_remove(&slice->node);
+static void release_answer_node(struct sl_gate *g, struct sl_fetched *f) {
     SL_ASSERT(f->nodes_left > 0);
-    if (slice->is_apart) sl_alloc_free(g->alloc, slice, sizeof *slice);
     if (--f->nodes_left > 0) return;
     SL_ASSERT(f->buffer == NULL);
     sl_alloc_free(g->alloc, f, f->size);
+}
+
+void sl_gate_slots_hold_answer(struct sl_fetched *f) {
+    f->slices_left++;
+    f->nodes_left++;
+}
+
+void sl_gate_slots_release_answer(struct sl_gate *g, struct sl_fetched *f) {
+    release_answer_bytes(g, f);
+    release_answer_node(g, f);
+}
+
+void sl_gate_slots_release_bytes(struct sl_gate *g, struct sl_slice *slice) {
+    sl_gate_unpack_drop(g, slice);
+    release_answer_bytes(g, slice->owner);
+}
+
+void sl_gate_slots_release_node(struct sl_gate *g, struct sl_slice *slice) {
+    struct sl_fetched *f = slice->owner;
+    sl_list_remove(&slice->node);
+    if (slice->is_apart) sl_alloc_free(g->alloc, slice, sizeof *slice);
+    release_answer_node(g, f);
 }
 
 void sl_gate_slots_drop_buffered(struct sl_gate *g, struct sl_gate_slot *slot) {

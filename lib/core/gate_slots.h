@@ -5,6 +5,7 @@
  *   gate_orders.c  changes that core is told of: assign, seek, pause, rewind
  *   gate_commit.c  what is finished, on its way to being committed
  *   gate_cut.c     a log that was cut: what is queued of it is dropped
+ *   gate_unpack.c  what is decompressed before it is handed out
  *   gate_slots.c   slots by partition, answers as counts of what still needs them */
 #ifndef SL_CORE_GATE_SLOTS_H
 #define SL_CORE_GATE_SLOTS_H
@@ -53,6 +54,17 @@ struct sl_gate_slot {
     bool added;    /* … and it was not assigned before */
 };
 
+/* What is decompressed ahead (gate_unpack.c). */
+struct sl_gate_unpacks {
+    struct sl_list spares; /* struct sl_unpack, the warmest first */
+    int32_t spare_count;
+    bool is_of_use; /* something compressed has come */
+    int32_t most;   /* jobs that may be out at once; 0: there is nobody to run them */
+    size_t least;   /* bytes of a slice from which a job pays */
+    int32_t out;    /* jobs */
+    int32_t ahead;  /* slices in the queues that have an unpack */
+};
+
 struct sl_gate {
     const struct sl_alloc *alloc;
     const struct sl_settings *settings;
@@ -68,8 +80,9 @@ struct sl_gate {
     int64_t used;           /* bytes of the receiving account that are buffered or in hand */
     int64_t in_hand;        /* of these, in the application's hands */
     int64_t freed;          /* change since the last take_returned */
-    int left_code;          /* of giving a batch back, that nobody may have looked at */
-    bool told_unfinished;   /* the log knows that batches were freed without a word */
+    struct sl_gate_unpacks unpacks;
+    int left_code;        /* of giving a batch back, that nobody may have looked at */
+    bool told_unfinished; /* the log knows that batches were freed without a word */
     /* groups */
     bool subscribed;       /* partitions are the group's, and none is assigned by hand */
     bool leaving;          /* … and the group's are still to be given back */
@@ -112,6 +125,27 @@ void sl_gate_slots_let_go(struct sl_gate *g, struct sl_gate_slot *slot, struct s
 void sl_gate_slots_release_bytes(struct sl_gate *g, struct sl_slice *slice);
 /* The slice itself is not needed any more; the answer goes with the last. */
 void sl_gate_slots_release_node(struct sl_gate *g, struct sl_slice *slice);
+
+/* Somebody else reads the bytes of an answer (gate_unpack.c), and is done with it. */
+void sl_gate_slots_hold_answer(struct sl_fetched *f);
+void sl_gate_slots_release_answer(struct sl_gate *g, struct sl_fetched *f);
+
+/* ---- gate_unpack.c ---- */
+
+void sl_gate_unpack_init(struct sl_gate *g);
+/* No slice is left, and no job is out. */
+void sl_gate_unpack_deinit(struct sl_gate *g);
+/* There is a job to take. */
+bool sl_gate_unpack_is_wanted(struct sl_gate *g);
+/* The slot's next slice is being decompressed just now. Something is in the queue. */
+bool sl_gate_unpack_is_under_way(const struct sl_gate_slot *slot);
+/* Bytes that a slice holds of the receiving account while it is in hand. */
+int64_t sl_gate_unpack_weight(const struct sl_slice *slice);
+/* It was handed out, or went back into the queue. */
+void sl_gate_unpack_on_moved(struct sl_gate *g, struct sl_slice *slice, bool is_in_hand);
+/* The slice goes. */
+void sl_gate_unpack_drop(struct sl_gate *g, struct sl_slice *slice);
+void sl_gate_unpack_check(const struct sl_gate *g);
 
 /* ---- gate_orders.c ---- */
 

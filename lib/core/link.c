@@ -7,6 +7,8 @@
  *        │              ▼                ▼  │ address     ▼  REAUTHENTICATING)▼
  *        └──────────── fail ◀───────── fail ┘ ◀───────── fail ◀──────────── DRAINING
  *
+ * AUTHENTICATING and REAUTHENTICATING are sasl.c's.
+ *
  * A failure leads to WAITING and makes the broker back off (brokers.c); an end without an error
  * (idle, drained, closed by a peer of whom nothing was wanted) leads to IDLE.
  *
@@ -81,6 +83,10 @@ bool sl_link_is_opening(const struct sl_link *link) {
     return link->state >= SL_LINK_RESOLVING && link->state <= SL_LINK_AUTHENTICATING;
 }
 
+bool sl_link_is_up(const struct sl_link *link) {
+    return link->state == SL_LINK_READY || link->state == SL_LINK_REAUTHENTICATING;
+}
+
 bool sl_link_is_ready(const struct sl_link *link) {
     return link->state == SL_LINK_READY && link->muted_until <= link->core->now;
 }
@@ -115,6 +121,8 @@ struct sl_link *sl_link_create(struct sl_broker *broker, enum sl_purpose purpose
     link->broker = broker;
     link->purpose = purpose;
     link->state = SL_LINK_IDLE;
+    link->auth_at = SL_NEVER;
+    sl_list_init(&link->login_node);
     sl_list_init(&link->queue);
     link->unsent = &link->queue;
     sl_list_push_back(&core->links.all, &link->node);
@@ -164,9 +172,11 @@ void sl_link_arm(struct sl_link *link) {
     int64_t at = SL_NEVER;
     if (sl_link_is_opening(link)) {
         at = link->setup_deadline;
+        if (link->muted_until != 0 && link->muted_until < at) at = link->muted_until;
     } else if (link->state != SL_LINK_IDLE && link->state != SL_LINK_WAITING) {
         at = sl_list_is_empty(&link->queue) ? idle_deadline(link) : link->request_deadline;
         if (link->muted_until != 0 && link->muted_until < at) at = link->muted_until;
+        if (sl_link_is_up(link) && link->auth_at < at) at = link->auth_at;
     }
     struct sl_heap *timers = &link->core->links.timers;
     if (at == SL_NEVER) {
@@ -201,7 +211,13 @@ static void run_setup_timer(struct sl_link *link) {
         return;
     }
     sl_stats_on_request_timeout(link);
-    sl_link_fail(link, SLUICE_ERR_TIMEOUT, "%s in time", waited_for[link->state]);
+    if (sl_sasl_waits_for_host(link)) {
+        sl_link_fail(link, SLUICE_ERR_TIMEOUT, "connected, but Kerberos did not answer in time");
+        return;
+    }
+    bool is_tls = (link->core->settings->security & SL_SECURITY_SSL) != 0;
+    sl_link_fail(link, SLUICE_ERR_TIMEOUT, "%s%s in time", waited_for[link->state],
+                 is_tls && link->state == SL_LINK_OPENING ? ", or TLS not agreed on," : "");
 }
 
 /* A large answer may take longer to come over a slow line than a broker may to begin with it: asked
@@ -249,6 +265,8 @@ static void run_link_timer(struct sl_link *link) {
     }
     if (sl_link_is_opening(link)) {
         run_setup_timer(link);
+    } else if (sl_link_is_up(link) && link->auth_at <= link->core->now) {
+        sl_sasl_on_time(link);
     } else if (!sl_list_is_empty(&link->queue)) {
         run_request_timer(link);
     } else if (idle_deadline(link) <= link->core->now) {
@@ -335,7 +353,9 @@ static void forget_connection(struct sl_link *link) {
             sl_link_want_output(link);
         }
     }
+    sl_sasl_end(link);
     link->id = 0;
+    link->handshake_at = 0;
     link->wants_open = link->wants_send = false;
     link->hung_up = false;
     link->muted_until = 0;
@@ -381,11 +401,12 @@ static bool try_next_address(struct sl_link *link) {
 }
 
 /* Which address the next attempt begins with. */
-static void choose_address_after(struct sl_link *link, enum sl_link_state failed_in) {
+static void choose_address_after(struct sl_link *link, enum sl_link_state failed_in, int rv) {
     struct sl_broker *broker = link->broker;
     if (failed_in >= SL_LINK_READY) {
         broker->address_count = 0; /* the broker may have moved: look its name up again */
-    } else if (failed_in >= SL_LINK_NEGOTIATING && !sl_link_negotiate_lower(link)) {
+    } else if (rv == SLUICE_ERR_TLS ||
+               (failed_in >= SL_LINK_NEGOTIATING && !sl_link_negotiate_lower(link))) {
         if (broker->address_next == link->address) broker->address_next++;
     }
 }
@@ -395,15 +416,16 @@ static void fail_link(struct sl_link *link, int rv, const char *story) {
     sl_stats_on_link_failure(link);
     sl_trace_add(&link->core->trace, SL_TRACE_LINK_ERROR, link->core->now,
                  (int64_t)link->broker->id * SL_PURPOSE_COUNT + link->purpose, rv);
-    if (state == SL_LINK_OPENING && rv != SLUICE_ERR_NOMEM) {
+    /* A verdict of TLS is not covered up by what another address comes to. */
+    if (state == SL_LINK_OPENING && rv != SLUICE_ERR_NOMEM && rv != SLUICE_ERR_TLS) {
         sl_core_log(link->core, SL_LOG_DEBUG, "%s:%u (%s): %s", link->broker->host,
                     link->broker->port, sl_link_purpose_name(link->purpose), story);
         if (try_next_address(link)) return;
     }
-    choose_address_after(link, state);
+    choose_address_after(link, state, rv);
     sl_link_set_state(link, SL_LINK_WAITING);
     forget_connection(link);
-    sl_brokers_on_failure(link->broker, story);
+    sl_brokers_on_failure(link->broker, rv, story);
     end_requests(link, rv);
 }
 
@@ -433,6 +455,12 @@ void sl_link_drain(struct sl_link *link) {
 void sl_link_on_answered(struct sl_link *link) {
     if (link->state == SL_LINK_DRAINING && sl_list_is_empty(&link->queue)) {
         close_link_quietly(link);
+        return;
+    }
+    if (link->state == SL_LINK_REAUTHENTICATING && link->sasl == NULL &&
+        sl_list_is_empty(&link->queue) && link->auth_at == SL_NEVER &&
+        !sl_list_is_linked(&link->login_node)) {
+        sl_sasl_on_time(link);
         return;
     }
     sl_link_arm(link);
@@ -474,10 +502,12 @@ void sl_link_on_closed(struct sl_link *link, int rv, const char *text) {
         if (link->purpose == SL_PURPOSE_PRODUCE && core->settings->acks == 0) {
             sl_metadata_refresh(core, NULL);
         }
-    } else if (link->state == SL_LINK_NEGOTIATING) {
+    } else if (link->state == SL_LINK_NEGOTIATING && rv != SLUICE_ERR_TLS) {
         sl_link_fail(link, rv,
                      "%s during ApiVersions (is the port meant for another security.protocol?)",
                      text);
+    } else if (link->state == SL_LINK_AUTHENTICATING || link->sasl != NULL) {
+        sl_link_fail(link, rv, "%s during authentication", text);
     } else {
         sl_link_fail(link, rv, "%s", text);
     }

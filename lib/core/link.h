@@ -19,6 +19,7 @@
 struct sl_core;
 struct sl_broker;
 struct sl_link;
+struct sl_sasl;
 
 enum sl_purpose {
     SL_PURPOSE_CONTROL = 0, /* metadata, ids, offsets, topics */
@@ -82,6 +83,7 @@ struct sl_request {
     int64_t queued_at;
     int32_t correlation;
     int16_t version;
+    size_t secret;    /* bytes of it that are wiped when it is discarded; 0: it has none */
     bool no_response; /* acks=0: done as soon as sent whole */
     bool sent_whole;  /* the last byte left: the broker may have acted on it */
     sl_request_done_fn on_done;
@@ -108,7 +110,7 @@ struct sl_link {
     uint32_t in_flight;       /* requests in the queue that expect an answer */
     int32_t correlation;      /* last used */
     int64_t opened_at;        /* the present attempt or connection began */
-    int64_t setup_deadline;   /* while RESOLVING to AUTHENTICATING: of the present step */
+    int64_t setup_deadline;   /* while RESOLVING to AUTHENTICATING: of the present state */
     int64_t request_deadline; /* no request of the queue has an earlier one */
     int64_t muted_until;      /* KIP-219: nothing leaves before; 0: not muted */
     int64_t last_used;
@@ -122,8 +124,15 @@ struct sl_link {
     size_t last_frame;    /* size of the last whole answer: what the next may need */
     size_t trusted;       /* size of the largest: claims up to its double get memory at once */
     struct sl_version_range versions[SL_API_KEY_LIMIT];
-    int16_t negotiate_version; /* of the ApiVersions request under way */
-    struct sl_request negotiation;
+    int16_t negotiate_version;     /* of the ApiVersions request under way */
+    struct sl_request negotiation; /* ApiVersions, and the messages of SASL */
+    struct sl_sasl *sasl;          /* owned: authentication under way; NULL: none is */
+    int64_t
+        auth_at; /* READY: when to authenticate anew; then: when that has to have begun or ended;
+                      * SL_NEVER: at no time */
+    int64_t handshake_at;      /* SaslHandshake was answered last */
+    uint32_t identity;         /* of the login (login.h) that it authenticated with */
+    struct sl_list login_node; /* login: links that wait for it */
     bool of_use; /* a whole answer came on this connection, ApiVersions not counted; or a request
                   * that gets none left when it had lasted */
     struct sl_link_counts counts;
@@ -183,6 +192,8 @@ void sl_link_drain(struct sl_link *link);
 bool sl_link_is_at_rest(const struct sl_link *link);
 /* A connection is being made. */
 bool sl_link_is_opening(const struct sl_link *link);
+/* There is a connection over which requests travel, though perhaps not at this moment. */
+bool sl_link_is_up(const struct sl_link *link);
 /* NULL: no such connection (any more). */
 struct sl_link *sl_link_find(const struct sl_core *core, uint32_t id);
 /* The host's inputs of the same names (core.h). Afterwards the link may have no connection. */

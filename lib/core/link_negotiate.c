@@ -112,17 +112,21 @@ static void apply_versions(struct sl_link *link, const struct sl_api_versions_re
         return;
     }
     link->request_deadline = SL_NEVER;
-    sl_link_set_state(link, SL_LINK_READY);
-    sl_link_arm(link);
-    sl_link_throttle(link, answer->throttle_ms);
     sl_core_log(core, SL_LOG_DEBUG, "%s:%u (%s): connected", link->broker->host, link->broker->port,
                 sl_link_purpose_name(link->purpose));
+    if (core->login.is_wanted) {
+        sl_sasl_start(link);
+    } else {
+        sl_link_set_state(link, SL_LINK_READY);
+        sl_link_arm(link);
+    }
+    sl_link_throttle(link, answer->throttle_ms);
 }
 
 static void on_negotiated(struct sl_core *core, struct sl_request *request, int rv,
                           struct sl_response *resp) {
-    if (rv != 0) return;              /* the link has failed, and that is all there is to it */
-    enum { MEMORY_MAX = 256 * 1024 }; /* a frame before negotiation has 64 KiB at most */
+    if (rv != 0) return;             /* the link has failed, and that is all there is to it */
+    enum { MEMORY_MAX = 48 * 1024 }; /* a frame before negotiation has 32 KiB at most */
     struct sl_link *link = resp->link;
     struct sl_arena arena;
     sl_arena_init(&arena, core->alloc, MEMORY_MAX);

@@ -25,7 +25,7 @@ enum {
     RECEIVE_FIRST = 64 * 1024,            /* less costs system calls (measured) */
     RECEIVE_EXPECT_MAX = 8 * 1024 * 1024, /* what the shared spare buffer may grow to */
     RECEIVE_CLAIM = 1024 * 1024,          /* taken at once for any connection */
-    RECEIVE_SETUP_MAX = 64 * 1024,        /* no answer before READY is longer */
+    RECEIVE_SETUP_MAX = 32 * 1024,        /* no answer before READY is longer */
     RECEIVE_CUT = 1024 * 1024 /* of one that is too long: what comes before the records of 20,000
                                * partitions */
 };

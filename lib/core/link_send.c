@@ -31,7 +31,12 @@ int sl_link_encode(struct sl_link *link, struct sl_request *request, const struc
                    int16_t version, const void *message, struct sl_splice *splices,
                    size_t splice_cap) {
     struct sl_core *core = link->core;
+    enum { AROUND_SECRET = 256 }; /* of a header without the client's name */
     sl_writer_init(&request->head, core->alloc);
+    /* All at once: what outgrows its memory leaves a copy behind. */
+    if (request->secret > 0)
+        (void)sl_writer_grow(&request->head,
+                             request->secret + AROUND_SECRET + strlen(core->settings->client_id));
     struct sl_encoder encoder = {
         .out = &request->head, .splices = splices, .splice_cap = splice_cap};
     int32_t correlation = link->correlation == INT32_MAX ? 1 : link->correlation + 1;
@@ -55,6 +60,8 @@ int sl_link_encode(struct sl_link *link, struct sl_request *request, const struc
 }
 
 void sl_link_discard(struct sl_request *request) {
+    if (request->secret > 0 && request->head.data != NULL)
+        sl_alloc_wipe(request->head.data, request->head.cap);
     sl_writer_deinit(&request->head);
     request->splices = NULL;
     request->splice_count = 0;
@@ -95,12 +102,14 @@ void sl_link_unqueue(struct sl_link *link, struct sl_request *request) {
 
 void sl_link_throttle(struct sl_link *link, int32_t throttle_ms) {
     enum { THROTTLE_MAX_MS = 60 * 1000 }; /* a peer's number: no longer than that at a time */
-    if (throttle_ms <= 0 || link->state < SL_LINK_READY || link->state == SL_LINK_WAITING) return;
+    if (throttle_ms <= 0 || link->state < SL_LINK_AUTHENTICATING || link->state == SL_LINK_WAITING)
+        return;
     if (throttle_ms > THROTTLE_MAX_MS) throttle_ms = THROTTLE_MAX_MS;
     int64_t until = link->core->now + throttle_ms * SL_MS;
     if (until <= link->muted_until) return;
     int64_t longer = until - (link->muted_until != 0 ? link->muted_until : link->core->now);
     link->muted_until = until;
+    if (link->state == SL_LINK_AUTHENTICATING) link->setup_deadline += longer;
     /* The broker reads nothing meanwhile, so what is queued is not late because of it. */
     SL_LIST_EACH(node, tmp, &link->queue) {
         SL_LIST_OF(node, struct sl_request, node)->deadline += longer;

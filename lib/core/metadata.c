@@ -394,12 +394,14 @@ static void end_probe(struct sl_core *core, struct sl_op *op, int code) {
     }
     sl_brokers_tell(core, &story);
     if (code == SLUICE_ERR_TIMEOUT && !sl_brokers_is_any_ready(core)) {
-        sl_ops_end(&core->ops, op, SLUICE_ERR_UNREACHABLE, "no broker reachable: %s",
+        sl_ops_end(&core->ops, op, sl_brokers_verdict(core), "no broker reachable: %s",
                    story.size > 0 ? buf : "none has answered so far");
     } else if (code == SLUICE_ERR_TIMEOUT) {
-        sl_ops_end(&core->ops, op, code, "no answer about %s%s%s in time",
+        sl_text_init(&story, buf, sizeof buf);
+        sl_brokers_tell_ready(core, &story);
+        sl_ops_end(&core->ops, op, code, "no answer about %s%s%s in time from %s",
                    topic != NULL ? "topic \"" : "the cluster", topic != NULL ? topic->name : "",
-                   topic != NULL ? "\"" : "");
+                   topic != NULL ? "\"" : "", buf);
     } else {
         sl_ops_end(&core->ops, op, code, "%s", sl_errors_find(code)->text);
     }
@@ -431,6 +433,13 @@ void sl_metadata_end_probes(struct sl_core *core, struct sl_topic *topic, int co
         } else {
             end_probe(core, op, code);
         }
+    }
+}
+
+void sl_metadata_on_refused(struct sl_core *core) {
+    if (sl_brokers_is_any_ready(core)) return;
+    SL_LIST_EACH(node, tmp, &core->metadata.probes) {
+        end_probe(core, SL_LIST_OF(node, struct sl_op, node), SLUICE_ERR_TIMEOUT);
     }
 }
 

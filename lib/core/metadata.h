@@ -93,6 +93,8 @@ bool sl_metadata_hint(struct sl_core *core, struct sl_partition *partition, int3
 /* Broker endpoints in the same answer: adds or moves one. */
 void sl_metadata_endpoint(struct sl_core *core, int32_t id, struct sl_str host, int32_t port,
                           struct sl_str rack);
+/* No broker takes the credentials: who waits for a connection hears it now. */
+void sl_metadata_on_refused(struct sl_core *core);
 void sl_metadata_on_command(struct sl_core *core,
                             struct sl_command *command); /* READY, PARTITIONS */
 void sl_metadata_run(struct sl_core *core);

@@ -24,15 +24,25 @@ static int worse_loss(int a, int b) {
     return a != 0 ? a : b;
 }
 
+/* How many are left, and what is known of brokers that fail. */
+static void end_unfinished(struct sl_core *core, struct sl_op *op, int code, uint64_t left) {
+    char buf[SL_OP_TEXT - 64];
+    struct sl_text story;
+    sl_text_init(&story, buf, sizeof buf);
+    sl_brokers_tell(core, &story);
+    sl_ops_end(&core->ops, op, code, "%llu records have no outcome yet%s%s",
+               (unsigned long long)left, story.size > 0 ? ": " : "", buf);
+}
+
 static void end_flush(struct sl_core *core, struct sl_flush *flush, int code) {
     struct sl_op *op = flush->op;
-    unsigned long long left = flush->left;
+    uint64_t left = flush->left;
     sl_list_remove(&flush->node);
     sl_alloc_free(core->alloc, flush, sizeof *flush);
     if (code == 0)
         sl_ops_end(&core->ops, op, 0, NULL);
     else if (left > 0)
-        sl_ops_end(&core->ops, op, code, "%llu records have no outcome yet", left);
+        end_unfinished(core, op, code, left);
     else
         sl_ops_end(&core->ops, op, code, "some records were not written, or may not have been");
 }

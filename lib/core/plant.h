@@ -9,7 +9,9 @@
  *   6  wrong tags           a wire chunk that becomes a batch has its tags in reverse
  *   7  one tag              records of a wire chunk that are encoded anew all have the first one's tag
  *   8  early commit         what was handed out is committed, finished or not
- *   9  cut unnoticed        a new leader is fetched from without asking what became of its log */
+ *   9  cut unnoticed        a new leader is fetched from without asking what became of its log
+ *  10  unpacked astray      records that were decompressed ahead are taken for those of another batch
+ *  11  session outlived     a connection does not authenticate anew before its session ends */
 #ifndef SL_CORE_PLANT_H
 #define SL_CORE_PLANT_H
 

@@ -8,6 +8,28 @@
 #include <stdint.h>
 
 enum sl_role { SL_ROLE_PRODUCER = 1, SL_ROLE_CONSUMER, SL_ROLE_ADMIN }; /* as SLUICE_PRODUCER … */
+/* security.protocol: bit 0 TLS, bit 1 SASL */
+enum sl_security {
+    SL_SECURITY_PLAINTEXT,
+    SL_SECURITY_SSL,
+    SL_SECURITY_SASL_PLAINTEXT,
+    SL_SECURITY_SASL_SSL
+};
+/* sasl.mechanism */
+enum sl_sasl_mechanism {
+    SL_SASL_NONE = 0, /* nobody logs in */
+    SL_SASL_PLAIN,
+    SL_SASL_SCRAM_SHA_256,
+    SL_SASL_SCRAM_SHA_512,
+    SL_SASL_OAUTHBEARER,
+    SL_SASL_GSSAPI
+};
+/* Where tokens of OAUTHBEARER come from. */
+enum sl_token_source {
+    SL_TOKEN_ASKED = 0, /* the application gives them */
+    SL_TOKEN_FILE,
+    SL_TOKEN_OIDC
+};
 enum sl_reports { SL_REPORTS_NONE = 1, SL_REPORTS_FAILED, SL_REPORTS_ALL };
 /* Where log lines go that no log function takes. */
 enum sl_log_to { SL_LOG_TO_STDERR = 1, SL_LOG_TO_EVENTS, SL_LOG_TO_NONE };
@@ -43,6 +65,52 @@ enum sl_partitioner_name {
     SL_PARTITIONER_ROUNDROBIN
 };
 
+/* Versions of ssl.enabled.protocols. */
+enum sl_tls_protocol { SL_TLS_1_2 = 1, SL_TLS_1_3 };
+/* What a server wants of its clients (ssl.client.auth). */
+enum sl_tls_client_auth { SL_TLS_AUTH_NONE, SL_TLS_AUTH_REQUESTED, SL_TLS_AUTH_REQUIRED };
+
+/* How TLS is spoken, by a client or a test broker. Texts are "" where nothing was said; the names
+ * are those of the properties. Core looks at none of it. */
+struct sl_tls_settings {
+    char *ca_location;          /* a file or a directory; "" and no ca_pem: the system's own */
+    char *ca_pem;               /* certificates as text */
+    char *truststore_password;  /* of ca_location, where that is PKCS#12 */
+    char *certificate_location; /* our own chain, our certificate first */
+    char *certificate_pem;
+    char *key_location;
+    char *key_pem;           /* secret */
+    char *key_password;      /* secret */
+    char *keystore_location; /* chain and key in one file: PKCS#12 or PEM */
+    char *keystore_password; /* secret */
+    char *crl_location;
+    char *cipher_suites;
+    char *curves;
+    char *sigalgs;
+    uint32_t protocols;                  /* enum sl_tls_protocol, four bits each */
+    bool verify;                         /* enable.ssl.certificate.verification */
+    bool verify_no_name;                 /* ssl.endpoint.identification.algorithm=none */
+    enum sl_tls_client_auth client_auth; /* servers alone */
+};
+
+/* How tokens are fetched. The names are those of the properties; core looks at what is marked so. */
+struct sl_token_settings {
+    enum sl_token_source source; /* core's; found out from the others */
+    bool by_oidc;                /* sasl.oauthbearer.method=oidc */
+    char *file;                  /* core's, for people */
+    char *url;                   /* core's, for people; nothing secret is in it */
+    char *client_id;
+    char *client_secret; /* secret */
+    char *scope;
+    bool urlencode;             /* sasl.oauthbearer.header.urlencode */
+    char *ca_location;          /* https.ca.location */
+    char *ca_pem;               /* https.ca.pem */
+    int32_t connect_timeout_ms; /* core's, like the rest */
+    int32_t read_timeout_ms;
+    int32_t backoff_ms; /* sasl.login.retry.backoff.ms, doubles per failure … */
+    int32_t backoff_max_ms;
+};
+
 struct sl_endpoint {
     char *host; /* name or numeric address, without brackets */
     uint16_t port;
@@ -55,6 +123,19 @@ struct sl_settings {
     char *client_id;
     struct sl_endpoint *bootstrap;
     int32_t bootstrap_count;
+    enum sl_security security;
+    struct sl_tls_settings tls; /* of use when security has TLS */
+    enum sl_sasl_mechanism sasl_mechanism;
+    char *sasl_username;      /* these may be "", or NULL in settings made by hand */
+    char *sasl_password;      /* secret */
+    char *sasl_jaas;          /* sasl.jaas.config, done with; secret */
+    char *sasl_token;         /* sasl.oauthbearer.token; secret */
+    char *sasl_extensions;    /* sasl.oauthbearer.extensions: "name=value,…", checked */
+    char *kerberos_service;   /* sasl.kerberos.service.name */
+    char *kerberos_principal; /* "": whoever has the ticket */
+    char *kerberos_keytab;    /* "": the ticket is in the system's cache */
+    struct sl_token_settings token;
+    bool sasl_by_token; /* sasl.scram.tokenauth: the user is the id of a delegation token */
     int32_t request_timeout_ms;
     int32_t default_api_timeout_ms;
     int32_t setup_timeout_ms;     /* socket.connection.setup.timeout.ms, doubles per failure … */

@@ -36,13 +36,16 @@
 #include "core/committer.h"
 #include "core/coordinators.h"
 #include "core/core.h"
+#include "core/errand.h"
 #include "core/fetcher.h"
 #include "core/group.h"
 #include "core/link.h"
+#include "core/login.h"
 #include "core/metadata.h"
 #include "core/offsets.h"
 #include "core/ops.h"
 #include "core/producer_id.h"
+#include "core/sasl.h"
 #include "core/sender.h"
 #include "core/settings.h"
 #include "core/stats.h"
@@ -81,6 +84,8 @@ struct sl_core {
     struct sl_buffers buffers;
     struct sl_ops ops;
     struct sl_links links;
+    struct sl_errands_unit errands;
+    struct sl_login login;
     struct sl_brokers brokers;
     struct sl_calls calls;
     struct sl_metadata metadata;

@@ -53,14 +53,25 @@ const struct sl_alloc *sl_client_alloc(const struct sluice_client *c) { return &
 
 /* ---- making ---- */
 
+/* What nobody may guess is drawn where it is needed. */
+static int give_core_a_key(struct sluice_client *c) {
+    uint8_t key[SL_CORE_KEY];
+    int rv = c->host->entropy(c->host_self, key, sizeof key);
+    if (rv == 0) sl_core_set_key(c->core, key);
+    sl_alloc_wipe(key, sizeof key);
+    return rv;
+}
+
 static int create_client_core(struct sluice_client *c) {
     uint64_t seed;
     int rv = c->host->entropy(c->host_self, &seed, sizeof seed);
     if (rv == 0) rv = sl_core_create(c->settings, &c->alloc, seed, &c->core);
+    if (rv == 0 && c->settings->sasl_mechanism != SL_SASL_NONE) rv = give_core_a_key(c);
     if (rv != 0) return rv;
     int32_t least_us = 0;
     int32_t most = c->host->jobs(c->host_self, &least_us);
     if (most > 0) sl_core_set_jobs(c->core, most, least_us);
+    if (c->outbox.gate != NULL) sl_gate_set_jobs(c->outbox.gate, most, least_us);
     return 0;
 }
 
@@ -79,6 +90,19 @@ static int find_runtime(struct sluice_client *c, struct sluice_runtime *given) {
     if (given != NULL) c->runtime = given;
     c->host = sl_runtime_table(c->runtime, &c->host_self);
     return 0;
+}
+
+/* Said once, because it is easily left behind by a test. */
+static void warn_of_trust(struct sluice_client *c) {
+    if (c->tls == NULL) return;
+    if (!c->settings->tls.verify)
+        sl_core_on_news(c->core, SL_LOG_WARNING,
+                        "enable.ssl.certificate.verification=false: any certificate will do, and "
+                        "whoever is on the way can read and change everything");
+    else if (c->settings->tls.verify_no_name)
+        sl_core_on_news(c->core, SL_LOG_WARNING,
+                        "ssl.endpoint.identification.algorithm=none: whoever has a certificate of "
+                        "the same authority can pass for a broker");
 }
 
 static void free_close_parts(struct sluice_client *c) {
@@ -107,8 +131,12 @@ int sl_client_create(const struct sl_client_options *options, struct sluice_clie
     if (rv != 0) goto free_close;
     rv = find_runtime(c, options->runtime);
     if (rv != 0) goto free_close;
-    rv = create_client_core(c);
+    if ((c->settings->security & SL_SECURITY_SSL) != 0)
+        rv = sl_runtime_take_tls(c->runtime, &c->settings->tls, options->why, &c->tls);
     if (rv != 0) goto release_runtime;
+    rv = create_client_core(c);
+    if (rv != 0) goto give_tls;
+    warn_of_trust(c);
     c->outbox.holders = 1;
     rv = sl_runtime_join(c->runtime, &c->member);
     if (rv != 0) goto destroy_core;
@@ -119,6 +147,8 @@ int sl_client_create(const struct sl_client_options *options, struct sluice_clie
 
 destroy_core:
     sl_core_destroy(c->core);
+give_tls:
+    sl_runtime_give_tls(c->runtime, c->tls);
 release_runtime:
     if (options->runtime == NULL) sl_runtime_release(c->runtime);
 free_close:
@@ -323,6 +353,8 @@ static void settle_in_child(struct sluice_client *c) {
     sl_events_deinit(&events, &c->alloc);
     sl_core_destroy(c->core);
     c->core = NULL;
+    /* The connections are the parent's: nothing is said on them. */
+    for (uint32_t i = 0; i < c->sockets.count; i++) sl_tls_close(c->sockets.list[i].tls, false);
     sl_sockets_deinit(&c->sockets);
 }
 

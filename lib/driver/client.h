@@ -40,11 +40,12 @@ struct sl_client_options {
     struct sluice_runtime *runtime; /* NULL: an I/O thread of its own */
     sl_log_fn log_fn;               /* NULL: as settings->log_to says */
     void *log_user;
+    struct sl_text *why; /* says what is wrong with CONFIG */
 };
 
 /* ---- life ---- */
 
-/* 0, NOMEM, SYSTEM, FORKED (the runtime is the parent's). */
+/* 0, NOMEM, SYSTEM, FORKED (the runtime is the parent's), CONFIG (a file that the settings name). */
 int sl_client_create(const struct sl_client_options *options, struct sluice_client **out);
 /* What every call asks first: 0, FORKED, or USAGE for NULL and for a handle that was freed. */
 int sl_client_check(const struct sluice_client *c);
@@ -165,7 +166,12 @@ void sl_client_leave_code(struct sluice_client *c, int code);
 
 /* Kinds of events; those of notices (core/command.h) are kinds too. The numbers are the public
  * ones. */
-enum sl_event_kind { SL_EVENT_OP = 51, SL_EVENT_ROOM = 52, SL_EVENT_CLOSED = 57 };
+enum sl_event_kind {
+    SL_EVENT_OP = 51,
+    SL_EVENT_ROOM = 52,
+    SL_EVENT_TOKEN = 55,
+    SL_EVENT_CLOSED = 57
+};
 struct sl_client_event {
     uint64_t op;     /* its id */
     int64_t time_ms; /* Unix milliseconds */

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "driver/forked.h"
 #include "driver/host_ports.h"
+#include "driver/host_tls.h"
 #include "driver/inbox.h"
 #include "driver/runtime_inside.h"
 #include "sluice/error.h"
@@ -56,6 +57,7 @@ struct sl_host {
 
     /* the loop's */
     struct sl_host_ports ports;
+    struct sl_host_tls tls;
     struct sl_list ran; /* struct host_call: their outputs are to be acted on */
     bool again;         /* the machine got an input since its last run */
     char bootstrap[HOST_NODES_MAX * HOST_ENDPOINT_MAX];
@@ -111,7 +113,7 @@ static void pass_host_ready(struct sl_member *m, uint32_t link, uint32_t what) {
     h->again = true;
 }
 
-static void ignore_resolved(struct sl_member *m, const struct sl_resolved *answer) {
+static void ignore_answer(struct sl_member *m, const struct sl_host_answer *answer) {
     (void)m;
     (void)answer;
 }
@@ -147,7 +149,7 @@ static void end_host(struct sl_member *m, int64_t now, int64_t wall_ms) {
 static const struct sl_member_table host_member_table = {
     .begin = begin_host_turn,
     .on_ready = pass_host_ready,
-    .on_resolved = ignore_resolved,
+    .on_answer = ignore_answer,
     .finish = finish_host_turn,
     .sleep = may_host_sleep,
     .end = end_host,
@@ -215,6 +217,27 @@ int sl_host_set_state(struct sl_host *h, int32_t node, enum sl_broker_state stat
     return call_host(h, &call);
 }
 
+struct host_tls_change {
+    struct sl_host *host;
+    const char *name;
+    const char *value;
+    struct sl_text *why;
+};
+
+static int change_host_tls(struct sl_broker_cluster *cluster, void *arg) {
+    const struct host_tls_change *change = arg;
+    struct sl_tls *tls;
+    (void)cluster;
+    int rv = sl_host_tls_set(&change->host->tls, change->name, change->value, change->why, &tls);
+    if (rv == 0) sl_host_ports_set_tls(&change->host->ports, tls);
+    return rv;
+}
+
+int sl_host_set_tls(struct sl_host *h, const char *name, const char *value, struct sl_text *why) {
+    struct host_tls_change change = {h, name, value, why};
+    return sl_host_call(h, change_host_tls, &change);
+}
+
 static int do_nothing_to_cluster(struct sl_broker_cluster *cluster, void *arg) {
     (void)cluster;
     (void)arg;
@@ -252,6 +275,7 @@ int sl_host_await(struct sl_host *h, int16_t api, int64_t count, int32_t timeout
 static void free_host(struct sl_host *h) {
     struct sl_alloc alloc = h->alloc;
     sl_host_ports_deinit(&h->ports);
+    sl_host_tls_deinit(&h->tls);
     sl_inbox_mail_deinit(&h->mail);
     h->magic = 0;
     sl_alloc_free(&alloc, h, sizeof *h);
@@ -304,6 +328,7 @@ int sl_host_create(const struct sl_host_options *options, struct sl_host **out) 
     h->alloc = options->alloc;
     h->fork_generation = sl_forked_generation;
     h->member.table = &host_member_table;
+    sl_host_tls_init(&h->tls, &h->alloc);
     sl_list_init(&h->calls);
     sl_list_init(&h->awaits);
     sl_list_init(&h->ran);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/alloc.h"
+#include "base/text.h"
 #include "broker/broker.h"
 
 struct sl_host;
@@ -40,6 +41,12 @@ typedef int (*sl_host_fn)(struct sl_broker_cluster *cluster, void *arg);
 int sl_host_call(struct sl_host *host, sl_host_fn fn, void *arg);
 /* sl_host_call of sl_broker_set_state, and SYSTEM when the node cannot listen again. */
 int sl_host_set_state(struct sl_host *host, int32_t node, enum sl_broker_state state);
+/* Sets one of TLS by the name that brokers have for it: ssl.certificate.location, .pem,
+ * ssl.key.location, .pem, .password, ssl.keystore.location, .password, ssl.ca.location, .pem,
+ * ssl.crl.location, ssl.cipher.suites, ssl.client.auth (none, requested, required),
+ * ssl.enabled.protocols. With a certificate and its key connections are under TLS; those that exist
+ * are reset. 0, CONFIG with *why, NOMEM. */
+int sl_host_set_tls(struct sl_host *host, const char *name, const char *value, struct sl_text *why);
 /* Waits until `count` requests of an API (-1: all) were handled. *seen may be NULL. 0, TIMEOUT. */
 int sl_host_await(struct sl_host *host, int16_t api, int64_t count, int32_t timeout_ms,
                   int64_t *seen);

@@ -14,6 +14,7 @@
 #include "driver/host.h"
 #include "driver/net.h"
 #include "driver/runtime.h"
+#include "driver/tls.h"
 
 struct sl_host_node {
     int32_t id;
@@ -37,6 +38,8 @@ struct sl_host_ports {
     int64_t now;          /* of the turn */
     int64_t resume_at;    /* when paused listeners are watched again; SL_NEVER: none is paused */
     bool listen_failed;   /* a node could not come up; whoever asks clears it */
+    struct sl_tls *tls;   /* owned: of new connections; NULL: they are plain */
+    bool unread;          /* a connection has bytes that its socket does not show */
 };
 
 /* Makes the machine; nothing is open yet. 0, NOMEM, or what entropy and sl_broker_create say. After
@@ -56,6 +59,8 @@ void sl_host_ports_on_time(struct sl_host_ports *p, int64_t now, int64_t wall_ms
 /* When the next turn is due at the latest. */
 int64_t sl_host_ports_deadline(const struct sl_host_ports *p);
 void sl_host_ports_on_ready(struct sl_host_ports *p, uint32_t link, uint32_t what);
+/* Of connections from now on; NULL: plain. Those that exist are reset. Takes the context. */
+void sl_host_ports_set_tls(struct sl_host_ports *p, struct sl_tls *tls);
 /* Lets the machine answer what is due, and carries its outputs out. */
 void sl_host_ports_serve(struct sl_host_ports *p);
 void sl_host_ports_close(struct sl_host_ports *p);

@@ -19,14 +19,27 @@ struct sl_ready {
     uint64_t token; /* as given to connect */
     uint32_t what;
 };
-/* The answer to a resolve, queued by the host and taken in a turn. */
-struct sl_resolved {
-    struct sl_resolved *next;
-    uint64_t client; /* as given to resolve */
+/* An errand of core. */
+struct sl_host_errand {
+    enum sl_errand_kind kind;
+    uint64_t client;
+    uint64_t serial;
+    uint32_t link;
+    struct sl_bytes input;              /* borrowed for the call, like … */
+    const struct sl_settings *settings; /* … those of the client */
+    struct sl_errand_state **state;     /* what was kept for it; who starts it takes it out */
+};
+/* The answer to a resolve or an errand, queued by the host and taken in a turn. */
+struct sl_host_answer {
+    struct sl_host_answer *next;
+    enum sl_errand_kind kind; /* NAME: of a resolve */
+    uint64_t client;          /* as it was given */
     uint64_t serial;
     int rv;
-    char text[160];
-    int32_t count;
+    char text[256];
+    struct sl_bytes bytes;          /* of an errand, like … */
+    struct sl_errand_state **state; /* … what is kept for the next, NULL or taken out of there */
+    int32_t count;                  /* of a resolve, like … */
     struct sl_address addresses[16];
 };
 enum { SL_IO_AGAIN = -1, SL_IO_CLOSED = -2, SL_IO_FAILED = -3 };
@@ -49,11 +62,14 @@ struct sl_host_table {
     void (*want_write)(void *self, int socket, bool wanted);
     void (*close)(void *self, int socket);
 
-    /* Looks a name up off the loop; the answer arrives through take_resolved after a wake. 0 or
+    /* Looks a name up off the loop; the answer arrives through take_answer after a wake. 0 or
      * an error at once. */
     int (*resolve)(void *self, uint64_t client, uint64_t serial, const char *host, uint16_t port);
-    struct sl_resolved *(*take_resolved)(void *self);
-    void (*free_resolved)(void *self, struct sl_resolved *answer);
+    /* The same for an errand. 0, NOMEM, SYSTEM, UNSUPPORTED. */
+    int (*start_errand)(void *self, const struct sl_host_errand *errand);
+    /* An answer, or NULL. */
+    struct sl_host_answer *(*take_answer)(void *self);
+    void (*free_answer)(void *self, struct sl_host_answer *answer);
 
     /* How many jobs it runs at a time, and from how many microseconds of work on one pays; 0: it
      * runs none, and the next two are never called. */

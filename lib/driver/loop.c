@@ -2,14 +2,15 @@
  *
  *   begin    time, interrupts; jobs that have ended; what applications put in: orders of the gate,
  *            records, commands
- *   ready    connects that ended, bytes in, room for bytes out
+ *   ready    connects that ended, steps of TLS, bytes in, room for bytes out
  *   finish   core runs once; its events go to the outbox, its outputs to the host
  *   sleep    refused while core has had an input that it has not acted on, and while something
  *            came into the inbox
  *   end      the handle is being freed: everything gets its end, sockets close
  *
  * A turn is bounded: a connection moves about 1 MiB each way, then it is the next one's turn; it
- * stays ready. Log lines are written last, after all outcomes were posted, because a log sink may
+ * stays ready. Under TLS bytes may be left of which the socket shows nothing: `unread` keeps the loop
+ * from sleeping until they have been read. Log lines are written last, after all outcomes were posted, because a log sink may
  * block; notices, which may be dropped, wait for that.
  *
  * The wake rule (measured: a wake costs as much as staging 500 records): a thread that is awake is
@@ -30,7 +31,8 @@
 
 enum {
     LOOP_BYTES_MAX = 1024 * 1024, /* a connection in a turn, each way */
-    LOOP_PIECES_MAX = 256         /* handed to one send; a system takes 1,024 */
+    LOOP_PIECES_MAX = 256,        /* handed to one send; a system takes 1,024 */
+    LOOP_TEXT = 320               /* why a connection failed */
 };
 
 static struct sluice_client *client_of(struct sl_member *m) {
@@ -70,31 +72,43 @@ static void take_jobs(struct sluice_client *c, bool is_last) {
     while (c->jobs_out > 0 &&
            (job = c->host->take_job(c->host_self, c->member.id, is_last)) != NULL) {
         c->jobs_out--;
-        sl_core_on_job(c->core, job);
+        if (c->outbox.gate != NULL)
+            sl_outbox_give_job(&c->outbox, job);
+        else
+            sl_core_on_job(c->core, job);
         c->again = true;
     }
 }
 
+static void start_job(struct sluice_client *c, struct sl_job *job) {
+    job->member = c->member.id;
+    c->jobs_out++;
+    c->host->start_job(c->host_self, job);
+}
+
+/* What the gate has for core and for the host. */
+static void take_orders(struct sluice_client *c) {
+    struct sl_outbox_orders orders;
+    sl_outbox_take_orders(&c->outbox, &orders);
+    if (orders.freed != 0 || !sl_list_is_empty(&orders.buffers))
+        sl_core_on_returned(c->core, &orders.buffers, orders.freed);
+    pass_commands(c, &orders.commands);
+    for (struct sl_list *node; (node = sl_list_pop_front(&orders.jobs)) != NULL;)
+        start_job(c, SL_LIST_OF(node, struct sl_job, node));
+}
+
 static void take_inputs(struct sluice_client *c, int64_t now, int64_t wall_ms, bool all) {
     struct sl_inbox_taken taken;
-    struct sl_list orders, buffers;
-    int64_t freed;
     c->again = false;
     sl_core_on_time(c->core, now, wall_ms);
     take_interrupts(c);
     take_jobs(c, false);
     sl_inbox_take(&c->inbox, now, all, sl_core_filling(c->core), &taken);
-    sl_outbox_take_orders(&c->outbox, &orders, &buffers, &freed);
-    if (freed != 0 || !sl_list_is_empty(&buffers)) sl_core_on_returned(c->core, &buffers, freed);
-    pass_commands(c, &orders);
+    take_orders(c);
     if (c->settings->role == SL_ROLE_PRODUCER) sl_core_on_staged(c->core, &taken.staged);
     pass_commands(c, &taken.commands);
     pass_finished(c);
     c->room |= taken.room;
-}
-
-static void begin_client_turn(struct sl_member *m, int64_t now, int64_t wall_ms) {
-    take_inputs(client_of(m), now, wall_ms, false);
 }
 
 /* ---- sockets ---- */
@@ -102,6 +116,7 @@ static void begin_client_turn(struct sl_member *m, int64_t now, int64_t wall_ms)
 static void drop_link_socket(struct sluice_client *c, uint32_t link) {
     struct sl_socket *s = sl_sockets_find(&c->sockets, link);
     if (s == NULL) return;
+    sl_tls_close(s->tls, true);
     c->host->close(c->host_self, s->fd);
     sl_sockets_remove(&c->sockets, link);
 }
@@ -112,68 +127,110 @@ static void fail_link_socket(struct sluice_client *c, uint32_t link, int rv, con
     c->again = true;
 }
 
-static void finish_connect(struct sluice_client *c, struct sl_socket *s) {
-    char text[128] = "";
-    uint32_t link = s->link;
-    int rv = c->host->connect_result(c->host_self, s->fd, text, sizeof text);
-    if (rv != 0) {
-        fail_link_socket(c, link, rv, text);
+/* The code of what recv, send or the handshake came to. */
+static int fault_of(const struct sl_socket *s, int64_t result) {
+    return s->tls != NULL && result == SL_IO_FAILED ? sl_tls_code(s->tls) : SLUICE_ERR_UNREACHABLE;
+}
+
+static void fail_moving(struct sluice_client *c, const struct sl_socket *s, int64_t result,
+                        const char *text) {
+    fail_link_socket(c, s->link, fault_of(s, result),
+                     result == SL_IO_CLOSED ? "the peer closed the connection" : text);
+}
+
+static bool is_blocked(const struct sl_socket *s) {
+    return s->tls != NULL && sl_tls_is_blocked(s->tls);
+}
+
+static void note_unread(struct sluice_client *c, const struct sl_socket *s) {
+    c->unread |= s->tls != NULL && sl_tls_is_pending(s->tls);
+}
+
+static void step_handshake(struct sluice_client *c, struct sl_socket *s) {
+    char text[LOOP_TEXT] = "";
+    int rv = sl_tls_handshake(s->tls, text, sizeof text);
+    if (rv != 0 && rv != SL_IO_AGAIN) {
+        fail_moving(c, s, rv, text);
         return;
     }
-    s->connecting = false;
-    c->host->want_write(c->host_self, s->fd, false);
-    sl_core_on_opened(c->core, link);
+    c->host->want_write(c->host_self, s->fd, is_blocked(s));
+    if (rv != 0) return;
+    s->handshaking = false;
+    note_unread(c, s);
+    sl_core_on_opened(c->core, s->link);
     c->again = true;
 }
 
-static void receive_from_link(struct sluice_client *c, uint32_t link, int fd) {
-    char text[128] = "";
+static void finish_connect(struct sluice_client *c, struct sl_socket *s) {
+    char text[LOOP_TEXT] = "";
+    int rv = c->host->connect_result(c->host_self, s->fd, text, sizeof text);
+    if (rv != 0) {
+        fail_link_socket(c, s->link, rv, text);
+        return;
+    }
+    s->connecting = false;
+    if (s->tls != NULL) {
+        s->handshaking = true;
+        step_handshake(c, s);
+        return;
+    }
+    c->host->want_write(c->host_self, s->fd, false);
+    sl_core_on_opened(c->core, s->link);
+    c->again = true;
+}
+
+static void receive_from_link(struct sluice_client *c, const struct sl_socket *s) {
+    char text[LOOP_TEXT] = "";
     size_t moved = 0;
     while (moved < LOOP_BYTES_MAX) {
         size_t size;
-        uint8_t *room = sl_core_receive_room(c->core, link, &size);
-        if (size == 0) return;
+        uint8_t *room = sl_core_receive_room(c->core, s->link, &size);
+        if (size == 0) break;
         if (size > LOOP_BYTES_MAX) size = LOOP_BYTES_MAX;
-        int64_t got = c->host->recv(c->host_self, fd, room, size, text, sizeof text);
-        if (got == SL_IO_AGAIN) return;
+        int64_t got = s->tls != NULL
+                          ? sl_tls_recv(s->tls, room, size, text, sizeof text)
+                          : c->host->recv(c->host_self, s->fd, room, size, text, sizeof text);
+        if (got == SL_IO_AGAIN) break;
         if (got < 0) {
-            fail_link_socket(c, link, SLUICE_ERR_UNREACHABLE,
-                             got == SL_IO_CLOSED ? "the peer closed the connection" : text);
+            fail_moving(c, s, got, text);
             return;
         }
-        sl_core_on_received(c->core, link, (size_t)got);
+        sl_core_on_received(c->core, s->link, (size_t)got);
         c->again = true;
         moved += (size_t)got;
-        if ((size_t)got < size) return; /* drained; when not, it is ready in the next turn */
+        if ((size_t)got < size) break; /* drained; when not, it is ready in the next turn */
     }
+    note_unread(c, s);
+    if (is_blocked(s)) c->host->want_write(c->host_self, s->fd, true);
 }
 
-static void send_to_link(struct sluice_client *c, uint32_t link, int fd) {
+static void send_to_link(struct sluice_client *c, const struct sl_socket *s) {
     struct sl_iov pieces[LOOP_PIECES_MAX];
-    char text[128] = "";
+    char text[LOOP_TEXT] = "";
     size_t moved = 0;
     bool more = true;
     while (more && moved < LOOP_BYTES_MAX) {
-        size_t count = sl_core_send_pieces(c->core, link, pieces, LOOP_PIECES_MAX);
+        size_t count = sl_core_send_pieces(c->core, s->link, pieces, LOOP_PIECES_MAX);
         size_t offered = 0;
         for (size_t i = 0; i < count; i++) offered += pieces[i].size;
-        if (offered == 0) {
-            c->host->want_write(c->host_self, fd, false);
+        if (offered == 0 && !is_blocked(s)) {
+            c->host->want_write(c->host_self, s->fd, false);
             return;
         }
-        int64_t sent = c->host->send(c->host_self, fd, pieces, count, text, sizeof text);
+        int64_t sent = s->tls != NULL
+                           ? sl_tls_send(s->tls, pieces, count, text, sizeof text)
+                           : c->host->send(c->host_self, s->fd, pieces, count, text, sizeof text);
         if (sent < 0 && sent != SL_IO_AGAIN) {
-            fail_link_socket(c, link, SLUICE_ERR_UNREACHABLE,
-                             sent == SL_IO_CLOSED ? "the peer closed the connection" : text);
+            fail_moving(c, s, sent, text);
             return;
         }
         if (sent > 0) {
-            c->again |= sl_core_on_sent(c->core, link, (size_t)sent);
+            c->again |= sl_core_on_sent(c->core, s->link, (size_t)sent);
             moved += (size_t)sent;
         }
         more = sent == (int64_t)offered;
     }
-    c->host->want_write(c->host_self, fd, true);
+    c->host->want_write(c->host_self, s->fd, true);
 }
 
 static void on_client_ready(struct sl_member *m, uint32_t link, uint32_t what) {
@@ -184,24 +241,68 @@ static void on_client_ready(struct sl_member *m, uint32_t link, uint32_t what) {
         if ((what & (SL_READY_WRITE | SL_READY_ERROR)) != 0) finish_connect(c, s);
         return;
     }
-    int fd = s->fd;
-    if ((what & (SL_READY_READ | SL_READY_ERROR)) != 0) receive_from_link(c, link, fd);
-    if ((what & SL_READY_WRITE) == 0 || sl_sockets_find(&c->sockets, link) == NULL) return;
-    send_to_link(c, link, fd);
+    if (s->handshaking) {
+        step_handshake(c, s);
+        return;
+    }
+    if ((what & (SL_READY_READ | SL_READY_ERROR)) != 0) receive_from_link(c, s);
+    if ((what & SL_READY_WRITE) == 0) return;
+    s = sl_sockets_find(&c->sockets, link); /* gone when receiving failed */
+    if (s != NULL) send_to_link(c, s);
 }
 
-static void on_client_resolved(struct sl_member *m, const struct sl_resolved *answer) {
+/* What TLS has of connections whose sockets are quiet. */
+static void receive_unread(struct sluice_client *c) {
+    if (!c->unread) return;
+    c->unread = false;
+    for (uint32_t i = 0; i < c->sockets.count;) {
+        const struct sl_socket *s = &c->sockets.list[i];
+        uint32_t link = s->link;
+        if (s->tls != NULL && !s->connecting && !s->handshaking && sl_tls_is_pending(s->tls))
+            receive_from_link(c, s);
+        if (i < c->sockets.count && c->sockets.list[i].link == link) i++;
+    }
+}
+
+static void begin_client_turn(struct sl_member *m, int64_t now, int64_t wall_ms) {
     struct sluice_client *c = client_of(m);
-    sl_core_on_resolved(c->core, answer->serial, answer->rv, answer->text, answer->addresses,
-                        answer->count);
+    take_inputs(c, now, wall_ms, false);
+    receive_unread(c);
+}
+
+static void on_client_answer(struct sl_member *m, const struct sl_host_answer *answer) {
+    struct sluice_client *c = client_of(m);
     c->again = true;
+    if (answer->kind == SL_ERRAND_NAME) {
+        sl_core_on_resolved(c->core, answer->serial, answer->rv, answer->text, answer->addresses,
+                            answer->count);
+        return;
+    }
+    struct sl_errand_answer told = {answer->rv, answer->text, answer->bytes, answer->state};
+    sl_core_on_errand(c->core, answer->serial, &told);
 }
 
 /* ---- outputs ---- */
 
+/* *tls stays NULL where connections are plain. */
+static int open_tls(struct sluice_client *c, const struct sl_output *out, int fd,
+                    struct sl_text *why, struct sl_tls_conn **tls) {
+    char buf[LOOP_TEXT];
+    struct sl_text news;
+    if (c->tls == NULL) return 0;
+    struct sl_tls_pipe pipe = {c->host, c->host_self, fd};
+    sl_text_init(&news, buf, sizeof buf);
+    int rv = sl_tls_open(c->tls, &pipe, out->host, out->port, &c->alloc, &news, why, tls);
+    if (news.size > 0) sl_core_on_news(c->core, SL_LOG_WARNING, buf);
+    return rv;
+}
+
 static void open_link_socket(struct sluice_client *c, const struct sl_output *out) {
-    char text[128] = "";
+    char text[LOOP_TEXT] = "";
+    struct sl_tls_conn *tls = NULL;
+    struct sl_text why;
     int fd = -1;
+    sl_text_init(&why, text, sizeof text);
     int rv = sl_sockets_reserve(&c->sockets);
     if (rv == 0) {
         rv = c->host->connect(c->host_self, &out->address, sl_runtime_token(&c->member, out->link),
@@ -209,7 +310,12 @@ static void open_link_socket(struct sluice_client *c, const struct sl_output *ou
                               &fd, text, sizeof text);
     }
     if (rv == 0) {
+        rv = open_tls(c, out, fd, &why, &tls);
+        if (rv != 0) c->host->close(c->host_self, fd);
+    }
+    if (rv == 0) {
         sl_sockets_put(&c->sockets, out->link, fd, true);
+        sl_sockets_find(&c->sockets, out->link)->tls = tls;
         return;
     }
     sl_core_on_closed(c->core, out->link, rv, text);
@@ -223,10 +329,14 @@ static void start_resolve(struct sluice_client *c, const struct sl_output *out) 
     c->again = true;
 }
 
-static void start_job(struct sluice_client *c, struct sl_job *job) {
-    job->member = c->member.id;
-    c->jobs_out++;
-    c->host->start_job(c->host_self, job);
+static void start_errand(struct sluice_client *c, const struct sl_output *out) {
+    struct sl_host_errand errand = {out->errand, c->member.id, out->serial,    out->link,
+                                    out->input,  c->settings,  out->kept_state};
+    int rv = c->host->start_errand(c->host_self, &errand);
+    if (rv == 0) return;
+    struct sl_errand_answer answer = {.rv = rv, .text = "it could not be started"};
+    sl_core_on_errand(c->core, out->serial, &answer);
+    c->again = true;
 }
 
 static void pass_outputs(struct sluice_client *c) {
@@ -242,13 +352,16 @@ static void pass_outputs(struct sluice_client *c) {
             break;
         case SL_OUTPUT_SEND:
             s = sl_sockets_find(&c->sockets, out.link);
-            if (s != NULL && !s->connecting) send_to_link(c, out.link, s->fd);
+            if (s != NULL && !s->connecting && !s->handshaking) send_to_link(c, s);
             break;
         case SL_OUTPUT_CLOSE:
             drop_link_socket(c, out.link);
             break;
         case SL_OUTPUT_JOB:
             start_job(c, out.job);
+            break;
+        case SL_OUTPUT_ERRAND:
+            start_errand(c, &out);
             break;
         }
     }
@@ -348,7 +461,7 @@ static void finish_client_turn(struct sl_member *m) {
 static bool let_client_sleep(struct sl_member *m, int64_t now, int64_t *until) {
     struct sluice_client *c = client_of(m);
     int64_t deadline = sl_core_deadline(c->core);
-    if (c->again || deadline <= now) return false;
+    if (c->again || c->unread || deadline <= now) return false;
     if (sl_interrupt_peek(&c->interrupt) != c->interrupt_seen) return false;
     bool lingers = c->settings->role == SL_ROLE_PRODUCER && deadline != SL_NEVER &&
                    deadline - now <= (int64_t)c->settings->linger_ms * 1000000;
@@ -365,13 +478,15 @@ static void end_client(struct sl_member *m, int64_t now, int64_t wall_ms) {
     take_jobs(c, true);
     post_client_events(c);
     while (c->sockets.count > 0) drop_link_socket(c, c->sockets.list[0].link);
+    sl_runtime_give_tls(c->runtime, c->tls);
+    c->tls = NULL;
     sl_trace_attach(NULL);
 }
 
 const struct sl_member_table sl_loop_member_table = {
     .begin = begin_client_turn,
     .on_ready = on_client_ready,
-    .on_resolved = on_client_resolved,
+    .on_answer = on_client_answer,
     .finish = finish_client_turn,
     .sleep = let_client_sleep,
     .end = end_client,

@@ -25,9 +25,12 @@
 
 #include "base/assert.h"
 #include "base/text.h"
+#include "driver/errands.h"
+#include "driver/gssapi.h"
+#include "driver/gssapi_errand.h"
 #include "driver/net_poller.h"
-#include "driver/resolve.h"
 #include "driver/system.h"
+#include "driver/token.h"
 #include "driver/workers.h"
 #include "sluice/error.h"
 
@@ -57,8 +60,10 @@ struct sl_net {
     const struct sl_alloc *alloc;
     const struct sl_poller_table *table;
     struct sl_poller *poller;
-    struct sl_resolver *resolver;
-    struct sl_workers *workers; /* owned; NULL: none */
+    struct sl_errands *errands; /* owned */
+    sl_resolve_fn lookup;
+    struct sl_gssapi_tickets *tickets; /* owned; NULL: nobody has asked for one */
+    struct sl_workers *workers;        /* owned; NULL: none */
     int32_t worker_most;
     struct net_place *places; /* owned; by descriptor */
     uint32_t cap;
@@ -141,16 +146,17 @@ int sl_net_create(enum sl_net_kind kind, int32_t worker_most, const struct sl_al
     int rv = net->table->create(alloc, &net->poller);
     if (rv != 0) goto free_net;
     int wake_fd = net->table->share_wake(net->poller);
-    rv = wake_fd < 0 ? SLUICE_ERR_SYSTEM : sl_resolve_create(wake_fd, &net->resolver);
+    rv = wake_fd < 0 ? SLUICE_ERR_SYSTEM : sl_errands_create(wake_fd, &net->errands);
     if (rv != 0) goto destroy_poller;
+    net->lookup = sl_resolve_look_up;
     net->worker_most = worker_most;
     if (worker_most > 0) rv = sl_workers_create(alloc, worker_most, wake_net, net, &net->workers);
-    if (rv != 0) goto destroy_resolver;
+    if (rv != 0) goto destroy_errands;
     *out = net;
     return 0;
 
-destroy_resolver:
-    sl_resolve_destroy(net->resolver);
+destroy_errands:
+    sl_errands_destroy(net->errands);
 destroy_poller:
     net->table->destroy(net->poller);
 free_net:
@@ -169,7 +175,8 @@ void sl_net_destroy(struct sl_net *net) {
         if (net->places[fd].open) sl_net_close_fd((int)fd);
     }
     sl_workers_destroy(net->workers); /* first: they wake the poller */
-    sl_resolve_destroy(net->resolver);
+    sl_errands_destroy(net->errands);
+    sl_gssapi_tickets_release(net->tickets);
     net->table->destroy(net->poller);
     free_net_memory(net);
 }
@@ -179,35 +186,25 @@ void sl_net_abandon(struct sl_net *net) {
         if (net->places[fd].open) sl_net_close_fd((int)fd);
         net->places[fd].open = false;
     }
-    sl_resolve_abandon(net->resolver);
+    sl_errands_abandon(net->errands);
     net->table->abandon(net->poller);
 }
 
 void sl_net_forget(struct sl_net *net) {
     sl_workers_forget(net->workers);
-    sl_resolve_forget(net->resolver);
+    sl_errands_forget(net->errands);
     net->table->destroy(net->poller);
     free_net_memory(net);
 }
 
 int sl_net_fd(const struct sl_net *net) { return net->table->fd(net->poller); }
 void sl_net_arm(struct sl_net *net, int64_t until) { net->table->arm(net->poller, until); }
-struct sl_resolver *sl_net_resolver(struct sl_net *net) {
-    return net->resolver;
+struct sl_errands *sl_net_errands(struct sl_net *net) {
+    return net->errands;
 }
+void sl_net_replace_lookup(struct sl_net *net, sl_resolve_fn lookup) { net->lookup = lookup; }
 
 /* ---- sockets ---- */
-
-static void put_error_text(char *text, size_t cap, int error) {
-    char buf[128];
-    struct sl_text out;
-    sl_text_init(&out, text, cap);
-#if defined(__GLIBC__)
-    sl_text_put(&out, strerror_r(error, buf, sizeof buf));
-#else
-    if (strerror_r(error, buf, sizeof buf) == 0) sl_text_put(&out, buf);
-#endif
-}
 
 static int watch_socket(struct sl_net *net, int fd, uint64_t token, bool write) {
     if ((uint32_t)fd >= net->cap) {
@@ -280,7 +277,7 @@ static int connect_socket(void *self, const struct sl_address *address, uint64_t
     socklen_t size = fill_socket_address(&storage, address);
     int fd = open_tcp_socket(storage.ss_family);
     if (fd < 0) {
-        put_error_text(text, cap, errno);
+        sl_system_put_error(text, cap, errno);
         return SLUICE_ERR_SYSTEM;
     }
     set_stream_options(fd);
@@ -289,13 +286,13 @@ static int connect_socket(void *self, const struct sl_address *address, uint64_t
     if (receive_buffer > 0) set_socket_option(fd, SOL_SOCKET, SO_RCVBUF, receive_buffer);
     int rv = connect(fd, (const struct sockaddr *)&storage, size);
     if (rv != 0 && errno != EINPROGRESS && errno != EINTR) {
-        put_error_text(text, cap, errno);
+        sl_system_put_error(text, cap, errno);
         sl_net_close_fd(fd);
         return SLUICE_ERR_UNREACHABLE;
     }
     rv = watch_socket(net, fd, token, true);
     if (rv != 0) {
-        put_error_text(text, cap, rv == SLUICE_ERR_NOMEM ? ENOMEM : EMFILE);
+        sl_system_put_error(text, cap, rv == SLUICE_ERR_NOMEM ? ENOMEM : EMFILE);
         sl_net_close_fd(fd);
         return rv;
     }
@@ -309,13 +306,13 @@ static int get_connect_result(void *self, int fd, char *text, size_t cap) {
     (void)self;
     if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
     if (error == 0) return 0;
-    put_error_text(text, cap, error);
+    sl_system_put_error(text, cap, error);
     return SLUICE_ERR_UNREACHABLE;
 }
 
 static int64_t translate_io_error(int error, char *text, size_t cap) {
     if (error == EAGAIN || error == EWOULDBLOCK || error == EINTR) return SL_IO_AGAIN;
-    put_error_text(text, cap, error);
+    sl_system_put_error(text, cap, error);
     return SL_IO_FAILED;
 }
 
@@ -393,7 +390,7 @@ int sl_net_listen(struct sl_net *net, const char *address, uint16_t *port, uint6
     socklen_t size = fill_socket_address(&storage, &parsed);
     int fd = open_tcp_socket(storage.ss_family);
     if (fd < 0) {
-        put_error_text(text, cap, errno);
+        sl_system_put_error(text, cap, errno);
         return SLUICE_ERR_SYSTEM;
     }
     set_socket_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
@@ -408,7 +405,7 @@ int sl_net_listen(struct sl_net *net, const char *address, uint16_t *port, uint6
     return 0;
 
 close_listener:
-    put_error_text(text, cap, errno);
+    sl_system_put_error(text, cap, errno);
     sl_net_close_fd(fd);
     return rv;
 }
@@ -459,14 +456,32 @@ static int draw_net_entropy(void *self, void *buf, size_t size) {
 }
 static int resolve_with_net(void *self, uint64_t client, uint64_t serial, const char *host,
                             uint16_t port) {
-    return sl_resolve_start(((struct sl_net *)self)->resolver, client, serial, host, port);
+    const struct sl_net *net = self;
+    return sl_resolve_start(net->errands, net->lookup, client, serial, host, port);
 }
-static struct sl_resolved *take_net_resolved(void *self) {
-    return sl_resolve_take(((struct sl_net *)self)->resolver);
+static int start_net_gssapi(struct sl_net *net, const struct sl_host_errand *errand) {
+    if (net->tickets == NULL) net->tickets = sl_gssapi_tickets_create();
+    if (net->tickets == NULL) return SLUICE_ERR_NOMEM;
+    return sl_gssapi_errand_start(net->errands, net->tickets, errand);
 }
-static void free_net_resolved(void *self, struct sl_resolved *answer) {
+static int start_net_errand(void *self, const struct sl_host_errand *errand) {
+    struct sl_net *net = self;
+    switch (errand->kind) {
+    case SL_ERRAND_TOKEN:
+        return sl_token_start(net->errands, errand);
+    case SL_ERRAND_GSSAPI:
+        return start_net_gssapi(net, errand);
+    case SL_ERRAND_NAME:
+        break;
+    }
+    return SLUICE_ERR_UNSUPPORTED;
+}
+static struct sl_host_answer *take_net_answer(void *self) {
+    return sl_errands_take(((struct sl_net *)self)->errands);
+}
+static void free_net_answer(void *self, struct sl_host_answer *answer) {
     (void)self;
-    sl_resolve_free(answer);
+    sl_errands_free(answer);
 }
 static int32_t count_net_jobs(void *self, int32_t *least_us) {
     *least_us = NET_JOB_LEAST_US;
@@ -495,8 +510,9 @@ const struct sl_host_table sl_net_table = {
     .want_write = want_socket_write,
     .close = close_socket,
     .resolve = resolve_with_net,
-    .take_resolved = take_net_resolved,
-    .free_resolved = free_net_resolved,
+    .start_errand = start_net_errand,
+    .take_answer = take_net_answer,
+    .free_answer = free_net_answer,
     .jobs = count_net_jobs,
     .start_job = start_net_job,
     .take_job = take_net_job,

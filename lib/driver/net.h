@@ -8,9 +8,10 @@
 
 #include "base/alloc.h"
 #include "driver/host_table.h"
+#include "driver/resolve.h"
 
 struct sl_net;
-struct sl_resolver;
+struct sl_errands;
 
 enum sl_net_kind {
     SL_NET_BEST = 1, /* what the system has: epoll, kqueue, else poll */
@@ -31,7 +32,9 @@ void sl_net_forget(struct sl_net *net);
 int sl_net_fd(const struct sl_net *net);
 /* Has the descriptor turn readable at that time; SL_NEVER: no time. */
 void sl_net_arm(struct sl_net *net, int64_t until);
-struct sl_resolver *sl_net_resolver(struct sl_net *net);
+struct sl_errands *sl_net_errands(struct sl_net *net);
+/* The function that looks names up, in place of the system's; for tests, before the first. */
+void sl_net_replace_lookup(struct sl_net *net, sl_resolve_fn lookup);
 
 /* ---- for hosted brokers ---- */
 

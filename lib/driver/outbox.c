@@ -196,21 +196,30 @@ void sl_outbox_post(struct sl_outbox *out, struct sl_outbox_post *post) {
     post_notices(out, &e->notices);
     post_topics(out, &e->topics);
     out->room |= post->room;
+    out->token |= e->token_wanted;
     if (post->closed) post_close(out, post->code, &e->ops);
     out->signal.again = true;
     sl_outbox_unlock_and_tell(out);
 }
 
-void sl_outbox_take_orders(struct sl_outbox *out, struct sl_list *commands, struct sl_list *buffers,
-                           int64_t *freed) {
-    sl_list_init(commands);
-    sl_list_init(buffers);
-    *freed = 0;
+void sl_outbox_take_orders(struct sl_outbox *out, struct sl_outbox_orders *orders) {
+    sl_list_init(&orders->commands);
+    sl_list_init(&orders->buffers);
+    sl_list_init(&orders->jobs);
+    orders->freed = 0;
     if (out->gate == NULL) return;
     sl_outbox_lock(out);
-    sl_gate_take_orders(out->gate, commands);
-    sl_gate_take_returned(out->gate, buffers, freed);
+    sl_gate_take_orders(out->gate, &orders->commands);
+    sl_gate_take_returned(out->gate, &orders->buffers, &orders->freed);
+    sl_gate_take_jobs(out->gate, &orders->jobs);
     sl_outbox_unlock(out);
+}
+
+void sl_outbox_give_job(struct sl_outbox *out, struct sl_job *job) {
+    sl_outbox_lock(out);
+    sl_gate_on_job(out->gate, job);
+    out->signal.again = true;
+    sl_outbox_unlock_and_tell(out);
 }
 
 void sl_outbox_take_finished(struct sl_outbox *out, bool everything, struct sl_list *commands) {
@@ -225,7 +234,8 @@ void sl_outbox_take_finished(struct sl_outbox *out, bool everything, struct sl_l
 
 /* Held. There is something that the application has to act on. */
 static bool is_anything_due(const struct sl_outbox *out) {
-    if (!sl_list_is_empty(&out->deliveries) || !sl_list_is_empty(&out->ended) || out->room)
+    if (!sl_list_is_empty(&out->deliveries) || !sl_list_is_empty(&out->ended) || out->room ||
+        out->token)
         return true;
     if (out->gate != NULL && sl_gate_is_ready(out->gate)) return true;
     if (!out->settings->fd_events) return false;
@@ -339,6 +349,11 @@ bool sl_outbox_take_event(struct sl_outbox *out, struct sl_client_event *event,
     if (out->room) {
         out->room = false;
         event->kind = SL_EVENT_ROOM;
+        return true;
+    }
+    if (out->token) {
+        out->token = false;
+        event->kind = SL_EVENT_TOKEN;
         return true;
     }
     node = sl_list_pop_front(&out->notices);

@@ -60,6 +60,7 @@ struct sl_outbox {
     bool given_up;    /* a close returned by its deadline without the I/O thread's help */
     bool closed_told; /* the CLOSED event was taken */
     bool room;        /* there is room after FULL, and nobody has used it or was told */
+    bool token;       /* core wants a token, and nobody was told */
     bool polling;     /* a poll is under way */
     uint32_t holders; /* the handle, and objects in the application's hands */
     uint64_t last_op; /* id of the op made last */
@@ -91,9 +92,16 @@ struct sl_outbox_post {
     bool again; /* out: the gate has something for core, which must not sleep before */
 };
 void sl_outbox_post(struct sl_outbox *out, struct sl_outbox_post *post);
-/* Orders of the gate, and what came back to it. */
-void sl_outbox_take_orders(struct sl_outbox *out, struct sl_list *commands, struct sl_list *buffers,
-                           int64_t *freed);
+/* What the gate has for the I/O thread. */
+struct sl_outbox_orders {
+    struct sl_list commands; /* struct sl_command for core */
+    struct sl_list buffers;  /* struct sl_buffer that came back … */
+    int64_t freed; /* … and by how much the receiving account changed (sl_gate_take_returned) */
+    struct sl_list jobs; /* struct sl_job for the host */
+};
+void sl_outbox_take_orders(struct sl_outbox *out, struct sl_outbox_orders *orders);
+/* A job of the gate comes back. */
+void sl_outbox_give_job(struct sl_outbox *out, struct sl_job *job);
 /* The same orders, and behind them a COMMIT of what is finished (sl_gate_collect). */
 void sl_outbox_take_finished(struct sl_outbox *out, bool everything, struct sl_list *commands);
 

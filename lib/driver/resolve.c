@@ -1,13 +1,6 @@
-/* Name resolution: getaddrinfo on a detached thread per lookup, answered through a block that
- * belongs to the process.
+/* Name resolution: getaddrinfo as an errand, for it may hang for minutes.
  *
- * getaddrinfo may hang for minutes and cannot be stopped, so nothing may wait for it and it may
- * touch nothing that goes away: the block (a mailbox, the answers, a descriptor to wake with) is
- * counted by the resolver and by every lookup under way, and goes with the last. Its memory and
- * that of the answers comes from the C library, because a lookup may outlive the application's
- * allocator. The one lock it takes is the block's own.
- *
- * Not here: which address to try, and caching (core/brokers.c). */
+ * Not here: which address to try, and caching (core/brokers.c); threads (errands.c). */
 #include "driver/resolve.h"
 
 #include <netdb.h>
@@ -17,35 +10,21 @@
 #include <sys/socket.h>
 
 #include "base/alloc.h"
-#include "base/list.h"
 #include "base/text.h"
-#include "driver/inbox.h"
-#include "driver/net.h"
-#include "driver/net_poller.h"
-#include "driver/thread.h"
 #include "sluice/error.h"
 
 enum { RESOLVE_HOST_MAX = 256 };
 
-struct sl_resolver {
-    struct sl_mailbox mail;
-    struct sl_resolved *first; /* answers, oldest first */
-    struct sl_resolved **last;
-    int wake_fd;
-    int under_way;
-    bool closed; /* the resolver's owner is gone */
+struct resolve_task {
+    struct sl_errands_task task;
     sl_resolve_fn lookup;
-};
-struct resolve_job {
-    struct sl_resolver *resolver;
-    struct sl_resolved *answer;
     uint16_t port;
     char host[RESOLVE_HOST_MAX];
 };
 
 /* ---- the lookup itself ---- */
 
-static bool put_address(struct sl_resolved *out, const struct addrinfo *info) {
+static bool put_address(struct sl_host_answer *out, const struct addrinfo *info) {
     struct sl_address *a = &out->addresses[out->count];
     memset(a, 0, sizeof *a);
     if (info->ai_family == AF_INET) {
@@ -67,7 +46,7 @@ static bool put_address(struct sl_resolved *out, const struct addrinfo *info) {
     return true;
 }
 
-static int ask_system(const char *host, uint16_t port, int flags, struct sl_resolved *out) {
+static int ask_system(const char *host, uint16_t port, int flags, struct sl_host_answer *out) {
     char service[8];
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags | AI_NUMERICSERV};
     struct addrinfo *list = NULL;
@@ -81,7 +60,7 @@ static int ask_system(const char *host, uint16_t port, int flags, struct sl_reso
     return out->count > 0 ? 0 : EAI_NONAME;
 }
 
-static void look_up_name(const char *host, uint16_t port, struct sl_resolved *out) {
+void sl_resolve_look_up(const char *host, uint16_t port, struct sl_host_answer *out) {
     int rv = ask_system(host, port, 0, out);
     if (rv == 0) return;
     struct sl_text text;
@@ -90,142 +69,41 @@ static void look_up_name(const char *host, uint16_t port, struct sl_resolved *ou
     out->rv = SLUICE_ERR_UNREACHABLE;
 }
 
-/* ---- the block ---- */
+/* ---- the errand ---- */
 
-static void free_resolver_block(struct sl_resolver *r) {
-    for (struct sl_resolved *answer; (answer = sl_resolve_take(r)) != NULL;)
-        sl_resolve_free(answer);
-    if (r->wake_fd >= 0) sl_net_close_fd(r->wake_fd);
-    sl_inbox_mail_deinit(&r->mail);
+static struct resolve_task *resolve_of(struct sl_errands_task *task) {
+    return (struct resolve_task *)(void *)((char *)task - offsetof(struct resolve_task, task));
+}
+
+static void run_lookup(struct sl_errands_task *task) {
+    struct resolve_task *r = resolve_of(task);
+    r->lookup(r->host, r->port, &task->answer);
+}
+
+static void destroy_lookup(struct sl_errands_task *task) {
+    struct resolve_task *r = resolve_of(task);
     sl_alloc_free(sl_alloc_default(), r, sizeof *r);
 }
 
-int sl_resolve_create(int wake_fd, struct sl_resolver **out) {
-    struct sl_resolver *r = sl_alloc_zero(sl_alloc_default(), sizeof *r);
-    int rv = r == NULL ? SLUICE_ERR_NOMEM : sl_inbox_mail_init(&r->mail);
-    if (rv != 0) {
-        sl_alloc_free(sl_alloc_default(), r, sizeof *r);
-        sl_net_close_fd(wake_fd);
-        return rv;
-    }
-    r->last = &r->first;
-    r->wake_fd = wake_fd;
-    r->lookup = look_up_name;
-    *out = r;
-    return 0;
-}
-
-void sl_resolve_destroy(struct sl_resolver *r) {
-    if (r == NULL) return;
-    sl_inbox_mail_lock(&r->mail);
-    r->closed = true;
-    bool last = r->under_way == 0;
-    sl_inbox_mail_unlock(&r->mail);
-    if (last) free_resolver_block(r);
-}
-
-void sl_resolve_abandon(struct sl_resolver *r) {
-    sl_net_close_fd(r->wake_fd);
-    r->wake_fd = -1;
-}
-
-void sl_resolve_forget(struct sl_resolver *r) {
-    if (r->under_way == 0) free_resolver_block(r);
-}
-
-void sl_resolve_replace(struct sl_resolver *r, sl_resolve_fn fn) { r->lookup = fn; }
-
-static void queue_answer(struct sl_resolver *r, struct sl_resolved *answer) {
-    answer->next = NULL;
-    *r->last = answer;
-    r->last = &answer->next;
-}
-
-/* A lookup has ended; answer NULL: it never began. The block may go with it, so it is let go of
- * last, after the wake, which is a system call and not made under the lock. */
-static void finish_lookup(struct sl_resolver *r, struct sl_resolved *answer) {
-    sl_inbox_mail_lock(&r->mail);
-    bool taken = !r->closed && answer != NULL;
-    if (taken) queue_answer(r, answer);
-    sl_inbox_mail_unlock(&r->mail);
-    if (taken)
-        sl_net_wake_fd(r->wake_fd);
-    else
-        sl_resolve_free(answer);
-    sl_inbox_mail_lock(&r->mail);
-    bool last = --r->under_way == 0 && r->closed;
-    sl_inbox_mail_unlock(&r->mail);
-    if (last) free_resolver_block(r);
-}
-
-static void *run_lookup(void *arg) {
-    struct resolve_job *job = arg;
-    struct sl_resolver *r = job->resolver;
-    struct sl_resolved *answer = job->answer;
-    r->lookup(job->host, job->port, answer);
-    sl_alloc_free(sl_alloc_default(), job, sizeof *job);
-    finish_lookup(r, answer);
-    return NULL;
-}
-
-/* False: as many lookups as are allowed hang already. */
-static bool begin_lookup(struct sl_resolver *r) {
-    sl_inbox_mail_lock(&r->mail);
-    bool free_place = r->under_way < SL_RESOLVE_MOST;
-    r->under_way += free_place;
-    sl_inbox_mail_unlock(&r->mail);
-    return free_place;
-}
-
-static int start_lookup_thread(struct sl_resolver *r, struct sl_resolved *answer, const char *host,
-                               uint16_t port) {
-    struct resolve_job *job = sl_alloc_zero(sl_alloc_default(), sizeof *job);
-    if (job == NULL) return SLUICE_ERR_NOMEM;
+int sl_resolve_start(struct sl_errands *e, sl_resolve_fn lookup, uint64_t client, uint64_t serial,
+                     const char *host, uint16_t port) {
+    struct resolve_task *r = sl_alloc_zero(sl_alloc_default(), sizeof *r);
     struct sl_text name;
-    pthread_t thread;
-    sl_text_init(&name, job->host, sizeof job->host);
-    sl_text_put(&name, host);
-    job->resolver = r;
-    job->answer = answer;
-    job->port = port;
-    int rv = begin_lookup(r) ? 0 : SLUICE_ERR_SYSTEM;
-    if (rv == 0) {
-        rv = sl_thread_start("sluice-dns", run_lookup, job, false, &thread);
-        if (rv != 0) finish_lookup(r, NULL);
-    }
-    if (rv != 0) sl_alloc_free(sl_alloc_default(), job, sizeof *job);
-    return rv;
-}
-
-int sl_resolve_start(struct sl_resolver *r, uint64_t client, uint64_t serial, const char *host,
-                     uint16_t port) {
-    struct sl_resolved *answer = sl_alloc_zero(sl_alloc_default(), sizeof *answer);
-    if (answer == NULL) return SLUICE_ERR_NOMEM;
-    answer->client = client;
-    answer->serial = serial;
-    if (ask_system(host, port, AI_NUMERICHOST, answer) == 0) {
-        sl_inbox_mail_lock(&r->mail);
-        queue_answer(r, answer);
-        sl_inbox_mail_unlock(&r->mail);
-        sl_net_wake_fd(r->wake_fd);
+    if (r == NULL) return SLUICE_ERR_NOMEM;
+    r->task.run = run_lookup;
+    r->task.destroy = destroy_lookup;
+    r->task.answer.kind = SL_ERRAND_NAME;
+    r->task.answer.client = client;
+    r->task.answer.serial = serial;
+    if (ask_system(host, port, AI_NUMERICHOST, &r->task.answer) == 0) {
+        sl_errands_put(e, &r->task);
         return 0;
     }
-    int rv = start_lookup_thread(r, answer, host, port);
-    if (rv != 0) sl_resolve_free(answer);
+    sl_text_init(&name, r->host, sizeof r->host);
+    sl_text_put(&name, host);
+    r->lookup = lookup;
+    r->port = port;
+    int rv = sl_errands_start(e, &r->task);
+    if (rv != 0) destroy_lookup(&r->task);
     return rv;
-}
-
-struct sl_resolved *sl_resolve_take(struct sl_resolver *r) {
-    sl_inbox_mail_lock(&r->mail);
-    struct sl_resolved *answer = r->first;
-    if (answer != NULL) {
-        r->first = answer->next;
-        if (r->first == NULL) r->last = &r->first;
-    }
-    sl_inbox_mail_unlock(&r->mail);
-    return answer;
-}
-
-void sl_resolve_free(struct sl_resolved *answer) {
-    sl_alloc_free(sl_alloc_default(), answer, sizeof *answer);
 }

@@ -6,7 +6,7 @@
  * counts them: who looked for something before a turn that another thread ran looks again before
  * it sleeps. Between turns nobody owns the members' machines.
  *
- *   sleep (poller) ─▶ turn: joiners come in, begin, ready sockets, answers of resolvers, finish,
+ *   sleep (poller) ─▶ turn: joiners come in, begin, ready sockets, answers, finish,
  *                     leavers go out ─▶ sleep
  *
  * Members come and go through the mailbox: `joining` and `leaving` are the only things that other
@@ -46,6 +46,7 @@ struct sluice_runtime {
     bool has_thread;    /* kind THREAD */
 
     struct sl_mailbox mail; /* guards what follows */
+    struct sl_tls_shelf tls;
     struct sl_list joining; /* struct sl_member */
     uint32_t member_count;  /* joined and not left */
     uint32_t last_id;
@@ -82,6 +83,7 @@ static int create_runtime(const struct sl_alloc *alloc, struct sluice_runtime **
     rt->turns = 1;
     sl_list_init(&rt->joining);
     sl_list_init(&rt->members);
+    sl_tls_shelf_init(&rt->tls);
     rt->magic = RUNTIME_MAGIC;
     *out = rt;
     return 0;
@@ -89,6 +91,7 @@ static int create_runtime(const struct sl_alloc *alloc, struct sluice_runtime **
 
 static void free_runtime(struct sluice_runtime *rt) {
     struct sl_alloc alloc = rt->alloc;
+    sl_tls_shelf_deinit(&rt->tls);
     sl_net_destroy(rt->net);
     sl_inbox_mail_deinit(&rt->mail);
     rt->magic = 0;
@@ -184,6 +187,7 @@ void sl_runtime_abandon(struct sluice_runtime *rt) {
     rt->magic = 0;
     if (rt->net != NULL) sl_net_abandon(rt->net);
     if (rt->turning) return;
+    sl_tls_shelf_deinit(&rt->tls);
     if (rt->net != NULL) sl_net_forget(rt->net);
     sl_alloc_free(&alloc, rt, sizeof *rt);
 }
@@ -238,11 +242,12 @@ static void pass_ready(struct sluice_runtime *rt, int count) {
     }
 }
 
-static void pass_resolved(struct sluice_runtime *rt) {
-    for (struct sl_resolved *r; (r = rt->table->take_resolved(rt->self)) != NULL;) {
-        struct sl_member *m = find_member(rt, (uint32_t)r->client);
-        if (m != NULL) m->table->on_resolved(m, r);
-        rt->table->free_resolved(rt->self, r);
+/* Of resolves and errands; those for who is gone are dropped. */
+static void pass_answers(struct sluice_runtime *rt) {
+    for (struct sl_host_answer *a; (a = rt->table->take_answer(rt->self)) != NULL;) {
+        struct sl_member *m = find_member(rt, (uint32_t)a->client);
+        if (m != NULL) m->table->on_answer(m, a);
+        rt->table->free_answer(rt->self, a);
     }
 }
 
@@ -259,7 +264,7 @@ static bool run_turn(struct sluice_runtime *rt, int ready_count) {
         m->table->begin(m, now, wall_ms);
     }
     pass_ready(rt, ready_count);
-    pass_resolved(rt);
+    pass_answers(rt);
     SL_LIST_EACH(it, tmp, &rt->members) {
         struct sl_member *m = SL_LIST_OF(it, struct sl_member, node);
         m->table->finish(m);
@@ -384,6 +389,30 @@ bool sl_runtime_in_callback(struct sluice_runtime *rt) {
     bool in_callback = rt->in_callback;
     sl_inbox_mail_unlock(&rt->mail);
     return in_callback;
+}
+
+/* ---- TLS ---- */
+
+int sl_runtime_take_tls(struct sluice_runtime *rt, const struct sl_tls_settings *settings,
+                        struct sl_text *why, struct sl_tls **out) {
+    sl_inbox_mail_lock(&rt->mail);
+    *out = sl_tls_shelf_take(&rt->tls, settings);
+    sl_inbox_mail_unlock(&rt->mail);
+    if (*out != NULL) return 0;
+    /* Files are not read under a lock: two that come at once make one each. */
+    int rv = sl_tls_create(settings, false, &rt->alloc, why, out);
+    if (rv != 0) return rv;
+    sl_inbox_mail_lock(&rt->mail);
+    sl_tls_shelf_put(&rt->tls, *out);
+    sl_inbox_mail_unlock(&rt->mail);
+    return 0;
+}
+
+void sl_runtime_give_tls(struct sluice_runtime *rt, struct sl_tls *tls) {
+    if (tls == NULL) return;
+    sl_inbox_mail_lock(&rt->mail);
+    sl_tls_shelf_give(tls);
+    sl_inbox_mail_unlock(&rt->mail);
 }
 
 /* ---- members ---- */

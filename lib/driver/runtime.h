@@ -12,16 +12,17 @@
 #include "base/alloc.h"
 #include "base/list.h"
 #include "driver/host_table.h"
+#include "driver/tls.h"
 
 struct sluice_runtime;
 struct sl_member;
 
 /* What the loop asks of a member. In a turn: begin of every member, what is ready, what was
- * resolved, finish of every member; then sleep, until one of them refuses. */
+ * answered, finish of every member; then sleep, until one of them refuses. */
 struct sl_member_table {
     void (*begin)(struct sl_member *m, int64_t now, int64_t wall_ms);
     void (*on_ready)(struct sl_member *m, uint32_t link, uint32_t what);
-    void (*on_resolved)(struct sl_member *m, const struct sl_resolved *answer);
+    void (*on_answer)(struct sl_member *m, const struct sl_host_answer *answer);
     void (*finish)(struct sl_member *m);
     /* The next deadline in *until (only lowered). False: there is work now, do not sleep. */
     bool (*sleep)(struct sl_member *m, int64_t now, int64_t *until);
@@ -65,6 +66,12 @@ int64_t sl_runtime_deadline(struct sluice_runtime *rt);
 /* ---- for members ---- */
 
 const struct sl_host_table *sl_runtime_table(const struct sluice_runtime *rt, void **self);
+/* The context that clients with these settings share, made by the first; settings are copied. 0;
+ * CONFIG with the property and the reason in *why; NOMEM. Given back after the member has left the
+ * loop, before sl_runtime_leave returns the runtime. */
+int sl_runtime_take_tls(struct sluice_runtime *rt, const struct sl_tls_settings *settings,
+                        struct sl_text *why, struct sl_tls **out);
+void sl_runtime_give_tls(struct sluice_runtime *rt, struct sl_tls *tls);
 /* Adds a member, starting the thread with the first one. 0, SYSTEM, FORKED. */
 int sl_runtime_join(struct sluice_runtime *rt, struct sl_member *m);
 /* Takes a member out: waits for the turn under way (or does a turn itself), until its end was

@@ -13,6 +13,7 @@
 #include "driver/outbox.h"
 #include "driver/runtime.h"
 #include "driver/sockets.h"
+#include "driver/tls.h"
 
 /* A dump that core was asked for. Core writes into buf, so it stays until the op has ended, also
  * when the caller has stopped waiting. Guarded by the outbox mutex. */
@@ -47,6 +48,8 @@ struct sluice_client {
     struct sl_member member;
     struct sl_core *core; /* owned; NULL once the handle is freed */
     struct sl_sockets sockets;
+    struct sl_tls *tls;      /* taken from the runtime; NULL: connections are plain */
+    bool unread;             /* a connection has bytes that its socket does not show */
     uint32_t interrupt_seen; /* the last interrupt that waiting calls were woken for */
     int32_t jobs_out;        /* jobs that the host has */
     bool again;              /* core got an input since its last run */

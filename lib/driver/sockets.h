@@ -8,10 +8,14 @@
 
 #include "base/alloc.h"
 
+struct sl_tls_conn;
+
 struct sl_socket {
     uint32_t link;
-    int fd;          /* as the host table has it */
-    bool connecting; /* not connected yet */
+    int fd;                  /* as the host table has it */
+    bool connecting;         /* not connected yet */
+    bool handshaking;        /* connected, and TLS is not open yet */
+    struct sl_tls_conn *tls; /* owned by who put the socket in; NULL: plain */
 };
 struct sl_sockets {
     const struct sl_alloc *alloc;

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 #if defined(__linux__)
@@ -15,6 +16,7 @@
 #include <sys/random.h>
 #endif
 
+#include "base/text.h"
 #include "sluice/error.h"
 
 enum { ENTROPY_PIECE = 256 }; /* what getentropy gives at most, and getrandom never splits */
@@ -68,4 +70,15 @@ void sl_system_log(int level, const char *line) {
                                         "warning",   "notice", "info",     "debug"};
     const char *name = level >= 0 && level <= 7 ? names[level] : "log";
     (void)fprintf(stderr, "sluice: %s: %s\n", name, line);
+}
+
+void sl_system_put_error(char *text, size_t cap, int error) {
+    char buf[128];
+    struct sl_text out;
+    sl_text_init(&out, text, cap);
+#if defined(__GLIBC__)
+    sl_text_put(&out, strerror_r(error, buf, sizeof buf));
+#else
+    if (strerror_r(error, buf, sizeof buf) == 0) sl_text_put(&out, buf);
+#endif
 }

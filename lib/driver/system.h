@@ -17,5 +17,7 @@ int sl_system_entropy(void *buf, size_t size);
 int32_t sl_system_processors(void);
 /* One line to stderr, level as syslog has it. May block for as long as stderr does. */
 void sl_system_log(int level, const char *line);
+/* What an errno means, in words. */
+void sl_system_put_error(char *text, size_t cap, int error);
 
 #endif

@@ -1,7 +1,7 @@
 /* Starting threads. A thread of the library must never run a signal handler of the application,
  * so every signal is blocked in it from its first instruction on: the mask is inherited.
  *
- * Not here: what the threads do (runtime.c, resolve.c). */
+ * Not here: what the threads do (runtime.c, errands.c). */
 #include "driver/thread.h"
 
 #include <signal.h>

@@ -6,6 +6,7 @@
  *   each cycle, so three stretches of the data are summed side by side and joined by carry-less
  *   multiplication with x^(bits to the right) mod P;
  * - ARM64 with the CRC extension, one word at a time.
+ * A fourth, for longer data on newer x86-64, is in crc32c_wide.c.
  *
  * Which one runs is decided at each call by a load of what the compiler's runtime found out about
  * the processor before main; there is no state of ours, hence nothing to lock. This layer may not
@@ -20,6 +21,8 @@
 
 #include <stdbool.h>
 #include <string.h>
+
+#include "record/crc32c_wide.h"
 
 /* Row k of the table is the sum of one byte followed by k zero bytes. Sums are linear, so a row
  * is spanned by the entries of the eight single bits, which are all that is written down. */
@@ -216,9 +219,16 @@ static uint32_t move_crc_by_instruction(uint32_t sum, size_t size) {
 
 #endif
 
-uint32_t sl_crc32c(uint32_t crc, const void *data, size_t size) {
+uint32_t sl_crc32c_narrow(uint32_t crc, const void *data, size_t size) {
     if (!has_crc_instructions()) return sl_crc32c_table(crc, data, size);
     return ~sum_crc_by_instruction(~crc, data, size);
+}
+
+uint32_t sl_crc32c(uint32_t crc, const void *data, size_t size) {
+    size_t done = 0;
+    if (size >= SL_CRC32C_WIDE_LEAST && sl_crc32c_wide_is_there())
+        crc = ~sl_crc32c_wide_add(~crc, data, size, &done);
+    return sl_crc32c_narrow(crc, (const uint8_t *)data + done, size - done);
 }
 
 uint32_t sl_crc32c_join_table(uint32_t first, uint32_t second, size_t second_size) {

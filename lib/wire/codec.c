@@ -70,7 +70,27 @@ void sl_codec_defaults(const struct sl_type *type, void *message) {
     }
 }
 
-/* ---- sizes in memory ---- */
+/* ---- sizes ---- */
+
+size_t sl_codec_fixed_size(int kind) {
+    switch (kind) {
+    case SL_KIND_BOOL:
+    case SL_KIND_I8:
+        return 1;
+    case SL_KIND_I16:
+    case SL_KIND_U16:
+        return 2;
+    case SL_KIND_I32:
+        return 4;
+    case SL_KIND_I64:
+    case SL_KIND_F64:
+        return 8;
+    case SL_KIND_UUID:
+        return sizeof(struct sl_uuid);
+    default:
+        return 0;
+    }
+}
 
 size_t sl_codec_item_size(const struct sl_field *f) {
     if (f->item != NULL) return f->item->size;

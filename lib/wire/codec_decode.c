@@ -32,26 +32,11 @@ static void decode_struct(const struct decoder *d, const struct sl_type *type, v
 /* ---- smallest wire sizes ---- */
 
 static size_t least_plain_size(const struct decoder *d, int kind) {
-    switch (kind) {
-    case SL_KIND_BOOL:
-    case SL_KIND_I8:
-    case SL_KIND_OPTION: /* the byte that says null */
-        return 1;
-    case SL_KIND_I16:
-    case SL_KIND_U16:
-        return 2;
-    case SL_KIND_I32:
-        return 4;
-    case SL_KIND_I64:
-    case SL_KIND_F64:
-        return 8;
-    case SL_KIND_UUID:
-        return sizeof(struct sl_uuid);
-    case SL_KIND_STR:
-        return d->flexible ? 1 : 2;
-    default:
-        return d->flexible ? 1 : 4; /* the length of bytes, records or an array */
-    }
+    size_t fixed = sl_codec_fixed_size(kind);
+    if (fixed != 0) return fixed;
+    if (kind == SL_KIND_OPTION) return 1; /* the byte that says null */
+    if (kind == SL_KIND_STR) return d->flexible ? 1 : 2;
+    return d->flexible ? 1 : 4; /* the length of bytes, records or an array */
 }
 
 static size_t least_struct_size(const struct decoder *d, const struct sl_type *type) {

@@ -229,9 +229,10 @@ static void names_of_other_clients_are_explained(void **unused) {
     (void)unused;
     sluice_config_set(config, "batch.num.messages", "1000");
     sluice_config_set(config, "sasl.password", "s3cret!");
+    sluice_config_set(config, "sasl.kerberos.kinit.cmd", "kinit -R");
     sluice_config_set(config, "key.serializer", "StringSerializer");
     check_config_says(config, SLUICE_PRODUCER, "batch.num.messages: batches are limited in bytes");
-    check_config_says(config, SLUICE_PRODUCER, "sasl.password: this version has no authentication");
+    check_config_says(config, SLUICE_PRODUCER, "sasl.kerberos.kinit.cmd: no program is run");
     check_config_says(config, SLUICE_PRODUCER, "key.serializer: keys and values are bytes");
     assert_null(strstr(sluice_config_message(config), "s3cret"));
     assert_true(sluice_config_text(config, SLUICE_PRODUCER, text, sizeof text) > 0);
@@ -264,7 +265,7 @@ static void a_file_is_read_as_java_reads_it(void **unused) {
     assert_true(sluice_config_text(config, SLUICE_PRODUCER, text, sizeof text) > 0);
     check_says(text, "bootstrap.servers=broker:9092 (");
     check_says(text, ":4)\n");
-    check_says(text, "client.id=caf\xc3\xa9\ttwo (");
+    check_says(text, "client.id=caf\xc3\xa9\\ttwo (");
     check_says(text, "linger.ms=9 (");
     sluice_config_free(config);
     remove(path);
@@ -283,12 +284,16 @@ static void the_dump_says_what_holds_and_whence(void **unused) {
     sluice_config *config = make_config();
     (void)unused;
     sluice_config_set(config, "queue.buffering.max.kbytes", "1024");
+    sluice_config_set(config, "ssl.ca.pem", "-----\nA\n");
+    sluice_config_set(config, "\x1b[2J", "1");
     int64_t size = sluice_config_text(config, SLUICE_PRODUCER, NULL, 0);
     assert_int_equal(sluice_config_text(config, SLUICE_PRODUCER, text, sizeof text), size);
     assert_int_equal(strlen(text), size);
     check_says(text, "bootstrap.servers=localhost:9092 (set)\n");
     check_says(text, "buffer.memory=1048576 (set as queue.buffering.max.kbytes)\n");
     check_says(text, "acks=all (default)\n");
+    check_says(text, "\nssl.ca.pem=-----\\nA\\n (set)\n");
+    check_config_says(config, SLUICE_PRODUCER, "\\u001b[2J: no such property");
     assert_null(strstr(text, "fetch.min.bytes"));
     assert_int_equal(sluice_config_text(config, SLUICE_PRODUCER, text, 10), size);
     assert_int_equal(strlen(text), 9);

@@ -304,6 +304,128 @@ static void timestamps_are_kept(void **unused) {
     end(&f);
 }
 
+/* ---- columns of many records ---- */
+
+static const char places[] = "places";
+
+/* How many records of `places` are in a partition, and that record number i is "i". */
+static int count_stored(const struct fixture *f, int32_t partition, const char *wanted) {
+    sluice_batch *batch;
+    sluice_view v;
+    int count = 0;
+    assert_int_equal(sluice_testbroker_read(f->tb, places, partition, 0, &batch), 0);
+    while (sluice_batch_next(batch, &v, sizeof v) == 1) {
+        assert_true((size_t)count < strlen(wanted));
+        assert_memory_equal(v.value, &wanted[count], 1);
+        count++;
+    }
+    sluice_batch_free(batch);
+    return count;
+}
+
+/* Each record goes where its column says, -1 where its key belongs; reports have the tags given. */
+static void columns_give_each_record_its_partition_and_tag(void **unused) {
+    static const char *const settings[] = {"delivery.reports", "all", NULL};
+    static const int32_t partitions[] = {2, 0, 2, -1, 0, 1};
+    static const uint64_t tags[] = {70, 10, 71, 90, 11, UINT64_MAX};
+    static const int32_t ones[] = {1, 1, 1, 1, 1, 1};
+    struct fixture f;
+    int32_t next = 0;
+    int told = 0;
+    (void)unused;
+    begin(&f, settings);
+    assert_int_equal(sluice_testbroker_topic(f.tb, places, 3, 1), 0);
+    sluice_packed k = {0};
+    k.topic = places;
+    k.data = "a0b1c2d3e4f5";
+    k.data_size = 12;
+    k.key_sizes = ones;
+    k.value_sizes = ones;
+    k.count = 6;
+    k.partitions = partitions;
+    k.tags = tags;
+    MUST(f.producer, sluice_producer_send_packed(f.producer, &k, sizeof k, &next, 10000));
+    assert_int_equal(next, 6);
+    MUST(f.producer, sluice_producer_flush(f.producer, 10000, NULL));
+    int32_t chosen = sluice_producer_partition("d", 1, 3);
+    assert_int_equal(count_stored(&f, 0, chosen == 0 ? "134" : "14"), 2 + (chosen == 0));
+    assert_int_equal(count_stored(&f, 1, chosen == 1 ? "35" : "5"), 1 + (chosen == 1));
+    assert_int_equal(count_stored(&f, 2, chosen == 2 ? "023" : "02"), 2 + (chosen == 2));
+    while (told < 6) {
+        sluice_deliveries *reports;
+        sluice_delivery d;
+        MUST(f.producer, sluice_producer_deliveries(f.producer, 10000, &reports));
+        assert_non_null(reports);
+        while (sluice_deliveries_next(reports, &d, sizeof d) == 1)
+            for (int32_t i = 0; i < d.count; i++, told++) {
+                int32_t at = 0;
+                while (at < 6 && tags[at] != d.tags[i]) at++;
+                assert_in_range(at, 0, 5);
+                assert_int_equal(d.partition, partitions[at] < 0 ? chosen : partitions[at]);
+            }
+        sluice_deliveries_free(reports);
+    }
+    end(&f);
+}
+
+/* A column beside what it stands in place of is a mistake; a partition that is none is about its record. */
+static void columns_that_contradict_are_refused(void **unused) {
+    static const int32_t partitions[] = {0, -2};
+    static const uint64_t tags[] = {1, 2};
+    struct fixture f;
+    int32_t next = 0;
+    (void)unused;
+    begin(&f, NULL);
+    sluice_packed k = {0};
+    k.topic = topic;
+    k.count = 2;
+    k.partitions = partitions;
+    k.set = SLUICE_SET_PARTITION;
+    assert_int_equal(sluice_producer_send_packed(f.producer, &k, sizeof k, &next, 0),
+                     SLUICE_ERR_USAGE);
+    assert_int_equal(next, 0);
+    k.set = 0;
+    k.tags = tags;
+    k.first_tag = 1;
+    assert_int_equal(sluice_producer_send_packed(f.producer, &k, sizeof k, &next, 0),
+                     SLUICE_ERR_USAGE);
+    assert_int_equal(next, 0);
+    k.first_tag = 0;
+    assert_int_equal(sluice_producer_send_packed(f.producer, &k, sizeof k, &next, 0),
+                     SLUICE_ERR_USAGE);
+    assert_int_equal(next, 1);
+    end(&f);
+}
+
+/* A program built when the struct ended before its last columns: what is behind its end is not looked at. */
+static void a_packed_struct_of_before(void **unused) {
+    static const int32_t ones[] = {1, 1};
+    struct fixture f;
+    struct reading r;
+    int32_t next = 0;
+    (void)unused;
+    begin(&f, NULL);
+    sluice_packed k;
+    memset(&k, 0xff, sizeof k);
+    memset(&k, 0, offsetof(sluice_packed, partitions));
+    k.topic = topic;
+    k.data = "ab";
+    k.data_size = 2;
+    k.value_sizes = ones;
+    k.count = 2;
+    MUST(f.producer, sluice_producer_send_packed(
+                         f.producer, &k, offsetof(sluice_packed, partitions), &next, 10000));
+    assert_int_equal(sluice_producer_send_packed(f.producer, &k, sizeof k - 1, &next, 0),
+                     SLUICE_ERR_USAGE);
+    assert_int_equal(sluice_producer_send_packed(f.producer, &k, sizeof k + 1, &next, 0),
+                     SLUICE_ERR_USAGE);
+    read_all(&f, &r, 2);
+    check_bytes(r.views[0].value, r.views[0].value_size, "a");
+    check_bytes(r.views[1].value, r.views[1].value_size, "b");
+    end_reading(&r);
+    end(&f);
+}
+
 /* ---- sizes ---- */
 
 static char *make_value(size_t size) {
@@ -415,6 +537,9 @@ int main(void) {
         cmocka_unit_test(headers_keep_what_they_are),
         cmocka_unit_test(there_may_be_many_headers),
         cmocka_unit_test(timestamps_are_kept),
+        cmocka_unit_test(columns_give_each_record_its_partition_and_tag),
+        cmocka_unit_test(columns_that_contradict_are_refused),
+        cmocka_unit_test(a_packed_struct_of_before),
         cmocka_unit_test(sizes_up_to_the_largest_request),
         cmocka_unit_test(what_is_too_large_is_refused_with_the_limit),
         cmocka_unit_test(more_than_the_budget_is_refused_with_it),

@@ -13,6 +13,8 @@
     .name = n, .kind = BENCH_##k, .value_size = value, .key_size = key, .header_count = headers, \
     .partitions = p, .has_idempotence = idempotence, .has_json = json, .codec = c, .level = l,   \
     .broker_options = broker
+/* What makes a case one under TLS: run.sh makes the files, and sets the clients' properties. */
+#define TLS "--tls-cert WORK/tls.pem --tls-key WORK/tls.key"
 /* Of cases that need other times than most. */
 #define SECONDS(warmup, measured) .warmup_seconds = warmup, .seconds = measured
 
@@ -31,6 +33,8 @@ static const struct bench_case cases[] = {
     {CASE("produce-json-zstd1",  PRODUCE, 100,  0, 0, 12, true,  true,  "zstd",   1, "")},
     {CASE("produce-json-zstd3",  PRODUCE, 100,  0, 0, 12, true,  true,  "zstd",   3, "")},
     {CASE("produce-json-gzip6",  PRODUCE, 100,  0, 0, 12, true,  true,  "gzip",   6, "")},
+
+    {CASE("produce-1000-tls",    PRODUCE, 1000, 0, 0, 12, true,  false, "none",   0, TLS)},
 
     {CASE("produce-key-12p",     PRODUCE, 100,  8, 0, 12,    true, false, "none", 0, "")},
     {CASE("produce-key-1000p",   PRODUCE, 100,  8, 0, 1000,  true, false, "none", 0, "")},
@@ -60,6 +64,8 @@ static const struct bench_case cases[] = {
           "--bench-partitions 10")},
     {CASE("consume-1000",        CONSUME, 1000, 0, 0, 12, false, false, "none",   0,
           "--bench-record-size 1000")},
+    {CASE("consume-1000-tls",    CONSUME, 1000, 0, 0, 12, false, false, "none",   0,
+          "--bench-record-size 1000 " TLS)},
     {CASE("consume-json-lz4",    CONSUME, 100,  0, 0, 12, false, true,  "lz4",    0,
           "--bench-json --bench-codec lz4")},
     {CASE("consume-json-snappy", CONSUME, 100,  0, 0, 12, false, true,  "snappy", 0,

@@ -102,6 +102,14 @@ static void prepare(const struct bench_setup *setup) {
             RD_KAFKA_CONF_OK ||
         rd_kafka_conf_set(conf, "log_level", "2", text, sizeof text) != RD_KAFKA_CONF_OK)
         bench_fail("%s", text);
+    for (int i = 0; i < setup->property_count; i++) {
+        char name[128];
+        const char *equals = strchr(setup->properties[i], '=');
+        snprintf(name, sizeof name, "%.*s", (int)(equals - setup->properties[i]),
+                 setup->properties[i]);
+        if (rd_kafka_conf_set(conf, name, equals + 1, text, sizeof text) != RD_KAFKA_CONF_OK)
+            bench_fail("%s", text);
+    }
     rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
     if (rk == NULL) bench_fail("rd_kafka_new: %s", text);
     create_topics(rk, setup);

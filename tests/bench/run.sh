@@ -162,12 +162,26 @@ report_congestion() {
 # ---- cases ------------------------------------------------------------------------------------
 
 # case_field CASE N: the Nth word of the case's line (name, nodes, "floor" or "-"); 4: the rest, what
-# the broker needs.
+# the broker needs, where WORK is the folder of this run's files.
 case_field() {
-    awk -v name="$1" -v n="$2" '
+    awk -v name="$1" -v n="$2" -v work="$work" '
         $1 != name { next }
         n < 4 { print $n }
-        n == 4 { $1 = $2 = $3 = ""; print }' "$work/cases"
+        n == 4 { $1 = $2 = $3 = ""; gsub("WORK", work); print }' "$work/cases"
+}
+
+# The properties of a case under TLS, the same for both clients; nothing for others.
+tls_properties() {
+    case $(case_field "$1" 4) in
+    *--tls-cert*) echo "security.protocol=ssl ssl.ca.location=$work/tls.pem" ;;
+    esac
+}
+
+# A certificate of this run's own, which is also who is trusted.
+make_certificate() {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=bench \
+        -addext 'subjectAltName=IP:127.0.0.1' -keyout "$work/tls.key" -out "$work/tls.pem" \
+        2>"$work/tls.log" || die "openssl made no certificate: $(tail -n 1 "$work/tls.log")"
 }
 
 # The first option of the case that this broker doesn't know, if any.
@@ -183,7 +197,8 @@ missing_option() {
 start_broker() {
     "$build/sluice-broker" --port "$port" $(case_field "$1" 4) >"$work/$1.broker.log" 2>&1 &
     broker=$!
-    prepared=$("$work/prepare" prepare "127.0.0.1:$port" $topic "$1" 2>"$work/$1.log") || return 1
+    prepared=$("$work/prepare" prepare "127.0.0.1:$port" $topic "$1" \
+        $(tls_properties "$1") 2>"$work/$1.log") || return 1
     [ "${prepared##*leaders=}" = "$nodes" ] || {
         echo "the topics are not spread over $nodes nodes: $prepared" >>"$work/$1.log"
         return 1
@@ -207,7 +222,8 @@ count_written() {
 run_client() {
     count_written "$1"
     before=$counts
-    line=$(BENCH_BROKER_PID=$broker timeout 180 "$work/$2" run "127.0.0.1:$port" $topic "$1" $3 \
+    line=$(BENCH_BROKER_PID=$broker timeout 180 "$work/$2" run "127.0.0.1:$port" $topic "$1" \
+        $(tls_properties "$1") $3 \
         2>>"$work/$1.log") || return 1
     case $line in
     *" sent=0 "*) ;;
@@ -286,6 +302,7 @@ trap 'exit 143' TERM
 find_peer
 need_header
 build_clients
+make_certificate
 "$build/sluice-broker" --help >"$work/broker-help" 2>&1 || true
 nobody=$(awk 'FNR == NR { known[$1] = 1; next } !/^#/ && NF && !($1 in known) { print $1 }' \
     "$work/cases" "$targets")

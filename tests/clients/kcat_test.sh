@@ -8,13 +8,15 @@ set -e
 
 # Starts the broker on a port that is free: tries a few, because another process may take one
 # between the choice and the listen.
-start_broker() {
+start_broker() { # OPTION...: of the broker; kcat_options has kcat's
     for try in 1 2 3 4 5; do
         port=$((20000 + ($$ * 7 + try * 131) % 20000))
-        "$BUILD/sluice-broker" --port "$port" --nodes 3 --partitions 4 >"$scratch/broker.out" 2>"$scratch/broker.err" &
+        "$BUILD/sluice-broker" --port "$port" --nodes 3 --partitions 4 "$@" \
+            >"$scratch/broker.out" 2>"$scratch/broker.err" &
         pid=$!
         for _ in $(seq 1 200); do
-            if kcat -b "127.0.0.1:$port" -L -m 2 >"$scratch/list" 2>/dev/null; then return 0; fi
+            # shellcheck disable=SC2086
+            if kcat -b "127.0.0.1:$port" ${kcat_options:-} -L -m 2 >"$scratch/list" 2>/dev/null; then return 0; fi
             kill -0 "$pid" 2>/dev/null || break
         done
         kill "$pid" 2>/dev/null || true
@@ -25,6 +27,8 @@ start_broker() {
     cat "$scratch/broker.err"
     return 1
 }
+
+fails() { ! "$@" >"$scratch/out" 2>&1; }
 
 start_broker
 b=127.0.0.1:$port
@@ -138,5 +142,27 @@ for strategy in range cooperative-sticky; do
     cat "$scratch/one" "$scratch/two" | sort -u >"$scratch/sorted"
     check "$strategy: nothing was left out" cmp -s "$scratch/want" "$scratch/sorted"
 done
+
+# Under TLS, where everybody shows a certificate; both clients take the same options.
+kill "$pid"
+wait "$pid" || true
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=all \
+    -addext subjectAltName=IP:127.0.0.1 -keyout "$scratch/tls.key" -out "$scratch/tls.pem" 2>"$scratch/err"
+kcat_options="-X security.protocol=SSL -X ssl.ca.location=$scratch/tls.pem
+    -X ssl.certificate.location=$scratch/tls.pem -X ssl.key.location=$scratch/tls.key"
+start_broker --tls-cert "$scratch/tls.pem" --tls-key "$scratch/tls.key" --tls-ca "$scratch/tls.pem" \
+    --tls-client-auth required
+b=127.0.0.1:$port
+# shellcheck disable=SC2086
+{
+    kcat -b $b -P -t kcat-tls -p 0 -z lz4 $kcat_options <"$scratch/lines"
+    "$BUILD/examples/consumer" -b $b -t kcat-tls -p 0 -o beginning -e $kcat_options >"$scratch/back" 2>"$scratch/err"
+    check "kcat writes, our consumer reads, TLS" cmp -s "$scratch/lines" "$scratch/back"
+    "$BUILD/examples/producer" -b $b -t ours-tls -p 0 -z lz4 $kcat_options "$scratch/lines" 2>"$scratch/err"
+    kcat -b $b -C -t ours-tls -p 0 -o beginning -e -q $kcat_options >"$scratch/back"
+    check "our producer writes, kcat reads, TLS" cmp -s "$scratch/lines" "$scratch/back"
+}
+check "who shows none gets nothing" \
+    fails kcat -b $b -L -m 2 -X security.protocol=SSL -X ssl.ca.location="$scratch/tls.pem"
 
 end_checks

@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "driver/net.h"
-#include "driver/resolve.h"
 #include "driver/runtime_inside.h"
 #include "driver/shell.h"
 #include "sluice/sluice.h"
@@ -519,7 +518,7 @@ static void test_metrics_while_the_log_blocks(void **state) {
 
 static struct gate resolver = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, false};
 
-static void hang_in_lookup(const char *host, uint16_t port, struct sl_resolved *out) {
+static void hang_in_lookup(const char *host, uint16_t port, struct sl_host_answer *out) {
     (void)port;
     assert_string_equal(host, "nowhere.invalid");
     block_in_log(&resolver, 0, NULL);
@@ -530,7 +529,7 @@ static void test_close_while_the_resolver_hangs(void **state) {
     (void)state;
     struct sluice_runtime *runtime;
     assert_int_equal(sl_runtime_create(SLUICE_RUNTIME_THREAD, sl_alloc_default(), &runtime), 0);
-    sl_resolve_replace(sl_net_resolver(sl_runtime_net(runtime)), hang_in_lookup);
+    sl_net_replace_lookup(sl_runtime_net(runtime), hang_in_lookup);
     sluice_client *client = open_producer("nowhere.invalid:9092", "all", runtime);
     sluice_runtime_release(runtime);
     send_some(client, 3);

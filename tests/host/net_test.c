@@ -1,6 +1,7 @@
 /* Goal: the real host keeps the promises of the host table, with each poller of this system: wakes
  * are never lost, a wait ends by its time, connects end well or badly, bytes go through, a full
- * socket is told of when it is writable again; names are looked up off the loop.
+ * socket is told of when it is writable again; names are looked up
+ * off the loop, and what hangs there holds nothing else up.
  * Method: the table's functions on a loop of the test's own; every wait has a time long after which
  * the test fails. */
 #include "unit/support.h"
@@ -9,8 +10,8 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
+#include "driver/errands.h"
 #include "driver/net.h"
-#include "driver/resolve.h"
 #include "driver/sockets.h"
 #include "driver/system.h"
 #include "sluice/error.h"
@@ -213,11 +214,11 @@ static void test_descriptor_covers_timers_and_wakes(void **state) {
 
 /* ---- names ---- */
 
-static struct sl_resolved *await_answer(struct sl_net *net) {
+static struct sl_host_answer *await_answer(struct sl_net *net) {
     int64_t end = sl_system_now() + PATIENCE_NS;
-    struct sl_resolved *answer;
+    struct sl_host_answer *answer;
     struct sl_ready ready[4];
-    while ((answer = table->take_resolved(net)) == NULL) {
+    while ((answer = table->take_answer(net)) == NULL) {
         (void)table->wait(net, end, ready, 4);
         assert_true(sl_system_now() < end);
     }
@@ -229,24 +230,24 @@ static void test_names(void **state) {
     struct fixture f;
     setup(&f, SL_NET_BEST);
     assert_int_equal(table->resolve(f.net, 7, 8, "127.0.0.2", 9092), 0);
-    struct sl_resolved *answer = await_answer(f.net);
+    struct sl_host_answer *answer = await_answer(f.net);
     assert_int_equal(answer->rv, 0);
     assert_int_equal(answer->client, 7);
     assert_int_equal(answer->serial, 8);
     assert_int_equal(answer->count, 1);
     assert_int_equal(answer->addresses[0].ip[3], 2);
     assert_int_equal(answer->addresses[0].port, 9092);
-    table->free_resolved(f.net, answer);
+    table->free_answer(f.net, answer);
     assert_int_equal(table->resolve(f.net, 7, 9, "::1", 1), 0);
     answer = await_answer(f.net);
     assert_int_equal(answer->addresses[0].ip_size, 16);
     assert_int_equal(answer->addresses[0].ip[15], 1);
-    table->free_resolved(f.net, answer);
+    table->free_answer(f.net, answer);
     assert_int_equal(table->resolve(f.net, 7, 10, "localhost", 1), 0);
     answer = await_answer(f.net);
     assert_int_equal(answer->serial, 10);
     assert_true(answer->rv == 0 ? answer->count > 0 : answer->text[0] != '\0');
-    table->free_resolved(f.net, answer);
+    table->free_answer(f.net, answer);
     teardown(&f);
 }
 
@@ -255,7 +256,7 @@ static pthread_cond_t hang_changed = PTHREAD_COND_INITIALIZER;
 static bool hang_over;
 static int hanging;
 
-static void hang(const char *host, uint16_t port, struct sl_resolved *out) {
+static void hang(const char *host, uint16_t port, struct sl_host_answer *out) {
     (void)host;
     (void)port;
     pthread_mutex_lock(&hang_mutex);
@@ -274,26 +275,114 @@ static void await_hanging(int count) {
     pthread_mutex_unlock(&hang_mutex);
 }
 
-static void test_a_hung_resolver_holds_nothing_up(void **state) {
-    (void)state;
-    struct fixture f;
-    setup(&f, SL_NET_BEST);
-    sl_resolve_replace(sl_net_resolver(f.net), hang);
-    for (int i = 0; i < SL_RESOLVE_MOST; i++)
-        assert_int_equal(table->resolve(f.net, 1, (uint64_t)i, "a.invalid", 1), 0);
-    await_hanging(SL_RESOLVE_MOST);
-    /* More would only pile up; numeric addresses need no lookup. */
-    assert_int_equal(table->resolve(f.net, 1, 99, "b.invalid", 1), SLUICE_ERR_SYSTEM);
-    assert_int_equal(table->resolve(f.net, 1, 100, "127.0.0.1", 1), 0);
-    struct sl_resolved *answer = await_answer(f.net);
-    assert_int_equal(answer->serial, 100);
-    table->free_resolved(f.net, answer);
-    teardown(&f); /* does not wait; the lookups answer nobody */
+static void let_go(void) {
     pthread_mutex_lock(&hang_mutex);
     hang_over = true;
     pthread_cond_broadcast(&hang_changed);
     pthread_mutex_unlock(&hang_mutex);
     await_hanging(0);
+    hang_over = false;
+}
+
+static void test_a_hung_resolver_holds_nothing_up(void **state) {
+    (void)state;
+    struct fixture f;
+    setup(&f, SL_NET_BEST);
+    sl_net_replace_lookup(f.net, hang);
+    for (int i = 0; i < SL_ERRANDS_MOST; i++)
+        assert_int_equal(table->resolve(f.net, 1, (uint64_t)i, "a.invalid", 1), 0);
+    await_hanging(SL_ERRANDS_MOST);
+    /* So many wait; more would only pile up. Numeric addresses need no lookup. */
+    for (int i = 0; i < SL_ERRANDS_WAITING; i++)
+        assert_int_equal(table->resolve(f.net, 1, 1000, "b.invalid", 1), 0);
+    assert_int_equal(table->resolve(f.net, 1, 99, "b.invalid", 1), SLUICE_ERR_SYSTEM);
+    assert_int_equal(table->resolve(f.net, 1, 100, "127.0.0.1", 1), 0);
+    struct sl_host_answer *answer = await_answer(f.net);
+    assert_int_equal(answer->serial, 100);
+    table->free_answer(f.net, answer);
+    teardown(&f); /* does not wait; the lookups answer nobody */
+    let_go();
+}
+
+/* ---- errands ---- */
+
+static int tasks; /* hang_mutex: not destroyed yet */
+
+static void answer_task(struct sl_errands_task *task) {
+    snprintf(task->answer.text, sizeof task->answer.text, "done");
+}
+
+static void hang_task(struct sl_errands_task *task) { hang("", 0, &task->answer); }
+
+static void destroy_task(struct sl_errands_task *task) {
+    free(task);
+    pthread_mutex_lock(&hang_mutex);
+    tasks--;
+    pthread_cond_broadcast(&hang_changed);
+    pthread_mutex_unlock(&hang_mutex);
+}
+
+static void start_task(struct sl_net *net, enum sl_errand_kind kind, uint64_t serial,
+                       void (*run)(struct sl_errands_task *task)) {
+    struct sl_errands_task *task = calloc(1, sizeof *task);
+    assert_non_null(task);
+    task->answer.kind = kind;
+    task->answer.client = 3;
+    task->answer.serial = serial;
+    task->run = run;
+    task->destroy = destroy_task;
+    pthread_mutex_lock(&hang_mutex);
+    tasks++;
+    pthread_mutex_unlock(&hang_mutex);
+    assert_int_equal(sl_errands_start(sl_net_errands(net), task), 0);
+}
+
+/* What hangs delays its own kind, and everything that waits is done in the end. */
+static void test_errands(void **state) {
+    enum { WAITING = 20 };
+    (void)state;
+    struct fixture f;
+    bool seen[SL_ERRANDS_MOST + WAITING] = {false};
+    setup(&f, SL_NET_BEST);
+    for (int i = 0; i < SL_ERRANDS_MOST; i++)
+        start_task(f.net, SL_ERRAND_TOKEN, (uint64_t)i, hang_task);
+    await_hanging(SL_ERRANDS_MOST);
+    for (int i = 0; i < WAITING; i++)
+        start_task(f.net, SL_ERRAND_TOKEN, (uint64_t)(SL_ERRANDS_MOST + i), answer_task);
+    start_task(f.net, SL_ERRAND_GSSAPI, 77, answer_task);
+    struct sl_host_answer *answer = await_answer(f.net);
+    assert_int_equal(answer->kind, SL_ERRAND_GSSAPI);
+    assert_int_equal(answer->client, 3);
+    assert_int_equal(answer->serial, 77);
+    assert_string_equal(answer->text, "done");
+    table->free_answer(f.net, answer);
+    assert_null(table->take_answer(f.net));
+    let_go();
+    for (int i = 0; i < SL_ERRANDS_MOST + WAITING; i++) {
+        answer = await_answer(f.net);
+        assert_int_equal(answer->kind, SL_ERRAND_TOKEN);
+        assert_false(seen[answer->serial]);
+        seen[answer->serial] = true;
+        table->free_answer(f.net, answer);
+    }
+    teardown(&f);
+    assert_int_equal(tasks, 0);
+}
+
+/* The end waits for none of them, and each is freed: run, waiting or answered. */
+static void test_the_end_waits_for_no_errand(void **state) {
+    (void)state;
+    struct fixture f;
+    setup(&f, SL_NET_BEST);
+    start_task(f.net, SL_ERRAND_GSSAPI, 1, answer_task);
+    for (int i = 0; i < SL_ERRANDS_MOST; i++) start_task(f.net, SL_ERRAND_TOKEN, 2, hang_task);
+    await_hanging(SL_ERRANDS_MOST);
+    start_task(f.net, SL_ERRAND_TOKEN, 3, answer_task);
+    teardown(&f);
+    let_go();
+    pthread_mutex_lock(&hang_mutex);
+    while (tasks > 0) pthread_cond_wait(&hang_changed, &hang_mutex);
+    pthread_mutex_unlock(&hang_mutex);
 }
 
 /* ---- small parts ---- */
@@ -357,6 +446,8 @@ int main(void) {
         cmocka_unit_test(test_descriptor_covers_timers_and_wakes),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_a_hung_resolver_holds_nothing_up),
+        cmocka_unit_test(test_errands),
+        cmocka_unit_test(test_the_end_waits_for_no_errand),
         cmocka_unit_test(test_socket_table),
         cmocka_unit_test(test_every_allocation_may_fail),
     };

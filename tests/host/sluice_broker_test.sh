@@ -58,7 +58,8 @@ stop TERM
 check "it ends with 0" [ "$status" = 0 ]
 
 check "--help ends with 0" "$broker" --help >"$scratch/help"
-for option in --port --nodes --host --partitions --no-auto-create --memory --release --racks --set --bench \
+for option in --port --nodes --host --partitions --no-auto-create --memory --release --racks --tls-cert --tls-key \
+    --tls-ca --tls-client-auth --set --bench \
     --bench-record-size --bench-json --bench-codec --bench-level --help; do
     check "--help lists $option" grep -q -e "^  $option " "$scratch/help"
 done
@@ -76,6 +77,10 @@ check "a release that does not exist" refuses "'9.9'" --port 0 --release 9.9
 check "a rack whose name is too long" refuses '--racks' --port 0 --racks "$(printf '%064d' 0)"
 check "a setting that does not exist" refuses "'colour=red'" --port 0 --set colour=red
 check "a setting without a value" refuses "'group.max.size'" --port 0 --set group.max.size
+check "a certificate without its key" refuses 'need each other' --port 0 --tls-cert x.pem
+check "a certificate that is not there" refuses 'ssl.certificate.location: x.pem: no such file' --port 0 \
+    --tls-cert x.pem --tls-key x.key
+check "a word for certificates of clients" refuses 'ssl.client.auth' --port 0 --tls-client-auth maybe
 check "a name for a host" refuses "'localhost'" --port 0 --host localhost
 
 end_checks

@@ -2,7 +2,12 @@
 #
 # A cluster is its folder; every function takes it first. The folder holds
 #
-#   cluster.conf            shell assignments: version, jars, cluster_id, bootstrap, proxied, routes
+#   cluster.conf            shell assignments: version, jars, cluster_id, bootstrap, login, tls, mtls,
+#                           safe, oidc, safe_oidc, provider, safe_provider, proxied, routes,
+#                           realm
+#   provider/               of a provider of tokens: what it made, its ports, pid
+#   realm/                  a Kerberos realm with its KDC (kdc.sh), where one is installed
+#   tls/                    ca.pem, and of the nodes and a client a key and a certificate in one file
 #   node-N/server.properties, node-N/data/, node-N/log, node-N/pid     N = 1, 2, 3
 #
 # Nodes are controllers and brokers at once (KRaft), topics are kept three times and need two
@@ -11,6 +16,8 @@
 # check that the process still is that node.
 
 kafka_nodes="1 2 3"
+
+kafka_provider=$(cd "$(dirname "${BASH_SOURCE[0]}")/../host" && pwd)/oidc_server.py
 
 # Seconds until a started cluster must serve, and a node must be gone after SIGTERM.
 kafka_serve_limit=90
@@ -35,17 +42,59 @@ kafka_free_ports() {
 # kafka_write_properties FOLDER NODE FIRST_PORT: the settings of one node.
 kafka_write_properties() {
     local data=$1/node-$2/data port=$(($3 + $2)) control=$(($3 + 3 + $2)) behind=$(($3 + 6 + $2))
+    local login=$(($3 + 12 + $2)) modules=org.apache.kafka.common.security
+    local gssapi=
+    [ -d "$1/realm" ] && gssapi=,GSSAPI
+    local tls=$(($3 + 15 + $2)) mtls=$(($3 + 18 + $2)) safe=$(($3 + 21 + $2)) listener
+    local oidc=$(($3 + 24 + $2)) safe_oidc=$(($3 + 27 + $2)) provider
+    read -r provider _ <"$1/provider/ports"
     cat <<END
 node.id=$2
 process.roles=broker,controller
 controller.quorum.voters=1@127.0.0.1:$(($3 + 4)),2@127.0.0.1:$(($3 + 5)),3@127.0.0.1:$(($3 + 6))
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT
-listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$control,PROXIED://127.0.0.1:$behind
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT,\
+LOGIN:SASL_PLAINTEXT,TLS:SSL,MTLS:SSL,SAFE:SASL_SSL,OIDC:SASL_PLAINTEXT,SAFEOIDC:SASL_SSL
+listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$control,PROXIED://127.0.0.1:$behind,\
+LOGIN://127.0.0.1:$login,TLS://127.0.0.1:$tls,MTLS://127.0.0.1:$mtls,SAFE://127.0.0.1:$safe,\
+OIDC://127.0.0.1:$oidc,SAFEOIDC://127.0.0.1:$safe_oidc
 # Who comes through the proxy's port is sent to the proxy's ports again.
-advertised.listeners=PLAINTEXT://127.0.0.1:$port,PROXIED://127.0.0.1:$(($behind + 3))
+advertised.listeners=PLAINTEXT://127.0.0.1:$port,PROXIED://127.0.0.1:$(($behind + 3)),\
+LOGIN://127.0.0.1:$login,TLS://127.0.0.1:$tls,MTLS://127.0.0.1:$mtls,SAFE://127.0.0.1:$safe,\
+OIDC://127.0.0.1:$oidc,SAFEOIDC://127.0.0.1:$safe_oidc
+ssl.keystore.type=PEM
+ssl.keystore.location=$1/tls/node.pem
+ssl.truststore.type=PEM
+ssl.truststore.location=$1/tls/ca.pem
+listener.name.mtls.ssl.client.auth=required
 log.dirs=$data
+
+# Who comes through these listeners has to log in, and to do it again every ten seconds: through the
+# first two as bob, with a token that nobody has signed or a ticket, through the others with one of the provider's.
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER$gssapi
+connections.max.reauth.ms=10000
+$(for listener in login safe; do cat <<LISTENER
+listener.name.$listener.plain.sasl.jaas.config=$modules.plain.PlainLoginModule required user_bob="pencil";
+listener.name.$listener.scram-sha-256.sasl.jaas.config=$modules.scram.ScramLoginModule required;
+listener.name.$listener.scram-sha-512.sasl.jaas.config=$modules.scram.ScramLoginModule required;
+listener.name.$listener.oauthbearer.sasl.jaas.config=$modules.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";
+LISTENER
+    # It only accepts, and so asks the KDC for nothing.
+    [ -n "$gssapi" ] && cat <<LISTENER
+listener.name.$listener.sasl.kerberos.service.name=kafka
+listener.name.$listener.gssapi.sasl.jaas.config=com.sun.security.auth.module.Krb5LoginModule required useKeyTab=true storeKey=true isInitiator=false keyTab="$1/realm/broker.keytab" principal="kafka/127.0.0.1@SLUICE.TEST";
+LISTENER
+done)
+$(for listener in oidc safeoidc; do cat <<LISTENER
+listener.name.$listener.sasl.enabled.mechanisms=OAUTHBEARER
+listener.name.$listener.oauthbearer.sasl.server.callback.handler.class=$modules.oauthbearer.OAuthBearerValidatorCallbackHandler
+listener.name.$listener.oauthbearer.sasl.jaas.config=$modules.oauthbearer.OAuthBearerLoginModule required;
+listener.name.$listener.sasl.oauthbearer.jwks.endpoint.url=http://127.0.0.1:$provider/jwks
+listener.name.$listener.sasl.oauthbearer.expected.audience=kafka
+listener.name.$listener.sasl.oauthbearer.expected.issuer=tests
+LISTENER
+done)
 
 # Consumers that say where they are read from the follower beside them.
 broker.rack=rack-$2
@@ -99,6 +148,61 @@ log.cleaner.dedupe.buffer.size=20000000
 END
 }
 
+# kafka_make_realm FOLDER PORT: for GSSAPI; nothing where no KDC is installed.
+kafka_make_realm() {
+    if [ -n "$(kdc_missing)" ]; then
+        echo "kafka: no GSSAPI, for this machine lacks $(kdc_missing)" >&2
+        return 0
+    fi
+    mkdir "$1/realm" && (kdc_create "$1/realm" "$2" && kdc_start "$1/realm" "$2")
+}
+
+# kafka_write_certificates FOLDER: an authority, and what it issued for the nodes and for a client.
+kafka_write_certificates() {
+    local tls=$1/tls who
+    mkdir "$tls"
+    {
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+            -subj "/CN=Kafka's Authority" -keyout "$tls/ca.key" -out "$tls/ca.pem" &&
+            for who in node client; do
+                openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$who" \
+                    -keyout "$tls/$who.key" -out "$tls/$who.csr" &&
+                    echo subjectAltName=IP:127.0.0.1 |
+                    openssl x509 -req -in "$tls/$who.csr" -CA "$tls/ca.pem" -CAkey "$tls/ca.key" \
+                        -CAcreateserial -days 2 -extfile /dev/stdin -out "$tls/$who.crt" &&
+                    cat "$tls/$who.key" "$tls/$who.crt" >"$tls/$who.pem" || return 1
+            done
+    } 2>"$tls/log" || {
+        echo "kafka: no certificates could be made; see $tls/log" >&2
+        return 1
+    }
+}
+
+# kafka_start_provider FOLDER: a provider of tokens that last a quarter of a minute, for as long as the
+# cluster is there: brokers ask it for its keys.
+kafka_start_provider() {
+    local home=$1/provider deadline=$((SECONDS + kafka_serve_limit))
+    mkdir "$home"
+    # As with the nodes, which see.
+    setsid sh -c 'echo $$ >"$1"; shift; exec "$@" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-' \
+        sh "$home/pid" python3 "$kafka_provider" "$home" 15 </dev/null >"$home/ports" 2>"$home/log" &
+    disown
+    until [ -s "$home/ports" ]; do
+        if [ "$SECONDS" -ge "$deadline" ]; then
+            echo "kafka: the provider of tokens does not serve; see $home/log" >&2
+            return 1
+        fi
+        sleep 0.1
+    done
+}
+
+# kafka_stop_provider FOLDER
+kafka_stop_provider() {
+    local pid
+    pid=$(cat "$1/provider/pid" 2>/dev/null) || return 0
+    case $(ps -o args= -p "$pid" 2>/dev/null) in *"$1/provider"*) kill "$pid" ;; esac
+}
+
 # kafka_java HEAP ARGUMENT...: becomes a Java program on the jars of the cluster.
 kafka_java() {
     local heap=$1
@@ -109,7 +213,12 @@ kafka_java() {
 # kafka_create FOLDER VERSION: writes and formats a cluster that is not yet running.
 kafka_create() {
     local folder=$1 version=$2 jars=$kafka_cache/kafka-$2 first node cluster_id formats=()
-    first=$(kafka_free_ports 13) || return 1
+    local provider safe_provider
+    first=$(kafka_free_ports 31) || return 1
+    kafka_start_provider "$folder" || return 1
+    kafka_write_certificates "$folder" || return 1
+    kafka_make_realm "$folder" "$first" || return 1
+    read -r provider safe_provider <"$folder/provider/ports"
     # 16 random bytes in URL-safe base64 without padding: what Kafka's own tool would draw.
     cluster_id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\n')
     # A leading dash would look like an option to the tool.
@@ -118,7 +227,18 @@ kafka_create() {
         echo "version=$version"
         echo "jars=$jars"
         echo "cluster_id=$cluster_id"
+        # Where there is Kerberos.
+        echo "realm=$([ -d "$folder/realm" ] && echo "$folder/realm")"
         echo "bootstrap=127.0.0.1:$((first + 1)),127.0.0.1:$((first + 2)),127.0.0.1:$((first + 3))"
+        # Where one has to log in.
+        echo "login=127.0.0.1:$((first + 13)),127.0.0.1:$((first + 14)),127.0.0.1:$((first + 15))"
+        echo "tls=127.0.0.1:$((first + 16)),127.0.0.1:$((first + 17)),127.0.0.1:$((first + 18))"
+        echo "mtls=127.0.0.1:$((first + 19)),127.0.0.1:$((first + 20)),127.0.0.1:$((first + 21))"
+        echo "safe=127.0.0.1:$((first + 22)),127.0.0.1:$((first + 23)),127.0.0.1:$((first + 24))"
+        # Where one needs a token of the provider, and where that gives them.
+        echo "oidc=127.0.0.1:$((first + 25)),127.0.0.1:$((first + 26)),127.0.0.1:$((first + 27))"
+        echo "safe_oidc=127.0.0.1:$((first + 28)),127.0.0.1:$((first + 29)),127.0.0.1:$((first + 30))"
+        echo "provider=http://127.0.0.1:$provider safe_provider=https://127.0.0.1:$safe_provider"
         # The same brokers through a proxy, for one that listens as `routes` says: FROM:TO ports.
         echo "proxied=127.0.0.1:$((first + 10)),127.0.0.1:$((first + 11)),127.0.0.1:$((first + 12))"
         echo "routes='$((first + 10)):$((first + 7)) $((first + 11)):$((first + 8))" \
@@ -128,6 +248,8 @@ kafka_create() {
         mkdir -p "$folder/node-$node/data"
         kafka_write_properties "$folder" "$node" "$first" >"$folder/node-$node/server.properties"
         (kafka_java 128m kafka.tools.StorageTool format -t "$cluster_id" \
+            --add-scram 'SCRAM-SHA-256=[name=bob,password=pencil]' \
+            --add-scram 'SCRAM-SHA-512=[name=bob,password=pencil]' \
             -c "$folder/node-$node/server.properties") >"$folder/node-$node/log" 2>&1 &
         formats+=($!)
     done
@@ -170,7 +292,11 @@ kafka_start_node() {
     # The shell in between writes its own id and then becomes the node. The descriptors above 2 are
     # closed: a pipe of the caller must not stay open for as long as the node lives.
     setsid sh -c 'echo $$ >"$1"; shift; exec "$@" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-' \
-        sh "$home/pid" java -Xms512m -Xmx512m -XX:+UseG1GC -XX:+ExitOnOutOfMemoryError \
+        sh "$home/pid" java "-Djava.security.krb5.conf=$1/realm/krb5.conf" \
+        -Xms512m -Xmx512m -XX:+UseG1GC -XX:+ExitOnOutOfMemoryError \
+        -Dorg.apache.kafka.sasl.oauthbearer.allowed.urls="$(
+            sed -n 's/.*jwks.endpoint.url=//p' "$home/server.properties" | head -n 1
+        )" \
         -Dorg.slf4j.simpleLogger.showDateTime=true \
         -Dorg.slf4j.simpleLogger.dateTimeFormat="yyyy-MM-dd'T'HH:mm:ss.SSS" \
         -cp "$jars/*" kafka.Kafka "$home/server.properties" </dev/null >>"$home/log" 2>&1 &
@@ -226,9 +352,27 @@ kafka_start() {
     kafka_await_brokers "$1" 3 && kafka_topic "$1" sluice-ready 1
 }
 
-# kafka_restart FOLDER NODE: starts a node that was killed, and waits until it serves.
+# kafka_await_node FOLDER NODE: waits until the node itself answers, and lists itself and as many
+# others as run: a node that was killed is listed for some seconds more, and may stay away.
+kafka_await_node() {
+    local deadline=$((SECONDS + kafka_serve_limit)) node running=0 broker text
+    for node in $kafka_nodes; do
+        kafka_pid "$1" "$node" >/dev/null && running=$((running + 1))
+    done
+    broker=$(cut -d , -f "$2" <<<"$bootstrap")
+    until text=$(kcat -L -b "$broker" -m 2 2>/dev/null) && grep -q "^  broker $2 at" <<<"$text" &&
+        [ "$(grep -c '^  broker ' <<<"$text")" -ge "$running" ]; do
+        if [ "$SECONDS" -ge "$deadline" ]; then
+            echo "kafka: node $2 does not serve after $kafka_serve_limit s; see $1/node-*/log" >&2
+            return 1
+        fi
+        sleep 0.3
+    done
+}
+
+# kafka_restart FOLDER NODE: starts a node that was stopped or killed, and waits until it serves.
 kafka_restart() {
-    kafka_start_node "$1" "$2" && kafka_await_brokers "$1" 3
+    kafka_start_node "$1" "$2" && kafka_await_node "$1" "$2"
 }
 
 # kafka_stop_node FOLDER NODE: stops one node in order (it hands its leaderships over first) and
@@ -259,7 +403,11 @@ kafka_stop() {
         for node in $kafka_nodes; do
             kafka_pid "$1" "$node" >/dev/null && left="$left $node"
         done
-        [ -z "$left" ] && return 0
+        if [ -z "$left" ]; then
+            kafka_stop_provider "$1"
+            kdc_stop "$1/realm"
+            return 0
+        fi
         if [ "$SECONDS" -ge "$deadline" ]; then
             for node in $left; do
                 kafka_signal "$1" "$node" KILL 2>/dev/null

@@ -7,8 +7,11 @@
 #
 # COMMAND finds SLUICE_KAFKA (this script), SLUICE_KAFKA_DIR, SLUICE_KAFKA_VERSION and
 # SLUICE_KAFKA_BOOTSTRAP in its environment. A proxy that forwards the ports of SLUICE_KAFKA_ROUTES
-# ("FROM:TO ...") has the brokers behind it for those who start at SLUICE_KAFKA_PROXIED. COMMAND may
-# then call, for that cluster:
+# ("FROM:TO ...") has the brokers behind it for those who start at SLUICE_KAFKA_PROXIED. Those who
+# start at SLUICE_KAFKA_LOGIN (under TLS, SLUICE_KAFKA_SAFE) have to log in, as "bob" with "pencil" or a
+# token, and at SLUICE_KAFKA_OIDC (SLUICE_KAFKA_SAFE_OIDC) with a token that SLUICE_KAFKA_PROVIDER gives, or
+# SLUICE_KAFKA_SAFE_PROVIDER under https, to "me" with the secret "s3cret/+ &". SLUICE_KAFKA_REALM
+# has tickets for the first two (empty: no KDC is installed). COMMAND may then call, for that cluster:
 #
 #   kafka.sh topic NAME PARTITIONS [SETTING=VALUE]...
 #   kafka.sh delete TOPIC                      what it held stays on the disks, for `dump`
@@ -35,6 +38,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/fetch.sh"
 . "$here/cluster.sh"
 . "$here/tools.sh"
+. "$here/../kdc/kdc.sh"
 
 usage() {
     sed -n '2,/^$/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
@@ -81,7 +85,11 @@ run() {
     kafka_start "$folder" || finish 1
     export SLUICE_KAFKA=$here/kafka.sh SLUICE_KAFKA_DIR=$folder
     export SLUICE_KAFKA_VERSION=$version SLUICE_KAFKA_BOOTSTRAP=$bootstrap
+    export SLUICE_KAFKA_LOGIN=$login SLUICE_KAFKA_OIDC=$oidc SLUICE_KAFKA_SAFE_OIDC=$safe_oidc
+    export SLUICE_KAFKA_PROVIDER=$provider SLUICE_KAFKA_SAFE_PROVIDER=$safe_provider
     export SLUICE_KAFKA_PROXIED=$proxied SLUICE_KAFKA_ROUTES=$routes
+    export SLUICE_KAFKA_REALM=$realm
+    export SLUICE_KAFKA_TLS=$tls SLUICE_KAFKA_MTLS=$mtls SLUICE_KAFKA_SAFE=$safe
     # In the background, because a trap only runs once the command in front of the shell has ended.
     "$@" <&0 &
     command_pid=$!

@@ -11,15 +11,16 @@
 #
 #   BUILD     the folder of the built programs (build)
 #   CASES     the cases to run, by name, instead of all
-#   RECORDS   records per direction: text and bytes are tried with half of them each (1,000,000;
+#   RECORDS   records per direction: text and bytes are tried with half of them each (400,000;
 #             soak: 4,000,000)
-#   KILLS     how many times a leader is killed (3; soak: 24); a quarter as often where it leads
+#   KILLS     how many times a leader is killed (2; soak: 24); a quarter as often where it leads
 #             a third of 300 partitions
 #   ROLLS     how many times all nodes are restarted in turn (1; soak: 2)
 #   CUTS      how many connections are cut (100; soak: 1,200)
 #   REMAKES   how many times a topic is deleted and made again (3; soak: 10)
 #   REBALANCES  how often members of groups join, leave, are killed or frozen, of all groups together
-#             (24; soak: 200). The cases "rebalances" and "truncation" are of a soak, or are named
+#             (24; soak: 200). The case "rebalances" is of a soak, or is named
+#   LOGINS    for how many seconds sessions of ten seconds are kept alive (20; soak: 600)
 #   THROTTLE  for how many seconds a quota holds (8; soak: 30)
 #   RATE      records per second during such events (20,000; soak: 2,000, for the disk's sake)
 #
@@ -33,12 +34,12 @@ set -uo pipefail
 script=${BASH_SOURCE[0]}
 here=$(cd "$(dirname "$script")" && pwd)
 # In the order of their cost, the one that disturbs the brokers last.
-all_cases="text-to-java text-from-java bytes transactions commits groups mixed follower kill-leader \
-    rolling-restart cuts remake-topic throttle wide-topic close-frozen"
+all_cases="text-to-java text-from-java bytes bindings transactions commits groups mixed follower \
+    kill-leader tls logins gssapi rolling-restart cuts remake-topic throttle wide-topic close-frozen \
+    truncation"
 # For the sake of time all versions but the first are only tried with these, except in a soak: what
 # the others are about does not depend on the version as much.
-some_cases="text-to-java text-from-java bytes commits groups mixed kill-leader remake-topic \
-    close-frozen"
+some_cases="text-to-java bytes commits groups mixed"
 
 # run_child COMMAND...: runs it so that a signal to this shell ends it first. A trap is only run
 # once the command in front of the shell has ended, so it runs in the background, waited for.
@@ -98,19 +99,19 @@ for program in examples/producer examples/consumer kafka/verify kafka/proxy kafk
 done
 if [ -n "${SOAK-}" ]; then
     RECORDS=${RECORDS:-4000000} KILLS=${KILLS:-24} ROLLS=${ROLLS:-2} CUTS=${CUTS:-1200}
-    REMAKES=${REMAKES:-10} REBALANCES=${REBALANCES:-200} THROTTLE=${THROTTLE:-30}
+    REMAKES=${REMAKES:-10} REBALANCES=${REBALANCES:-200} THROTTLE=${THROTTLE:-30} LOGINS=${LOGINS:-600}
     RATE=${RATE:-2000} CASE_LIMIT=36000
-    all_cases="$all_cases truncation rebalances"
+    all_cases="$all_cases rebalances"
 else
-    RECORDS=${RECORDS:-1000000} KILLS=${KILLS:-3} ROLLS=${ROLLS:-1} CUTS=${CUTS:-100}
-    REMAKES=${REMAKES:-3} REBALANCES=${REBALANCES:-24} THROTTLE=${THROTTLE:-8}
+    RECORDS=${RECORDS:-400000} KILLS=${KILLS:-2} ROLLS=${ROLLS:-1} CUTS=${CUTS:-100}
+    REMAKES=${REMAKES:-3} REBALANCES=${REBALANCES:-24} THROTTLE=${THROTTLE:-8} LOGINS=${LOGINS:-20}
     RATE=${RATE:-20000} CASE_LIMIT=300
 fi
 # Text and bytes are half each.
 RECORDS=$((RECORDS / 2))
 RESULTS=$(mktemp) || exit 2
 trap 'rm -f "$RESULTS"' EXIT
-export BUILD RECORDS KILLS ROLLS CUTS REMAKES REBALANCES THROTTLE RATE CASE_LIMIT RESULTS
+export BUILD RECORDS KILLS ROLLS CUTS REMAKES REBALANCES THROTTLE LOGINS RATE CASE_LIMIT RESULTS
 
 [ $# -gt 0 ] || set -- newest 3.9
 wanted_cases=${CASES-}

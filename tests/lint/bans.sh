@@ -33,7 +33,7 @@ find lib tools examples tests -name '*.[ch]' 2>/dev/null | sort |
                 if (index(path, part[j]) == 1) return 1
             return 0
         }' tests/lint/bans.txt "$scratch/code"
-    find lib include tools examples tests bindings mk Makefile .ci -type f 2>/dev/null |
+    find lib include tools examples tests bindings mk Makefile .ci -name node_modules -prune -o -type f -print 2>/dev/null |
         grep -E '\.(c|h|cpp|sh|awk|py|js|ts|mk)$|Makefile$|\.ci/' | sort |
         xargs grep -nE '(^|[^A-Za-z0-9_])([T]ODO|[F]IXME|[X]XX|[H]ACK)([^A-Za-z0-9_]|$)' /dev/null |
         sed 's/^\([^:]*:[0-9]*\):.*/\1: a mark of unfinished work/'

@@ -227,6 +227,51 @@ plant names.sh 'shared_word should begin with sl_' lib/core/link.c \
 plant format.sh 'lib/core/link.c:' lib/core/link.c 'static int  y;'
 plant messages.sh 'wrong order' lib/wire/messages/00_produce.c '/* wrong_order */'
 
+# The real headers, with a constant that nobody has described and a size that is another.
+if python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null; then
+    rm -rf include && cp -r "$root/include" include
+    mkdir -p bindings && cp "$root/bindings/abi.py" bindings/ && python3 bindings/abi.py
+    expect abi.sh ''
+    plant abi.sh 'bindings/abi.json:1: not what the headers say' include/sluice/error.h 'enum { SLUICE_MORE = 7 };'
+    sed -i 's/"sluice_row": {"size": 48/"sluice_row": {"size": 56/' bindings/abi.json
+    expect abi.sh 'abi.json:1: .*sizeof(sluice_row)' 'another size'
+
+    # Against a release: what may be added, and what may not change.
+    python3 bindings/abi.py && cp bindings/abi.json tests/abi/release.json
+    headers=include/sluice
+    # since WHAT FILE SED-EXPRESSION [PATTERN]: the change is refused for PATTERN, or accepted.
+    since() {
+        cp "$2" kept && sed -i "$3" "$2"
+        said=$(python3 bindings/abi.py --since tests/abi/release.json)
+        if cmp -s kept "$2" || ! echo "$said" | grep -q -e "${4:-^$}"; then
+            failed=$((failed + 1))
+            echo "abi.py --since: $1: wanted '${4:-silence}', said: $said"
+        else
+            passed=$((passed + 1))
+        fi
+        mv kept "$2"
+    }
+    since 'a field at the end of a sized struct' $headers/types.h '/^} sluice_slice;/i int64_t more;'
+    since 'a function more' $headers/config.h 's/^\/\* Frees a config;/\/* Looks. Blocks: no. *\/ SLUICE_API int sluice_more(int x);\n&/'
+    since 'a constant more' $headers/error.h 's/SLUICE_CLASS_GONE /SLUICE_CLASS_MORE = 99, SLUICE_CLASS_GONE = 47 /'
+    since 'a field in the middle' $headers/types.h 's/^    int64_t first_offset;/    int64_t more;\n&/' \
+        'sluice_slice.first_offset is i64 at 32, was i64 at 24'
+    since 'a field that is wider' $headers/types.h 's/int32_t leader_epoch;/int64_t leader_epoch;/' 'leader_epoch is i64 at'
+    since 'a field that is gone' $headers/types.h '/^    int64_t high_watermark;/d' 'sluice_slice.high_watermark is gone'
+    since 'an element of arrays that grows' $headers/types.h '/^} sluice_row;/i int64_t more;' \
+        'sluice_row.more is new, and the struct is frozen'
+    since 'a symbol that is gone' $headers/config.h '/^SLUICE_API const char .sluice_error_name/d' 'sluice_error_name is gone'
+    since 'another prototype' $headers/config.h 's/sluice_error_class(int code)/sluice_error_class(int64_t code)/' \
+        'sluice_error_class is called in another way'
+    since 'a call that begins to block' $headers/config.h '/^\/\* What to do about a code/,/Blocks: no/s/Blocks: no/Blocks: up to a minute/' \
+        'sluice_error_class did not block'
+    sed -i 's/"SLUICE_ERR_BUSY": -105/"SLUICE_ERR_BUSY": -205/' tests/abi/release.json
+    expect abi.sh 'release.json:1: SLUICE_ERR_BUSY is -105, was -205' 'a release with another value'
+    since 'another value' $headers/error.h 's/SLUICE_ERR_BUSY = -105/SLUICE_ERR_BUSY = -305/' 'SLUICE_ERR_BUSY is -305'
+    make_tree
+    build_tree
+fi
+
 plant docs.sh 'sluice_bare has no comment' include/sluice/error.h '
 int sluice_bare(void);'
 plant docs.sh 'sluice_bare has no comment' include/sluice/error.h '/* Far away.

@@ -116,7 +116,7 @@ static void harm_names(struct chaos *c) {
 static void restore_names(struct world *w, struct world_timer *t) {
     (void)t;
     w->names = WORLD_NAMES_FINE;
-    host_answer_lookups(w);
+    host_answer_names(w);
 }
 
 /* ---- the cluster ---- */
@@ -289,6 +289,7 @@ static void harm_requests(struct chaos *c, enum plan_fault fault, enum sl_fault_
         SL_API_PRODUCE,     SL_API_PRODUCE,  SL_API_PRODUCE,      SL_API_FETCH,
         SL_API_FETCH,       SL_API_METADATA, SL_API_LIST_OFFSETS, SL_API_INIT_PRODUCER_ID,
         SL_API_API_VERSIONS};
+    static const int16_t login_apis[] = {SL_API_SASL_HANDSHAKE, SL_API_SASL_AUTHENTICATE};
     struct sl_fault f = {.kind = kind, .partition = -1, .api = PICK(apis)};
     if (c->plan->mean[PLAN_UNCLEAN] != 0 && sl_rng_chance(&c->rng, 1, 5))
         f.api = SL_API_OFFSET_FOR_LEADER_EPOCH;
@@ -298,6 +299,10 @@ static void harm_requests(struct chaos *c, enum plan_fault fault, enum sl_fault_
     if (kind == SL_FAULT_ERROR) f.code = draw_refusal(c, f.api);
     /* An API that is left out there is missing for the life of the connection, faults or not. */
     if (kind == SL_FAULT_LIE && f.api == SL_API_API_VERSIONS) f.code = SL_FAULT_LIE_SHUFFLE;
+    if (kind == SL_FAULT_HOSTILE) {
+        f.code = (int)sl_rng_range(&c->rng, SL_FAULT_HARM_FRAME, SL_FAULT_HARM_DRIBBLE);
+        f.delay_ms = (int32_t)sl_rng_range(&c->rng, 1, 300);
+    }
     if (kind == SL_FAULT_DELAY) f.delay_ms = (int32_t)(draw_duration(c, 8000) / WORLD_MS);
     if (kind == SL_FAULT_THROTTLE) f.delay_ms = (int32_t)(draw_duration(c, 3000) / WORLD_MS);
     if (fault != PLAN_EXECUTED && has_groups(c->plan) && sl_rng_chance(&c->rng, 1, 3))
@@ -309,6 +314,8 @@ static void harm_requests(struct chaos *c, enum plan_fault fault, enum sl_fault_
         f.executed = true;
         f.code = draw_doubt(c);
     }
+    if (kind == SL_FAULT_HOSTILE && c->plan->login != NULL && sl_rng_chance(&c->rng, 1, 3))
+        f.api = PICK(login_apis);
     world_note(c->world, WORLD_FAULT, f.api, f.kind, f.code);
     (void)sl_broker_fault(c->world->broker, &f, NULL);
 }
@@ -378,6 +385,9 @@ static void happen(struct chaos *c, enum plan_fault fault) {
         break;
     case PLAN_CORRUPT:
         harm_requests(c, fault, SL_FAULT_CORRUPT);
+        break;
+    case PLAN_HOSTILE:
+        harm_requests(c, fault, SL_FAULT_HOSTILE);
         break;
     case PLAN_LIE:
         harm_requests(c, fault, SL_FAULT_LIE);

@@ -12,12 +12,12 @@
 /* I18: a host may run so often without having been asked to, at one instant and in one second. */
 enum { HOST_IDLE_TURNS_NOW = 40, HOST_IDLE_TURNS_SECOND = 1200 };
 
-/* A name that is being looked up, or was. */
-struct lookup {
+/* A name that is looked up, or an errand of core; under way, or done. */
+struct errand {
     struct sl_list node;
     struct host *host;
     struct world_timer timer;
-    struct sl_resolved answer;
+    struct sl_host_answer answer;
     bool is_done;
     bool is_taken;
 };
@@ -91,9 +91,9 @@ static void host_close(void *self, int socket) {
     if (l != NULL) link_close(l);
 }
 
-/* ---- names ---- */
+/* ---- names and errands ---- */
 
-static void put_address(struct sl_resolved *r, int third, int fourth, uint16_t port) {
+static void put_address(struct sl_host_answer *r, int third, int fourth, uint16_t port) {
     struct sl_address *a = &r->addresses[r->count++];
     *a = (struct sl_address){
         .ip = {10, 0, (uint8_t)third, (uint8_t)fourth}, .ip_size = 4, .port = port};
@@ -101,7 +101,7 @@ static void put_address(struct sl_resolved *r, int third, int fourth, uint16_t p
 
 /* broker-N is 10.0.0.N, peer-N 10.0.1.N, hole-N 10.0.9.N (nobody answers), dead-N 10.0.8.N (all is
  * refused); numbers are themselves. */
-static bool look_up(struct sl_resolved *r, const char *name, uint16_t port) {
+static bool look_up(struct sl_host_answer *r, const char *name, uint16_t port) {
     static const struct {
         const char *format;
         int third;
@@ -122,8 +122,8 @@ static bool look_up(struct sl_resolved *r, const char *name, uint16_t port) {
     return false;
 }
 
-static void finish_lookup(struct world *w, struct world_timer *t) {
-    struct lookup *k = SL_LIST_OF(t, struct lookup, timer);
+static void finish_errand(struct world *w, struct world_timer *t) {
+    struct errand *k = SL_LIST_OF(t, struct errand, timer);
     (void)w;
     k->is_done = true;
     k->host->is_woken = true;
@@ -133,13 +133,14 @@ static int host_resolve(void *self, uint64_t client, uint64_t serial, const char
                         uint16_t port) {
     struct host *h = self;
     struct world *w = h->world;
-    struct lookup *k = calloc(1, sizeof *k);
+    struct errand *k = calloc(1, sizeof *k);
     if (k == NULL) abort();
     k->host = h;
-    k->timer.on_due = finish_lookup;
+    k->timer.on_due = finish_errand;
+    k->answer.kind = SL_ERRAND_NAME;
     k->answer.client = client;
     k->answer.serial = serial;
-    sl_list_push_back(&h->lookups, &k->node);
+    sl_list_push_back(&h->errands, &k->node);
     if (w->names == WORLD_NAMES_MANY) {
         put_address(&k->answer, 8, 1, port); /* an address where nobody listens comes first */
         put_address(&k->answer, 9, 1, port);
@@ -155,21 +156,40 @@ static int host_resolve(void *self, uint64_t client, uint64_t serial, const char
     return 0;
 }
 
-void host_answer_lookups(struct world *w) {
+static int host_start_errand(void *self, const struct sl_host_errand *asked) {
+    struct host *h = self;
+    struct world *w = h->world;
+    if (w->on_errand == NULL) return SLUICE_ERR_UNSUPPORTED;
+    struct errand *k = calloc(1, sizeof *k);
+    if (k == NULL) abort();
+    k->host = h;
+    k->timer.on_due = finish_errand;
+    k->answer.kind = asked->kind;
+    k->answer.client = asked->client;
+    k->answer.serial = asked->serial;
+    sl_list_push_back(&h->errands, &k->node);
+    int64_t delay = w->on_errand(w, asked, &k->answer);
+    world_note(w, WORLD_ERRAND, h->id, asked->kind, delay);
+    if (delay != WORLD_NEVER) world_set_timer(w, &k->timer, w->now + delay);
+    return 0;
+}
+
+void host_answer_names(struct world *w) {
     SL_LIST_EACH(it, tmp, &w->hosts) {
         struct host *h = SL_LIST_OF(it, struct host, node);
-        SL_LIST_EACH(at, next, &h->lookups) {
-            struct lookup *k = SL_LIST_OF(at, struct lookup, node);
-            if (!k->is_done && k->timer.node.index == SL_HEAP_IDLE)
+        SL_LIST_EACH(at, next, &h->errands) {
+            struct errand *k = SL_LIST_OF(at, struct errand, node);
+            if (!k->is_done && k->timer.node.index == SL_HEAP_IDLE &&
+                k->answer.kind == SL_ERRAND_NAME)
                 world_set_timer(w, &k->timer, w->now + sl_rng_range(&w->rng, 0, WORLD_SECOND));
         }
     }
 }
 
-static struct sl_resolved *host_take_resolved(void *self) {
+static struct sl_host_answer *host_take_answer(void *self) {
     struct host *h = self;
-    SL_LIST_EACH(it, tmp, &h->lookups) {
-        struct lookup *k = SL_LIST_OF(it, struct lookup, node);
+    SL_LIST_EACH(it, tmp, &h->errands) {
+        struct errand *k = SL_LIST_OF(it, struct errand, node);
         if (!k->is_done || k->is_taken) continue;
         k->is_taken = true;
         return &k->answer;
@@ -177,15 +197,16 @@ static struct sl_resolved *host_take_resolved(void *self) {
     return NULL;
 }
 
-static void free_lookup(struct lookup *k) {
+static void free_errand(struct errand *k) {
     world_stop_timer(k->host->world, &k->timer);
     sl_list_remove(&k->node);
+    free((void *)(uintptr_t)k->answer.bytes.data);
     free(k);
 }
 
-static void host_free_resolved(void *self, struct sl_resolved *answer) {
+static void host_free_answer(void *self, struct sl_host_answer *answer) {
     (void)self;
-    free_lookup(SL_LIST_OF(answer, struct lookup, answer));
+    free_errand(SL_LIST_OF(answer, struct errand, answer));
 }
 
 /* ---- jobs ---- */
@@ -241,8 +262,8 @@ static bool has_answer(struct host *h) {
     SL_LIST_EACH(it, tmp, &h->jobs) {
         if (SL_LIST_OF(it, struct host_job, node)->is_due) return true;
     }
-    SL_LIST_EACH(it, tmp, &h->lookups) {
-        const struct lookup *k = SL_LIST_OF(it, struct lookup, node);
+    SL_LIST_EACH(it, tmp, &h->errands) {
+        const struct errand *k = SL_LIST_OF(it, struct errand, node);
         if (k->is_done && !k->is_taken) return true;
     }
     return false;
@@ -327,8 +348,9 @@ static const struct sl_host_table host_table = {
     .want_write = host_want_write,
     .close = host_close,
     .resolve = host_resolve,
-    .take_resolved = host_take_resolved,
-    .free_resolved = host_free_resolved,
+    .start_errand = host_start_errand,
+    .take_answer = host_take_answer,
+    .free_answer = host_free_answer,
     .jobs = host_jobs,
     .start_job = host_start_job,
     .take_job = host_take_job,
@@ -346,7 +368,7 @@ int host_create(struct world *w, struct host **out) {
     memory_init(&h->memory);
     h->alloc = memory_internal(&h->memory);
     sl_list_init(&h->links);
-    sl_list_init(&h->lookups);
+    sl_list_init(&h->errands);
     sl_list_init(&h->jobs);
     int rv = sl_runtime_create_on(&host_table, h, &h->alloc, &h->runtime);
     if (rv != 0) {
@@ -361,8 +383,8 @@ int host_create(struct world *w, struct host **out) {
 void host_destroy(struct host *h) {
     struct world *w = h->world;
     sluice_runtime_release(h->runtime);
-    SL_LIST_EACH(it, tmp, &h->lookups) {
-        free_lookup(SL_LIST_OF(it, struct lookup, node));
+    SL_LIST_EACH(it, tmp, &h->errands) {
+        free_errand(SL_LIST_OF(it, struct errand, node));
     }
     SL_LIST_EACH(link, next, &h->links) {
         struct link *l = SL_LIST_OF(link, struct link, host_node);

@@ -21,7 +21,7 @@ struct host {
     struct sl_alloc alloc; /* of memory */
     struct sluice_runtime *runtime;
     struct sl_list links;   /* open sockets: struct link, host_node */
-    struct sl_list lookups; /* under way or answered */
+    struct sl_list errands; /* of core, and lookups: under way or answered */
     struct sl_list jobs;    /* of core, under way or done */
     bool is_running;        /* its runtime runs, or waits in a call */
     bool is_woken;
@@ -51,7 +51,7 @@ void host_run(struct host *h);
 /* Looks at what must hold after every turn. */
 void host_check(struct host *h);
 /* The name service works again: what hung is answered after all. */
-void host_answer_lookups(struct world *w);
+void host_answer_names(struct world *w);
 /* Its I/O stands still for so long. */
 void host_stall(struct host *h, int64_t ns);
 

@@ -287,6 +287,39 @@ static void draw_unclean(struct plan *plan) {
     plan->mean[PLAN_TOPIC] = 0;
 }
 
+static void draw_hostility(struct plan *plan) {
+    struct sl_rng rng;
+    sl_rng_init(&rng, plan->seed ^ 0x686f7374696c65);
+    if (plan_has_faults(plan) && draw_percent(&rng, 20))
+        plan->mean[PLAN_HOSTILE] = PICK(&rng, plan_means_ms) * WORLD_MS;
+}
+
+/* In a tenth of the others, with a token that is fetched. */
+static void draw_tokens(struct plan *plan) {
+    static const int32_t lives[] = {3, 10, 60, 60}, delays[] = {1, 50, 300};
+    static const int32_t sessions[] = {0, 4000, 10000, 10000};
+    struct sl_rng rng;
+    sl_rng_init(&rng, plan->seed ^ 0x746f6b656e);
+    if (plan->login != NULL || !draw_percent(&rng, 10)) return;
+    plan->login = "OAUTHBEARER";
+    plan->login_ms = PICK(&rng, sessions);
+    plan->tokens = (struct plan_tokens){.by_file = draw_percent(&rng, 50),
+                                        .life_s = PICK(&rng, lives),
+                                        .delay_ms = PICK(&rng, delays),
+                                        .changes = plan_has_faults(plan) ? 20 : 0};
+}
+
+/* In a quarter of the clusters one has to log in with a password, mostly for a while alone. */
+static void draw_logins(struct plan *plan) {
+    static const char *const mechanisms[] = {"PLAIN", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"};
+    static const int32_t lifetimes[] = {0, 1000, 4000, 10000, 10000};
+    struct sl_rng rng;
+    sl_rng_init(&rng, plan->seed ^ 0x6c6f67696e);
+    if (!draw_percent(&rng, 25)) return;
+    plan->login = PICK(&rng, mechanisms);
+    plan->login_ms = PICK(&rng, lifetimes);
+}
+
 static void draw_consumer(struct plan_consumer *c, struct sl_rng *rng) {
     static const char *const resets[] = {"earliest", "earliest", "latest", "none"};
     static const int32_t sizes[] = {1, 1000, 20000, 1048576};
@@ -341,6 +374,9 @@ void plan_draw(struct plan *plan, uint64_t seed) {
     draw_crew(plan);
     draw_racks(plan);
     draw_unclean(plan);
+    draw_logins(plan);
+    draw_hostility(plan);
+    draw_tokens(plan);
 }
 
 int32_t plan_heartbeat_ms(const struct plan_crew *crew) {
@@ -391,8 +427,10 @@ static void print_crew(const struct plan_crew *c, FILE *out) {
 }
 
 void plan_print(const struct plan *plan, FILE *out) {
-    fprintf(out, "  nodes=%d racks=%s topics=", plan->nodes,
-            plan->racks == NULL ? "none" : plan->racks);
+    fprintf(out, "  nodes=%d racks=%s login=%s/%d tokens=%s/%d/%d/%d%% topics=", plan->nodes,
+            plan->racks == NULL ? "none" : plan->racks, plan->login == NULL ? "none" : plan->login,
+            plan->login_ms, plan->tokens.by_file ? "file" : "oidc", plan->tokens.life_s,
+            plan->tokens.delay_ms, plan->tokens.changes);
     for (int32_t i = 0; i < plan->topics; i++)
         fprintf(out, "%s%d%s", i > 0 ? "," : "", plan->partitions[i],
                 plan->is_compacted[i] ? "(compacted)" : "");

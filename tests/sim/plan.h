@@ -40,7 +40,8 @@
     X(WALL, "the wall clock jumps")                                          \
     X(THROTTLE, "brokers tell clients to wait")                              \
     X(LAG, "a node lags behind with what it follows")                        \
-    X(UNCLEAN, "replicas that lag behind are elected, and logs are cut")
+    X(UNCLEAN, "replicas that lag behind are elected, and logs are cut")     \
+    X(HOSTILE, "answers promise gigabytes, or come byte by byte")
 enum plan_fault {
 #define PLAN_FAULT_ENUM(name, text) PLAN_##name,
     PLAN_FAULTS(PLAN_FAULT_ENUM)
@@ -115,6 +116,12 @@ struct plan_crew {
     int32_t delay_ms; /* the broker's, before the first rebalance */
     int32_t pace_ms;
 };
+struct plan_tokens {
+    bool by_file;
+    int32_t life_s;
+    int32_t delay_ms; /* of the provider, at most */
+    int32_t changes;  /* of 100 fetches that find it in another mood */
+};
 struct plan {
     uint64_t seed;
     int64_t start;
@@ -124,6 +131,9 @@ struct plan {
     int32_t nodes;
     const char
         *racks; /* of the nodes in turn, with leaders that go by them; NULL: there are none */
+    const char *login;         /* the mechanism that everybody logs in by; NULL: nobody has to */
+    int32_t login_ms;          /* how long a session is good; 0: without end */
+    struct plan_tokens tokens; /* where login is OAUTHBEARER */
     int32_t topics;
     int32_t partitions[PLAN_TOPICS];
     bool is_compacted[PLAN_TOPICS]; /* takes no record without a key */

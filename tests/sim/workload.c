@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "driver/oidc.h"
 #include "sim/link.h"
 
 static struct workload *current_workload;
@@ -53,6 +54,18 @@ void app_complain(struct app *app, const char *call, int rv) {
                   sluice_error_name(rv), text);
 }
 
+static void set_token_source(const struct plan *plan, sluice_config *config) {
+    /* Without libcurl there is no other source. */
+    if (plan->tokens.by_file || !sl_oidc_is_there()) {
+        (void)sluice_config_set(config, "sasl.oauthbearer.token.file", "/run/token");
+        return;
+    }
+    (void)sluice_config_set(config, "sasl.oauthbearer.method", "oidc");
+    (void)sluice_config_set(config, "sasl.oauthbearer.token.endpoint.url", "https://idp/token");
+    (void)sluice_config_set(config, "sasl.oauthbearer.client.id", "me");
+    (void)sluice_config_set(config, "sasl.oauthbearer.client.secret", "c4n4ry");
+}
+
 void app_configure(struct app *app, sluice_config *config) {
     const struct plan *plan = &app->workload->plan;
     char text[400] = "", brokers[300];
@@ -62,6 +75,16 @@ void app_configure(struct app *app, sluice_config *config) {
              plan->bad_bootstrap ? "nobody:9001,dead-1:9001,hole-1:9001," : "", brokers);
     (void)sluice_config_set(config, "bootstrap.servers", text);
     (void)sluice_config_set(config, "log.to", "none");
+    if (plan->login != NULL) {
+        (void)sluice_config_set(config, "security.protocol", "SASL_PLAINTEXT");
+        (void)sluice_config_set(config, "sasl.mechanism", plan->login);
+        if (plan->tokens.life_s > 0) {
+            set_token_source(plan, config);
+        } else {
+            (void)sluice_config_set(config, "sasl.username", "bob");
+            (void)sluice_config_set(config, "sasl.password", "pencil");
+        }
+    }
     sluice_config_memory(config, &memory, sizeof memory);
     const struct {
         const char *name;
@@ -107,6 +130,20 @@ static void make_topics(struct workload *load) {
     truth_scan(&load->truth, true);
 }
 
+static void want_logins(struct workload *load) {
+    char text[32];
+    snprintf(text, sizeof text, "%d", load->plan.login_ms);
+    (void)sl_broker_set(load->world->broker, "sasl.enabled.mechanisms", load->plan.login);
+    (void)sl_broker_set(load->world->broker, "sasl.user", "bob=pencil");
+    (void)sl_broker_set(load->world->broker, "connections.max.reauth.ms", text);
+    if (load->plan.tokens.life_s == 0) return;
+    load->provider = (struct provider){.life_s = load->plan.tokens.life_s,
+                                       .delay = load->plan.tokens.delay_ms * WORLD_MS,
+                                       .user = "bob",
+                                       .changes = load->plan.tokens.changes};
+    provider_set(load->world, &load->provider);
+}
+
 static int make_world(struct workload *load) {
     const struct plan *plan = &load->plan;
     struct sl_broker_options options;
@@ -127,6 +164,7 @@ static int make_world(struct workload *load) {
         (void)sl_broker_set(load->world->broker, "replica.selector.class",
                             "org.apache.kafka.common.replica.RackAwareReplicaSelector");
     }
+    if (plan->login != NULL) want_logins(load);
     return 0;
 }
 
@@ -329,8 +367,20 @@ static void sum_up(struct workload *load, struct workload_result *out) {
         out->not_written += p->outcomes[1];
         out->maybe += p->outcomes[2];
     }
+    load->world->hits[HIT_TOKEN] += load->provider.given;
     for (int32_t i = 0; i < load->app_count; i++) out->consumed += load->apps[i].records;
     memcpy(out->hits, load->world->hits, sizeof out->hits);
+}
+
+/* I27: sessions are renewed in time, so no broker has to end one. Where requests are late on their way,
+ * through no fault of the client's, one may end. */
+static void check_sessions(struct workload *load) {
+    enum { ROOMY_MS = 10000, ROOMY_TOKEN_S = 60 };
+    if (load->plan.tokens.life_s > 0 && load->plan.tokens.life_s < ROOMY_TOKEN_S) return;
+    int64_t expired = sl_broker_expired_sessions(load->world->broker);
+    if (expired == 0 || plan_has_faults(&load->plan) || load->plan.login_ms < ROOMY_MS) return;
+    world_violate(load->world, "I27: %" PRId64 " requests came after the end of their sessions",
+                  expired);
 }
 
 static void run_phases(struct workload *load) {
@@ -343,6 +393,8 @@ static void run_phases(struct workload *load) {
     world_note(w, WORLD_PHASE, load->phase, 0, 0);
     load->heal_at = w->now;
     chaos_heal(&load->chaos);
+    load->provider.mood = PROVIDER_FINE;
+    load->provider.changes = 0;
     crew_heal(load);
     run_until_settled(load);
     if (!world_is_broken(w) && !is_settled(load)) complain_of_unsettled(load);
@@ -352,6 +404,7 @@ static void run_phases(struct workload *load) {
     end_apps(load);
     world_run_for(w, 30 * WORLD_SECOND); /* what is still under way arrives */
     if (!world_is_broken(w)) truth_settle(&load->truth);
+    check_sessions(load);
     crew_check_commits(load);
 }
 

@@ -10,6 +10,7 @@
 #include "sim/chaos.h"
 #include "sim/host.h"
 #include "sim/plan.h"
+#include "sim/provider.h"
 #include "sim/tap.h"
 #include "sim/truth.h"
 #include "sim/world.h"
@@ -113,7 +114,8 @@ struct workload {
     struct truth truth;
     struct tap tap;
     struct chaos chaos;
-    struct sl_rng rng; /* of the applications */
+    struct provider provider; /* of tokens */
+    struct sl_rng rng;        /* of the applications */
     struct app apps[WORKLOAD_APPS];
     int32_t app_count;
     struct crew crew;

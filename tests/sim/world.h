@@ -32,6 +32,8 @@ enum { WORLD_NODES_MAX = 5, WORLD_RING = 200, WORLD_PORT = 9000, WORLD_STEPS_MAX
 struct world;
 struct host;
 struct link;
+struct sl_host_errand;
+struct sl_host_answer;
 
 /* Something that is due at a time. Embedded; zeroed it is idle. */
 struct world_timer {
@@ -96,6 +98,7 @@ struct world_peer {
     X(UNCLEAN, "partition", "offset", "node")    \
     X(TOPIC, "topic", "what", "")                \
     X(JOB, "host", "", "")                       \
+    X(ERRAND, "host", "kind", "ns")              \
     X(LAG, "node", "end", "told")                \
     X(PHASE, "phase", "", "")
 enum world_event {
@@ -135,6 +138,11 @@ struct world {
     enum world_door doors[WORLD_NODES_MAX + 1]; /* by node id */
     enum sl_broker_state states[WORLD_NODES_MAX + 1];
     enum world_names names;
+    /* Does an errand of core: what comes of it, its bytes from malloc, and after how many ns, or
+     * WORLD_NEVER. NULL: nobody does any. */
+    int64_t (*on_errand)(struct world *w, const struct sl_host_errand *errand,
+                         struct sl_host_answer *answer);
+    void *errand_user;
     struct world_peer *peers[4]; /* [n - 1] is peer-n; borrowed */
     struct world_observer observer;
     int32_t last_link;

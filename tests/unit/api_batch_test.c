@@ -4,85 +4,9 @@
  * walked without a client. Damage is one wrong byte; checksums are core's business. */
 #include "api/batch_build.h"
 
-#include "record/batch_write.h"
-#include "record/compress.h"
+#include "core/unpack.h"
 #include "sluice/consumer.h"
-#include "unit/support.h"
-
-enum { DATA_CAP = 64 * 1024, DECODED_CAP = 1024 * 1024 };
-
-/* The bytes of a Fetch answer's partition under construction. */
-struct answer {
-    uint8_t data[DATA_CAP];
-    size_t size;
-    int64_t next;
-};
-
-/* Appends a record batch of `count` records from answer->next on, every `step`th offset, with
- * values "value-OFFSET", a key on even offsets and one header on every third. */
-static void add_batch(struct answer *a, int32_t count, int32_t step, int codec,
-                      uint16_t attributes) {
-    uint8_t records[DATA_CAP];
-    uint8_t header_bytes[64];
-    size_t size = 0;
-    size_t header_size = sl_batch_write_user_header(header_bytes, "trace", 5, "abc", 3);
-    for (int32_t i = 0; i < count; i++) {
-        char value[32];
-        int64_t offset = a->next + (int64_t)i * step;
-        int value_size = snprintf(value, sizeof value, "value-%lld", (long long)offset);
-        struct sl_record_in r = {.key = offset % 2 == 0 ? (const uint8_t *)"key" : NULL,
-                                 .key_size = offset % 2 == 0 ? 3 : -1,
-                                 .value = (const uint8_t *)value,
-                                 .value_size = value_size};
-        if (offset % 3 == 0) {
-            r.headers = header_bytes;
-            r.headers_size = (uint32_t)header_size;
-            r.header_count = 1;
-        }
-        size += sl_batch_write_record(records + size, &r, i, i * step);
-    }
-    struct sl_writer packed;
-    sl_writer_init(&packed, sl_alloc_default());
-    struct sl_compress *codecs;
-    assert_int_equal(sl_compress_create(sl_alloc_default(), &codecs), 0);
-    if (codec == SL_CODEC_NONE)
-        sl_writer_raw(&packed, records, size);
-    else
-        assert_int_equal(
-            sl_compress_encode(codecs, codec, SL_COMPRESS_LEVEL_DEFAULT, records, size, &packed),
-            0);
-    sl_compress_destroy(codecs);
-    assert_true(a->size + SL_RECORD_HEADER_SIZE + packed.size <= sizeof a->data);
-    uint8_t *header = a->data + a->size;
-    memcpy(header + SL_RECORD_HEADER_SIZE, packed.data, packed.size);
-    struct sl_iov piece = {header + SL_RECORD_HEADER_SIZE, packed.size};
-    struct sl_batch_summary s = {.base_timestamp = 1000,
-                                 .max_timestamp = 1000 + count,
-                                 .producer_id = -1,
-                                 .producer_epoch = -1,
-                                 .base_sequence = -1,
-                                 .count = count,
-                                 .attributes = (uint16_t)((uint16_t)codec | attributes)};
-    struct sl_batch_sum sum = sl_batch_write_sum(&piece, 1);
-    sl_batch_write_header(header, &s, &sum);
-    sl_bytes_put64(header, (uint64_t)a->next);
-    sl_bytes_put32(header + SL_RECORD_LEADER_EPOCH, 7);
-    sl_bytes_put32(header + SL_RECORD_LAST_DELTA, (uint32_t)((count - 1) * step));
-    a->size += SL_RECORD_HEADER_SIZE + packed.size;
-    a->next += (int64_t)count * step;
-    sl_writer_deinit(&packed);
-}
-
-static struct sl_slice slice_of(const struct answer *a, int64_t from) {
-    return (struct sl_slice){.data = a->data,
-                             .size = a->size,
-                             .from = from,
-                             .marked = from,
-                             .next_offset = a->next,
-                             .high_watermark = a->next,
-                             .end = a->next,
-                             .leader_epoch = 7};
-}
+#include "unit/slices.h"
 
 /* Two partitions, all codecs; the first begins in the middle of its first batch. */
 struct fixture {
@@ -164,6 +88,37 @@ static void next_hands_out_every_record(void **unused) {
         sluice_batch_rewind(f.batch);
     }
     free_fixture(&f);
+}
+
+/* What was decompressed ahead is handed out as it is, and the rest is decompressed here. */
+static void next_hands_out_what_was_unpacked(void **unused) {
+    struct fixture f;
+    struct sl_job_tools tools;
+    sluice_view v;
+    (void)unused;
+    assert_int_equal(sl_job_tools_init(&tools, sl_alloc_default()), 0);
+    for (size_t most = 1; most < 1024; most *= 2) {
+        struct sl_unpack *unpacks[2];
+        int n = 0;
+        make_fixture(&f);
+        for (int i = 0; i < 2; i++) {
+            unpacks[i] = sl_unpack_create(sl_alloc_default());
+            assert_non_null(unpacks[i]);
+            sl_unpack_aim(unpacks[i], &f.slices[i], DECODED_CAP, most);
+            unpacks[i]->job.run(&unpacks[i]->job, &tools);
+            assert_true(unpacks[i]->count > 0);
+            f.slices[i].unpack = unpacks[i];
+        }
+        assert_int_equal(build_fixture(&f, sl_alloc_default()), 0);
+        const uint8_t *ahead = unpacks[0]->records.data;
+        const uint8_t *first = f.batch->pieces[0].records;
+        assert_true(first >= ahead && first < ahead + unpacks[0]->records.size);
+        while (sluice_batch_next(f.batch, &v, sizeof v) == 1) check_view(&v, n++);
+        assert_int_equal(n, VISIBLE);
+        free_fixture(&f);
+        for (int i = 0; i < 2; i++) sl_unpack_destroy(sl_alloc_default(), unpacks[i]);
+    }
+    sl_job_tools_deinit(&tools);
 }
 
 static void read_and_pack_agree_with_next(void **unused) {
@@ -466,6 +421,7 @@ static void wrong_arguments_are_refused(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(next_hands_out_every_record),
+        cmocka_unit_test(next_hands_out_what_was_unpacked),
         cmocka_unit_test(read_and_pack_agree_with_next),
         cmocka_unit_test(pack_says_how_much_it_needs),
         cmocka_unit_test(slices_tell_where_they_stand),

@@ -50,6 +50,16 @@ static void test_init_terminates(void **state) {
 
 /* ---- numbers and words ---- */
 
+static void test_control_characters_are_escaped(void **state) {
+    char buf[64];
+    struct sl_text t;
+    (void)state;
+    sl_text_init(&t, buf, sizeof buf);
+    sl_text_put_escaped(&t, "a\nb\rc\td\x1b[1m\x7f\\ \xc3\xa4");
+    assert_string_equal(buf, "a\\nb\\rc\\td\\u001b[1m\\u007f\\ \xc3\xa4");
+    assert_int_equal(t.size, strlen(buf));
+}
+
 static void test_parse_i64(void **state) {
     (void)state;
     static const struct {
@@ -336,6 +346,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_buffers_of_every_size),
         cmocka_unit_test(test_init_terminates),
+        cmocka_unit_test(test_control_characters_are_escaped),
         cmocka_unit_test(test_parse_i64),
         cmocka_unit_test(test_parse_duration),
         cmocka_unit_test(test_parse_bool),

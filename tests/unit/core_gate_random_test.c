@@ -3,6 +3,8 @@
  * Method: random programs beside a model of forty lines, with and without failing allocations. */
 #include "core_gate.h"
 
+#include "slices.h"
+
 #include "base/rng.h"
 
 enum { MODEL_OFFSETS = 4096, MODEL_HAND = 40 };
@@ -27,6 +29,9 @@ struct program {
     struct model parts[PARTS];
     struct model_hand hand[MODEL_HAND];
     int hand_count;
+    struct answer packed; /* the bytes of slices that are compressed */
+    struct sl_job_tools tools;
+    struct sl_list jobs;
 };
 
 static void model_seek(struct model *m, int64_t offset) {
@@ -133,6 +138,25 @@ static void step_untake(struct program *p, struct model_hand *hand) {
     drop_hand(p, hand);
 }
 
+/* Those of a slot that are worth it are decompressed ahead, whatever becomes of them meanwhile. */
+static void step_jobs(struct program *p) {
+    struct sl_list *node;
+    if (sl_rng_below(&p->rng, 2) == 0) {
+        sl_gate_take_jobs(p->f.gate, &p->jobs);
+    } else if ((node = sl_list_pop_front(&p->jobs)) != NULL) {
+        struct sl_job *job = SL_LIST_OF(node, struct sl_job, node);
+        if (sl_rng_below(&p->rng, 8) > 0) job->run(job, &p->tools);
+        sl_gate_on_job(p->f.gate, job);
+    }
+}
+
+static void pack_slice(struct program *p, struct sl_slice *slice) {
+    if (sl_rng_below(&p->rng, 3) == 0) return;
+    slice->data = p->packed.data;
+    slice->size = p->packed.size;
+    slice->is_packed = true;
+}
+
 static void step_feed(struct program *p) {
     uint32_t slot = (uint32_t)sl_rng_below(&p->rng, PARTS);
     take_orders(&p->f);
@@ -142,6 +166,7 @@ static void step_feed(struct program *p) {
     uint32_t other = (slot + 1) % PARTS;
     fill_slice(&p->f, &fetched->slices[0], slot, 1 + (int64_t)sl_rng_below(&p->rng, 9));
     fill_slice(&p->f, &fetched->slices[1], other, 1 + (int64_t)sl_rng_below(&p->rng, 9));
+    for (int i = 0; i < 2; i++) pack_slice(p, &fetched->slices[i]);
     /* Orders that the application has given meanwhile make it stale. */
     if (sl_rng_below(&p->rng, 4) == 0) step_seek(p);
     send_answer(&p->f, fetched);
@@ -152,6 +177,11 @@ static void run_program(uint64_t seed, bool with_failures) {
     memset(&p, 0, sizeof p);
     sl_rng_init(&p.rng, seed);
     start(&p.f, PARTS);
+    sl_list_init(&p.jobs);
+    assert_int_equal(sl_job_tools_init(&p.tools, &p.f.memory.alloc), 0);
+    add_batch(&p.packed, 10, 1, SL_CODEC_LZ4, 0);
+    p.f.settings.batch_decoded_max = DECODED_CAP;
+    if (seed % 4 > 0) sl_gate_set_jobs(p.f.gate, (int32_t)(seed % 4), 0);
     p.f.settings.fetch_memory = p.f.free_bytes = SL_GATE_ROOM_MIN + 10 * BUFFER_BYTES;
     for (int i = 0; i < PARTS; i++) model_seek(&p.parts[i], 0);
     for (int i = 0; i < 3000; i++) {
@@ -159,8 +189,10 @@ static void run_program(uint64_t seed, bool with_failures) {
         struct model_hand *hand =
             p.hand_count == 0 ? NULL : &p.hand[sl_rng_below(&p.rng, (uint64_t)p.hand_count)];
         uint64_t dice = sl_rng_below(&p.rng, 100);
-        if (dice < 35)
+        if (dice < 28)
             step_feed(&p);
+        else if (dice < 35)
+            step_jobs(&p);
         else if (dice < 65)
             step_take(&p);
         else if (dice < 67)
@@ -181,6 +213,9 @@ static void run_program(uint64_t seed, bool with_failures) {
     }
     test_memory_fail_at(&p.f.memory, 0);
     while (p.hand_count > 0) step_give(&p, &p.hand[0]);
+    for (struct sl_list *node; (node = sl_list_pop_front(&p.jobs)) != NULL;)
+        sl_gate_on_job(p.f.gate, SL_LIST_OF(node, struct sl_job, node));
+    sl_job_tools_deinit(&p.tools);
     p.f.free_bytes += MEMORY - p.f.settings.fetch_memory;
     end(&p.f);
 }

@@ -69,6 +69,8 @@ struct host {
     int opens, closes;
     uint64_t resolve_serial; /* of the last RESOLVE */
     int resolves;
+    int errands;             /* how many were sent; the test answers them */
+    struct sl_output errand; /* the last; its input is not valid any more */
     char resolve_host[64];
     bool hold_resolve, hold_open; /* the test answers these itself */
     bool hold_versions, hold_metadata;
@@ -497,6 +499,10 @@ static inline int host_drain(struct host *h) {
             break;
         case SL_OUTPUT_SEND:
             host_send(h, host_conn_of(h, output.link));
+            break;
+        case SL_OUTPUT_ERRAND:
+            h->errands++;
+            h->errand = output;
             break;
         case SL_OUTPUT_JOB:
             sl_list_push_back(&h->jobs, &output.job->node);

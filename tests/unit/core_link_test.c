@@ -717,6 +717,31 @@ static void an_address_that_fails_later_is_left_for_the_next(void **state) {
     host_end(h);
 }
 
+/* What another address comes to would hide it; it is tried next time, which is not soon. */
+static void a_verdict_of_tls_is_not_covered_up(void **state) {
+    (void)state;
+    struct host *h = host_start(SL_ROLE_ADMIN);
+    h->hold_open = true;
+    struct sl_op *op = ask_with_addresses(h, 2);
+    assert_int_equal(h->opens, 1);
+    sl_core_on_closed(h->core, h->conns[0].link, SLUICE_ERR_TLS, "the certificate is refused");
+    h->conns[0].open = false;
+    h->hold_open = false;
+    host_turn(h);
+    assert_int_equal(h->opens, 1);
+    assert_true(host_was_told(h, "the certificate is refused"));
+    assert_string_equal(seed_of(h)->story, "the certificate is refused");
+    assert_int_equal(sl_brokers_verdict(h->core), SLUICE_ERR_TLS);
+    host_advance(h, 500); /* the first back-off of other failures is some 50 ms */
+    assert_int_equal(h->opens, 1);
+    host_advance(h, 1000);
+    assert_int_equal(h->opens, 2);
+    assert_int_equal(host_last(h)->address.ip[3], 2);
+    assert_int_equal(op->code, 0);
+    assert_int_equal(op->state, SL_OP_ENDED);
+    host_end(h);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(negotiation_says_who_we_are),
@@ -749,6 +774,7 @@ int main(void) {
         cmocka_unit_test(every_address_is_tried_then_the_name_again),
         cmocka_unit_test(an_address_that_hangs_is_closed_for_the_next),
         cmocka_unit_test(an_address_that_fails_later_is_left_for_the_next),
+        cmocka_unit_test(a_verdict_of_tls_is_not_covered_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

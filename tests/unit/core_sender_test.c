@@ -898,7 +898,7 @@ static void test_acks_0_ends_the_back_off(void **state) {
     prod_next(p, &req);
     p->h->requests[req.r.index].replied = true;
     struct sl_broker *broker = sl_brokers_find(p->h->core, 1);
-    sl_brokers_on_failure(broker, "refused");
+    sl_brokers_on_failure(broker, SLUICE_ERR_UNREACHABLE, "refused");
     send_one(p, 0, 2);
     prod_next(p, &req);
     p->h->requests[req.r.index].replied = true;

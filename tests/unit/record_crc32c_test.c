@@ -46,25 +46,27 @@ static void test_published_vectors(void **state) {
                  0xd9963a56);
 }
 
-static void check_both_forms(uint32_t crc, const uint8_t *p, size_t size) {
+static void check_all_forms(uint32_t crc, const uint8_t *p, size_t size) {
     uint32_t want = sum_bit_by_bit(crc, p, size);
     assert_int_equal(sl_crc32c_table(crc, p, size), want);
+    assert_int_equal(sl_crc32c_narrow(crc, p, size), want);
     assert_int_equal(sl_crc32c(crc, p, size), want);
 }
 
 static void test_every_length_and_alignment(void **state) {
     (void)state;
     for (size_t size = 0; size < 1300; size++)
-        check_both_forms((uint32_t)size * 77, data + size % 16, size);
-    for (size_t shift = 0; shift < 16; shift++) check_both_forms(0, data + shift, 1000);
+        check_all_forms((uint32_t)size * 77, data + size % 16, size);
+    for (size_t shift = 0; shift < 16; shift++) check_all_forms(0, data + shift, 1000);
 }
 
 static void test_lengths_around_block_limits(void **state) {
     (void)state;
-    static const size_t limits[] = {384, 768, 2048, 4096, 6144, 6528, 12288, 12672, 16000};
+    static const size_t limits[] = {384,  512,  1024,  768,   2048, 4096,
+                                    6144, 6528, 12288, 12672, 16000};
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
         for (size_t size = limits[i] - 9; size <= limits[i] + 9; size++)
-            check_both_forms(0x12345678, data + i, size);
+            check_all_forms(0x12345678, data + i, size);
     }
 }
 

@@ -3,7 +3,7 @@
 # From kafka.sh: SLUICE_KAFKA, SLUICE_KAFKA_BOOTSTRAP, SLUICE_KAFKA_VERSION. From run.sh: BUILD, the
 # folder of the built programs; SCRATCH, an empty folder that is the case's own and its working
 # directory; RECORDS, how many records each way of producing is tried with; KILLS, ROLLS, CUTS and
-# REMAKES, how often something is done to the cluster, REBALANCES, to members of groups, THROTTLE,
+# REMAKES, how often something is done to the cluster, REBALANCES, to members of groups, THROTTLE and LOGINS,
 # for how long, and RATE, records per second meanwhile. A case ends with status 0 or has failed;
 # what it prints is shown if it failed, and lines like "kill-leader: kills=3" are its figures.
 

@@ -1,0 +1,691 @@
+/* Goal: the filter gives the same bytes at the other end however they are cut, counts a byte as sent
+ * when its record has left and not before, and never sits on bytes that its socket does not show;
+ * sessions are resumed, changed files read again, and neither a peer nor want of memory breaks it.
+ * Method: two filters at both ends of a socket pair in one thread; OpenSSL's memory is counted, and
+ * made to fail, through its own hooks. */
+#include "host/tls_support.h"
+
+#include <openssl/crypto.h>
+#include <sys/socket.h>
+
+#include "driver/net.h"
+#include "driver/tls_inside.h"
+#include "sluice/error.h"
+
+/* ---- OpenSSL's memory ---- */
+
+enum { CLIENT, SERVER, NOBODY };
+static int crypto_whose = NOBODY; /* who works just now */
+static size_t crypto_bytes[3], crypto_peak[3];
+static long crypto_calls, crypto_fail_at;
+
+union crypto_header {
+    struct {
+        size_t size;
+        int whose;
+    } block;
+    max_align_t align;
+};
+
+static void *crypto_get(size_t size, const char *file, int line) {
+    (void)file;
+    (void)line;
+    if (crypto_fail_at > 0 && ++crypto_calls >= crypto_fail_at) return NULL;
+    union crypto_header *header = malloc(sizeof *header + size);
+    if (header == NULL) return NULL;
+    header->block.size = size;
+    header->block.whose = crypto_whose;
+    size_t *bytes = &crypto_bytes[crypto_whose], *peak = &crypto_peak[crypto_whose];
+    *bytes += size;
+    if (*bytes > *peak) *peak = *bytes;
+    return header + 1;
+}
+
+static void crypto_give(void *block, const char *file, int line) {
+    (void)file;
+    (void)line;
+    if (block == NULL) return;
+    union crypto_header *header = (union crypto_header *)block - 1;
+    crypto_bytes[header->block.whose] -= header->block.size;
+    free(header);
+}
+
+static void *crypto_resize(void *block, size_t size, const char *file, int line) {
+    if (block == NULL) return crypto_get(size, file, line);
+    if (size == 0) {
+        crypto_give(block, file, line);
+        return NULL;
+    }
+    void *more = crypto_get(size, file, line);
+    if (more == NULL) return NULL;
+    size_t before = ((union crypto_header *)block - 1)->block.size;
+    memcpy(more, block, before < size ? before : size);
+    crypto_give(block, file, line);
+    return more;
+}
+
+/* ---- both ends ---- */
+
+struct world {
+    struct test_cert root, leaf, other;
+    char root_pem[PEM_MAX], leaf_pem[PEM_MAX], leaf_key[PEM_MAX];
+    struct test_folder folder;
+};
+static struct world w;
+
+struct pair {
+    struct test_memory memory;
+    struct sl_tls *client, *server;
+    struct sl_tls_conn *ends[2]; /* the client's, the server's */
+    int fds[2];
+    char text[320], news[320];
+    int code; /* of the first failure of either */
+};
+
+static int make_world(void **state) {
+    (void)state;
+    w.root = test_make_cert(&(struct test_spec){.cn = "Root", .ca = "CA:true"}, NULL);
+    w.leaf = test_make_cert(&(struct test_spec){.cn = "b", .san = "DNS:b.test"}, &w.root);
+    w.other = test_make_cert(&(struct test_spec){.cn = "b", .san = "DNS:b.test"}, &w.root);
+    test_put_cert(w.root_pem, &w.root);
+    test_put_cert(w.leaf_pem, &w.leaf);
+    test_put_key(w.leaf_key, &w.leaf, NULL);
+    test_make_folder(&w.folder);
+    return 0;
+}
+
+static int unmake_world(void **state) {
+    (void)state;
+    test_free_cert(&w.root);
+    test_free_cert(&w.leaf);
+    test_free_cert(&w.other);
+    test_remove_folder(&w.folder);
+    return 0;
+}
+
+static struct sl_tls_settings client_settings(void) {
+    struct sl_tls_settings s;
+    sl_tls_settings_init(&s);
+    s.ca_pem = w.root_pem;
+    return s;
+}
+
+static struct sl_tls_settings server_settings(void) {
+    struct sl_tls_settings s;
+    sl_tls_settings_init(&s);
+    s.certificate_pem = w.leaf_pem;
+    s.key_pem = w.leaf_key;
+    return s;
+}
+
+static void make_contexts(struct pair *p, const struct sl_tls_settings *client,
+                          const struct sl_tls_settings *server) {
+    char buf[320];
+    struct sl_text why;
+    memset(p, 0, sizeof *p);
+    test_memory_init(&p->memory);
+    sl_text_init(&why, buf, sizeof buf);
+    if (sl_tls_create(client, false, &p->memory.alloc, &why, &p->client) != 0) fail_msg("%s", buf);
+    if (sl_tls_create(server, true, &p->memory.alloc, &why, &p->server) != 0) fail_msg("%s", buf);
+}
+
+static void make_default_contexts(struct pair *p) {
+    struct sl_tls_settings client = client_settings(), server = server_settings();
+    make_contexts(p, &client, &server);
+}
+
+static void free_contexts(struct pair *p) {
+    sl_tls_destroy(p->client);
+    sl_tls_destroy(p->server);
+    test_memory_check(&p->memory);
+}
+
+/* 0, or what one of the two says. */
+static int open_pair(struct pair *p, const char *host, uint16_t port) {
+    struct sl_text why, news;
+    assert_int_equal(sl_net_pair(p->fds), 0);
+    sl_text_init(&why, p->text, sizeof p->text);
+    sl_text_init(&news, p->news, sizeof p->news);
+    p->ends[CLIENT] = p->ends[SERVER] = NULL;
+    for (int i = 0; i < 2; i++) {
+        struct sl_tls_pipe pipe = {&sl_net_table, NULL, p->fds[i]};
+        crypto_whose = i;
+        int rv = sl_tls_open(i == CLIENT ? p->client : p->server, &pipe, i == CLIENT ? host : NULL,
+                             port, &p->memory.alloc, &news, &why, &p->ends[i]);
+        crypto_whose = NOBODY;
+        if (rv != 0) return rv;
+    }
+    return 0;
+}
+
+static void close_pair(struct pair *p) {
+    for (int i = 0; i < 2; i++) {
+        sl_tls_close(p->ends[i], true);
+        close(p->fds[i]);
+    }
+}
+
+/* True: both are through. False: one has failed, and text says why. */
+static bool shake_hands(struct pair *p) {
+    bool done[2] = {false, false};
+    for (int round = 0; round < 1000; round++) {
+        for (int i = 0; i < 2; i++) {
+            if (done[i]) continue;
+            crypto_whose = i;
+            int rv = sl_tls_handshake(p->ends[i], p->text, sizeof p->text);
+            crypto_whose = NOBODY;
+            if (rv != 0 && rv != SL_IO_AGAIN) {
+                p->code = sl_tls_code(p->ends[i]);
+                return false;
+            }
+            done[i] = rv == 0;
+        }
+        if (done[0] && done[1]) return true;
+    }
+    fail_msg("the handshake does not end");
+    return false;
+}
+
+static void connect_pair(struct pair *p) {
+    assert_int_equal(open_pair(p, "b.test", 1), 0);
+    if (!shake_hands(p)) fail_msg("%s", p->text);
+}
+
+/* ---- bytes ---- */
+
+static uint32_t seed = 1;
+static uint32_t draw(uint32_t below) {
+    seed = seed * 1664525u + 1013904223u;
+    return (seed >> 8) % below;
+}
+
+enum { STREAM = 6 * 1024 * 1024, PIECES = 40 };
+static uint8_t stream[STREAM], arrived[STREAM];
+
+/* Offers the stream from `sent` on, cut anew. */
+static size_t cut_pieces(struct sl_iov *pieces, size_t sent, size_t most) {
+    size_t count = 0, at = sent;
+    size_t end = sent + most < STREAM ? sent + most : STREAM;
+    while (count < PIECES && at < end) {
+        size_t size = draw(4) == 0 ? draw(200) : draw(60000);
+        if (size > end - at) size = end - at;
+        pieces[count++] = (struct sl_iov){stream + at, size};
+        at += size;
+    }
+    return count;
+}
+
+static void check_stream(const char *version, int socket_buffer) {
+    struct pair p;
+    struct sl_tls_settings client = client_settings(), server = server_settings();
+    client.protocols = strcmp(version, "1.2") == 0 ? SL_TLS_1_2 : SL_TLS_1_3;
+    make_contexts(&p, &client, &server);
+    connect_pair(&p);
+    for (int i = 0; i < 2 && socket_buffer > 0; i++)
+        setsockopt(p.fds[i], SOL_SOCKET, SO_SNDBUF, &socket_buffer, sizeof socket_buffer);
+    for (size_t i = 0; i < STREAM; i++) stream[i] = (uint8_t)draw(256);
+    memset(arrived, 0, sizeof arrived);
+    size_t sent = 0, got = 0, blocked = 0;
+    for (long turn = 0; got < STREAM; turn++) {
+        struct sl_iov pieces[PIECES];
+        assert_true(turn < 1000000);
+        if (draw(3) > 0) {
+            /* Now and then nothing, or less than was taken. */
+            size_t count =
+                draw(5) == 0 ? 0 : cut_pieces(pieces, sent, draw(4) == 0 ? 1000 : STREAM);
+            int64_t rv = sl_tls_send(p.ends[CLIENT], pieces, count, p.text, sizeof p.text);
+            assert_true(rv >= 0 || rv == SL_IO_AGAIN);
+            if (rv > 0) sent += (size_t)rv;
+            blocked += sl_tls_is_blocked(p.ends[CLIENT]);
+            /* Nothing is kept back while the socket is free. */
+            if (!sl_tls_is_blocked(p.ends[CLIENT])) assert_int_equal(p.ends[CLIENT]->ahead, 0);
+        }
+        size_t room = 1 + draw(draw(2) == 0 ? 100 : 100000);
+        if (room > STREAM - got) room = STREAM - got;
+        if (draw(3) == 0 || room == 0) continue;
+        int64_t rv = sl_tls_recv(p.ends[SERVER], arrived + got, room, p.text, sizeof p.text);
+        assert_true(rv > 0 || rv == SL_IO_AGAIN);
+        if (rv > 0) got += (size_t)rv;
+        /* Who counted a record as sent must have let it leave. */
+        assert_true(got <= sent + p.ends[CLIENT]->ahead);
+    }
+    assert_memory_equal(stream, arrived, STREAM);
+    while (sent < STREAM) {
+        struct sl_iov pieces[PIECES];
+        size_t count = cut_pieces(pieces, sent, STREAM);
+        int64_t rv = sl_tls_send(p.ends[CLIENT], pieces, count, p.text, sizeof p.text);
+        assert_true(rv > 0);
+        sent += (size_t)rv;
+    }
+    assert_true(blocked > 0); /* or nothing of interest was tried */
+    close_pair(&p);
+    free_contexts(&p);
+}
+
+static void test_bytes_are_the_same(void **state) {
+    (void)state;
+    check_stream("1.3", 0);
+    check_stream("1.3", 4096);
+    check_stream("1.2", 30000);
+}
+
+/* An answer can only come to what has left, and what has left is told at once. */
+static void test_sent_is_told_with_the_record(void **state) {
+    (void)state;
+    struct pair p;
+    make_default_contexts(&p);
+    connect_pair(&p);
+    int size = 4096;
+    setsockopt(p.fds[CLIENT], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    struct sl_iov piece = {stream, 2 * 1024 * 1024};
+    int64_t sent = sl_tls_send(p.ends[CLIENT], &piece, 1, p.text, sizeof p.text);
+    assert_true(sl_tls_is_blocked(p.ends[CLIENT]));
+    size_t told = sent > 0 ? (size_t)sent : 0;
+    assert_true(p.ends[CLIENT]->ahead > 0);
+    for (int i = 0; i < 100000 && told < 1024 * 1024; i++) {
+        int64_t got = sl_tls_recv(p.ends[SERVER], arrived, 1 + draw(9000), p.text, sizeof p.text);
+        assert_true(got > 0 || got == SL_IO_AGAIN);
+        piece = (struct sl_iov){stream + told, 2 * 1024 * 1024 - told};
+        sent = sl_tls_send(p.ends[CLIENT], &piece, 1, p.text, sizeof p.text);
+        if (sent > 0) told += (size_t)sent;
+    }
+    assert_true(told >= 1024 * 1024);
+    /* Nothing offered, though something was taken: it leaves, and is told. */
+    size_t ahead = p.ends[CLIENT]->ahead;
+    size_t left = 0;
+    for (int i = 0; i < 100000 && left < ahead; i++) {
+        (void)sl_tls_recv(p.ends[SERVER], arrived, 60000, p.text, sizeof p.text);
+        sent = sl_tls_send(p.ends[CLIENT], NULL, 0, p.text, sizeof p.text);
+        if (sent > 0) left += (size_t)sent;
+    }
+    assert_int_equal(left, ahead);
+    assert_false(sl_tls_is_blocked(p.ends[CLIENT]));
+    close_pair(&p);
+    free_contexts(&p);
+}
+
+static void test_what_the_socket_does_not_show(void **state) {
+    (void)state;
+    struct pair p;
+    make_default_contexts(&p);
+    connect_pair(&p);
+    (void)sl_tls_recv(p.ends[CLIENT], arrived, 1, p.text, sizeof p.text); /* its tickets */
+    struct sl_iov piece = {stream, 50000};
+    assert_int_equal(sl_tls_send(p.ends[SERVER], &piece, 1, p.text, sizeof p.text), 50000);
+    assert_int_equal(sl_tls_recv(p.ends[CLIENT], arrived, 10, p.text, sizeof p.text), 10);
+    assert_true(sl_tls_is_pending(p.ends[CLIENT]));
+    assert_int_equal(sl_tls_recv(p.ends[CLIENT], arrived + 10, STREAM - 10, p.text, sizeof p.text),
+                     50000 - 10);
+    assert_false(sl_tls_is_pending(p.ends[CLIENT]));
+    assert_memory_equal(stream, arrived, 50000);
+
+    /* The end comes with the last bytes, and the socket stays open. */
+    piece.size = 5;
+    assert_int_equal(sl_tls_send(p.ends[SERVER], &piece, 1, p.text, sizeof p.text), 5);
+    sl_tls_close(p.ends[SERVER], true);
+    p.ends[SERVER] = NULL;
+    assert_int_equal(sl_tls_recv(p.ends[CLIENT], arrived, 100, p.text, sizeof p.text), 5);
+    assert_true(sl_tls_is_pending(p.ends[CLIENT]));
+    assert_int_equal(sl_tls_recv(p.ends[CLIENT], arrived, 100, p.text, sizeof p.text),
+                     SL_IO_CLOSED);
+    assert_int_equal(sl_tls_code(p.ends[CLIENT]), SLUICE_ERR_UNREACHABLE);
+    close_pair(&p);
+    free_contexts(&p);
+}
+
+/* Without a word of TLS about it: an end like any other. */
+static void test_an_end_without_notice(void **state) {
+    (void)state;
+    struct pair p;
+    make_default_contexts(&p);
+    connect_pair(&p);
+    (void)sl_tls_recv(p.ends[CLIENT], arrived, 1, p.text, sizeof p.text);
+    sl_tls_close(p.ends[SERVER], false);
+    shutdown(p.fds[SERVER], SHUT_RDWR);
+    p.ends[SERVER] = NULL;
+    assert_int_equal(sl_tls_recv(p.ends[CLIENT], arrived, 100, p.text, sizeof p.text),
+                     SL_IO_CLOSED);
+    assert_int_equal(sl_tls_code(p.ends[CLIENT]), SLUICE_ERR_UNREACHABLE);
+    close_pair(&p);
+    free_contexts(&p);
+}
+
+static void test_keys_are_updated(void **state) {
+    (void)state;
+    struct pair p;
+    struct sl_iov piece = {stream, 1000};
+    make_default_contexts(&p);
+    connect_pair(&p);
+    for (int i = 0; i < 40; i++) {
+        int end = i % 2;
+        assert_int_equal(SSL_key_update(p.ends[end]->ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+        assert_int_equal(sl_tls_send(p.ends[end], &piece, 1, p.text, sizeof p.text), 1000);
+        assert_int_equal(sl_tls_recv(p.ends[!end], arrived, 1000, p.text, sizeof p.text), 1000);
+        assert_memory_equal(stream, arrived, 1000);
+    }
+    close_pair(&p);
+    free_contexts(&p);
+}
+
+static void test_no_renegotiation(void **state) {
+    (void)state;
+    struct pair p;
+    struct sl_tls_settings client = client_settings(), server = server_settings();
+    client.protocols = SL_TLS_1_2;
+    make_contexts(&p, &client, &server);
+    connect_pair(&p);
+    SSL_clear_options(p.ends[SERVER]->ssl, SSL_OP_NO_RENEGOTIATION);
+    assert_int_equal(SSL_renegotiate(p.ends[SERVER]->ssl), 1);
+    (void)SSL_do_handshake(p.ends[SERVER]->ssl);
+    struct sl_iov piece = {stream, 100};
+    (void)sl_tls_send(p.ends[SERVER], &piece, 0, p.text, sizeof p.text);
+    /* The request is declined and the connection goes on, or ends; it never begins anew. */
+    int64_t got = sl_tls_recv(p.ends[CLIENT], arrived, 100, p.text, sizeof p.text);
+    assert_true(got == SL_IO_AGAIN || got == SL_IO_FAILED);
+    assert_int_equal(SSL_is_init_finished(p.ends[CLIENT]->ssl), 1);
+    close_pair(&p);
+    free_contexts(&p);
+}
+
+/* ---- names ---- */
+
+static void check_server_name(struct pair *p, const char *host, const char *expected) {
+    assert_int_equal(open_pair(p, host, 1), 0);
+    if (!shake_hands(p)) fail_msg("%s", p->text);
+    const char *name = SSL_get_servername(p->ends[SERVER]->ssl, TLSEXT_NAMETYPE_host_name);
+    assert_string_equal(name == NULL ? "" : name, expected);
+    close_pair(p);
+}
+
+/* Servers choose a certificate by the name. Addresses are none, and no name ends with a dot. */
+static void test_the_name_is_sent(void **state) {
+    (void)state;
+    struct pair p;
+    struct test_cert all = test_make_cert(
+        &(struct test_spec){.cn = "b", .san = "DNS:b.test,IP:127.0.0.1,IP:::1,IP:fe80::1"},
+        &w.root);
+    static char pem[PEM_MAX], key[PEM_MAX];
+    struct sl_tls_settings client = client_settings(), server = server_settings();
+    pem[0] = key[0] = '\0';
+    test_put_cert(pem, &all);
+    test_put_key(key, &all, NULL);
+    server.certificate_pem = pem;
+    server.key_pem = key;
+    make_contexts(&p, &client, &server);
+    check_server_name(&p, "b.test", "b.test");
+    check_server_name(&p, "b.test.", "b.test");
+    check_server_name(&p, "127.0.0.1", "");
+    check_server_name(&p, "::1", "");
+    check_server_name(&p, "fe80::1%eth0", "");
+    free_contexts(&p);
+    test_free_cert(&all);
+}
+
+/* ---- sessions and files ---- */
+
+static bool is_resumed(struct pair *p, const char *host, uint16_t port) {
+    char byte;
+    assert_int_equal(open_pair(p, host, port), 0);
+    if (!shake_hands(p)) fail_msg("%s", p->text);
+    /* Tickets of TLS 1.3 come behind the handshake. */
+    assert_int_equal(sl_tls_recv(p->ends[CLIENT], &byte, 1, p->text, sizeof p->text), SL_IO_AGAIN);
+    bool resumed = sl_tls_is_resumed(p->ends[CLIENT]);
+    assert_int_equal(resumed, sl_tls_is_resumed(p->ends[SERVER]));
+    close_pair(p);
+    return resumed;
+}
+
+static void test_sessions_are_resumed(void **state) {
+    (void)state;
+    struct sl_tls_settings client = client_settings(), server = server_settings();
+    for (int version = SL_TLS_1_2; version <= SL_TLS_1_3; version++) {
+        struct pair p;
+        client.protocols = (uint32_t)version;
+        make_contexts(&p, &client, &server);
+        assert_false(is_resumed(&p, "b.test", 1));
+        assert_true(is_resumed(&p, "b.test", 1));
+        assert_true(is_resumed(&p, "b.test", 1));
+        assert_false(is_resumed(&p, "b.test", 2)); /* another broker's */
+        assert_true(is_resumed(&p, "b.test", 2));
+        free_contexts(&p);
+    }
+}
+
+static void check_serial(struct pair *p, const struct test_cert *expected) {
+    X509 *seen = SSL_get1_peer_certificate(p->ends[CLIENT]->ssl);
+    assert_int_equal(X509_cmp(seen, expected->cert), 0);
+    X509_free(seen);
+}
+
+static void write_pair(const char *cert, const char *key, const struct test_cert *c) {
+    static char pem[PEM_MAX];
+    pem[0] = '\0';
+    test_put_cert(pem, c);
+    test_write_text(cert, pem);
+    pem[0] = '\0';
+    test_put_key(pem, c, NULL);
+    test_write_text(key, pem);
+}
+
+static void test_files_are_read_again(void **state) {
+    (void)state;
+    struct pair p;
+    char cert[128], key[128];
+    struct sl_tls_settings client = client_settings(), server;
+    snprintf(cert, sizeof cert, "%s", test_file_in(&w.folder, "server.pem"));
+    snprintf(key, sizeof key, "%s", test_file_in(&w.folder, "server.key"));
+    write_pair(cert, key, &w.leaf);
+    sl_tls_settings_init(&server);
+    server.certificate_location = cert;
+    server.key_location = key;
+    make_contexts(&p, &client, &server);
+    connect_pair(&p);
+    check_serial(&p, &w.leaf);
+    struct pair old = p; /* stays open */
+
+    /* Only half of it is there yet. */
+    test_write_text(cert, "-----BEGIN CERTIFICATE-----\n");
+    connect_pair(&p);
+    check_serial(&p, &w.leaf);
+    assert_non_null(strstr(p.news, "the earlier ones stay: ssl.certificate.location"));
+    close_pair(&p);
+    connect_pair(&p);
+    assert_string_equal(p.news, ""); /* told once */
+    close_pair(&p);
+
+    write_pair(cert, key, &w.other);
+    connect_pair(&p);
+    check_serial(&p, &w.other);
+    assert_string_equal(p.news, "");
+    close_pair(&p);
+
+    struct sl_iov piece = {stream, 1000};
+    assert_int_equal(sl_tls_send(old.ends[SERVER], &piece, 1, p.text, sizeof p.text), 1000);
+    assert_int_equal(sl_tls_recv(old.ends[CLIENT], arrived, 1000, p.text, sizeof p.text), 1000);
+    close_pair(&old);
+    free_contexts(&p);
+}
+
+/* A client that reads its files again forgets sessions: they were verified by the old ones. */
+static void test_a_reload_forgets_sessions(void **state) {
+    (void)state;
+    struct pair p;
+    char trust[128];
+    struct sl_tls_settings client, server = server_settings();
+    snprintf(trust, sizeof trust, "%s", test_file_in(&w.folder, "trust.pem"));
+    test_write_text(trust, w.root_pem);
+    sl_tls_settings_init(&client);
+    client.ca_location = trust;
+    make_contexts(&p, &client, &server);
+    assert_false(is_resumed(&p, "b.test", 1));
+    assert_true(is_resumed(&p, "b.test", 1));
+    static char twice[2 * PEM_MAX];
+    snprintf(twice, sizeof twice, "%s%s", w.root_pem, w.root_pem);
+    test_write_text(trust, twice);
+    assert_false(is_resumed(&p, "b.test", 1));
+    /* One who is not trusted any more is refused, whatever was agreed on before. */
+    static char other[PEM_MAX];
+    struct test_cert stranger =
+        test_make_cert(&(struct test_spec){.cn = "X", .ca = "CA:true"}, NULL);
+    other[0] = '\0';
+    test_put_cert(other, &stranger);
+    test_write_text(trust, other);
+    assert_int_equal(open_pair(&p, "b.test", 1), 0);
+    assert_false(shake_hands(&p));
+    assert_int_equal(p.code, SLUICE_ERR_TLS);
+    close_pair(&p);
+    test_free_cert(&stranger);
+    free_contexts(&p);
+}
+
+static void test_equal_settings_share(void **state) {
+    (void)state;
+    struct test_memory memory;
+    struct sl_tls_shelf shelf;
+    struct sl_tls *tls;
+    char buf[64];
+    struct sl_text why;
+    struct sl_tls_settings one = client_settings(), other = client_settings();
+    test_memory_init(&memory);
+    sl_text_init(&why, buf, sizeof buf);
+    sl_tls_shelf_init(&shelf);
+    assert_null(sl_tls_shelf_take(&shelf, &one));
+    assert_int_equal(sl_tls_create(&one, false, &memory.alloc, &why, &tls), 0);
+    sl_tls_shelf_put(&shelf, tls);
+    assert_ptr_equal(sl_tls_shelf_take(&shelf, &other), tls);
+    other.verify = false;
+    assert_null(sl_tls_shelf_take(&shelf, &other));
+    other = client_settings();
+    other.key_password = "secret";
+    assert_null(sl_tls_shelf_take(&shelf, &other));
+    sl_tls_shelf_give(tls);
+    sl_tls_shelf_give(tls);
+    assert_ptr_equal(sl_tls_shelf_take(&shelf, &one), tls); /* its sessions may be of use */
+    sl_tls_shelf_give(tls);
+    other.key_password = "";
+    other.verify = false;
+    assert_int_equal(sl_tls_create(&other, false, &memory.alloc, &why, &tls), 0);
+    sl_tls_shelf_put(&shelf, tls);
+    assert_null(sl_tls_shelf_take(&shelf, &one));
+    sl_tls_shelf_deinit(&shelf);
+    test_memory_check(&memory);
+}
+
+/* ---- memory ---- */
+
+/* What a client's connection takes until it is known whom it is with. The chain is a short one, a
+ * long one, as many small certificates as may be, and one that is longer than may be. OpenSSL takes
+ * 3 KiB for each and has no limit for their number, so that the third case is the bound for all. */
+static void test_memory_of_a_handshake(void **state) {
+    (void)state;
+    static const struct {
+        int links;
+        bool is_taken;
+        size_t most;
+    } cases[] = {{0, true, 128 * 1024},
+                 {10, true, 128 * 1024},
+                 {36, true, 208 * 1024},
+                 {120, false, 128 * 1024}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct pair p;
+        static char pem[PEM_MAX];
+        struct sl_tls_settings client = client_settings(), server = server_settings();
+        pem[0] = '\0';
+        test_put_cert(pem, &w.leaf);
+        for (int n = 0; n < cases[i].links && strlen(pem) < PEM_MAX - 2048; n++)
+            test_put_cert(pem, &w.other);
+        server.certificate_pem = pem;
+        make_contexts(&p, &client, &server);
+        size_t before = crypto_bytes[CLIENT];
+        crypto_peak[CLIENT] = before;
+        assert_int_equal(open_pair(&p, "b.test", 1), 0);
+        bool taken = shake_hands(&p);
+        size_t took =
+            crypto_peak[CLIENT] - before + sizeof *p.ends[CLIENT] + p.ends[CLIENT]->out_cap;
+        print_message("%d links: %s, %zu bytes\n", cases[i].links, taken ? "taken" : p.text, took);
+        assert_int_equal(taken, cases[i].is_taken);
+        assert_in_range(took, 1, cases[i].most);
+        close_pair(&p);
+        free_contexts(&p);
+    }
+}
+
+/* One life: contexts, a handshake, bytes both ways. True: nothing failed. */
+static bool live_once(struct pair *p) {
+    struct sl_tls_settings client = client_settings(), server = server_settings();
+    struct sl_iov piece = {stream, 40000};
+    char buf[320];
+    struct sl_text why;
+    bool fine = false;
+    sl_text_init(&why, buf, sizeof buf);
+    p->client = p->server = NULL;
+    if (sl_tls_create(&client, false, &p->memory.alloc, &why, &p->client) != 0 ||
+        sl_tls_create(&server, true, &p->memory.alloc, &why, &p->server) != 0)
+        goto destroy;
+    if (open_pair(p, "b.test", 1) == 0 && shake_hands(p)) {
+        int64_t sent = sl_tls_send(p->ends[CLIENT], &piece, 1, p->text, sizeof p->text);
+        int64_t got = sl_tls_recv(p->ends[SERVER], arrived, 40000, p->text, sizeof p->text);
+        fine = sent == 40000 && got == 40000;
+    }
+    close_pair(p);
+
+destroy:
+    sl_tls_destroy(p->client);
+    sl_tls_destroy(p->server);
+    return fine;
+}
+
+static void test_every_allocation_may_fail(void **state) {
+    (void)state;
+    struct pair p;
+    bool failed = true;
+    for (long n = 1; failed; n++) {
+        test_memory_init(&p.memory);
+        test_memory_fail_at(&p.memory, n);
+        bool fine = live_once(&p);
+        failed = test_memory_has_failed(&p.memory);
+        assert_true(fine || failed);
+        test_memory_check(&p.memory);
+    }
+}
+
+/* All from the n-th on: the next life is like the first. OpenSSL may lose what it sets up once, but
+ * nothing of ours. */
+static void test_openssl_without_memory(void **state) {
+    (void)state;
+    struct pair p;
+    test_memory_init(&p.memory);
+    assert_true(live_once(&p));
+    for (long n = 1; n < 6000; n += 1 + n / 25) {
+        test_memory_init(&p.memory);
+        crypto_calls = 0;
+        crypto_fail_at = n;
+        (void)live_once(&p);
+        crypto_fail_at = 0;
+        test_memory_check(&p.memory);
+    }
+    test_memory_init(&p.memory);
+    assert_true(live_once(&p));
+    test_memory_check(&p.memory);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bytes_are_the_same),
+        cmocka_unit_test(test_sent_is_told_with_the_record),
+        cmocka_unit_test(test_what_the_socket_does_not_show),
+        cmocka_unit_test(test_an_end_without_notice),
+        cmocka_unit_test(test_keys_are_updated),
+        cmocka_unit_test(test_no_renegotiation),
+        cmocka_unit_test(test_the_name_is_sent),
+        cmocka_unit_test(test_sessions_are_resumed),
+        cmocka_unit_test(test_files_are_read_again),
+        cmocka_unit_test(test_a_reload_forgets_sessions),
+        cmocka_unit_test(test_equal_settings_share),
+        cmocka_unit_test(test_memory_of_a_handshake),
+        cmocka_unit_test(test_every_allocation_may_fail),
+        cmocka_unit_test(test_openssl_without_memory),
+    };
+    if (CRYPTO_set_mem_functions(crypto_get, crypto_resize, crypto_give) != 1) return 1;
+    return cmocka_run_group_tests(tests, make_world, unmake_world);
+}
