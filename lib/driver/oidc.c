@@ -70,6 +70,7 @@ void sl_oidc_put_basic(struct sl_writer *out, const char *id, const char *secret
 
 #ifdef SL_HAVE_CURL
 #include <curl/curl.h>
+#include <openssl/crypto.h>
 
 /* ---- libcurl ---- */
 
@@ -218,6 +219,8 @@ void sl_oidc_fetch(const struct sl_token_settings *settings, struct sl_writer *o
     if (answer->rv == SLUICE_ERR_NOMEM) sl_text_put(&why, "no memory for the request");
     if (answer->rv == SLUICE_ERR_SYSTEM) sl_text_put(&why, "libcurl cannot be used here");
     end_oidc(&r);
+    /* The process may end before this thread does, and OpenSSL with it: later is too late. */
+    OPENSSL_thread_stop();
 }
 #else
 
