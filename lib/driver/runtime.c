@@ -26,6 +26,7 @@
 #include "driver/forked.h"
 #include "driver/inbox.h"
 #include "driver/net.h"
+#include "driver/openssl.h"
 #include "driver/runtime_inside.h"
 #include "driver/system.h"
 #include "driver/thread.h"
@@ -71,6 +72,7 @@ struct sluice_runtime {
 static int create_runtime(const struct sl_alloc *alloc, struct sluice_runtime **out) {
     int rv = sl_forked_watch();
     if (rv != 0) return rv;
+    sl_openssl_start();
     struct sluice_runtime *rt = sl_alloc_zero(alloc, sizeof *rt);
     if (rt == NULL) return SLUICE_ERR_NOMEM;
     rv = sl_inbox_mail_init(&rt->mail);

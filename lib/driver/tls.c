@@ -26,6 +26,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "driver/openssl.h"
 #include "driver/tls_inside.h"
 #include "sluice/error.h"
 
@@ -37,6 +38,8 @@ enum {
     TLS_OUT_SETUP_MAX = 64 * 1024, /* while the handshake is under way */
     TLS_OUT_MAX = SL_TLS_RECORDS * TLS_CIPHER + TLS_SPARE,
 };
+
+static const char tls_has_ended[] = "OpenSSL has ended with the process; close clients before that";
 
 static uint8_t *out_room(struct sl_tls_conn *conn, size_t size);
 
@@ -179,6 +182,14 @@ static int64_t fail_conn(struct sl_tls_conn *conn, int ssl_error, char *text, si
 
 int sl_tls_code(const struct sl_tls_conn *conn) { return conn->code; }
 
+static int64_t fail_ended(struct sl_tls_conn *conn, char *text, size_t cap) {
+    struct sl_text out;
+    conn->code = SLUICE_ERR_UNREACHABLE;
+    sl_text_init(&out, text, cap);
+    sl_text_put(&out, tls_has_ended);
+    return SL_IO_FAILED;
+}
+
 /* The socket took nothing more, for good. What the peer said before is the better reason: a refused
  * certificate is told first, then the connection is cut. */
 static int64_t fail_sending(struct sl_tls_conn *conn, int64_t rv, char *text, size_t cap) {
@@ -199,7 +210,7 @@ static int64_t fail_sending(struct sl_tls_conn *conn, int64_t rv, char *text, si
 
 /* ---- the handshake ---- */
 
-int sl_tls_handshake(struct sl_tls_conn *conn, char *text, size_t cap) {
+static int64_t advance_handshake(struct sl_tls_conn *conn, char *text, size_t cap) {
     ERR_clear_error();
     conn->is_readable = true;
     int rv = SSL_do_handshake(conn->ssl);
@@ -208,15 +219,22 @@ int sl_tls_handshake(struct sl_tls_conn *conn, char *text, size_t cap) {
     int64_t flushed = flush_out(conn);
     if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
         if (flushed == 0 || flushed == SL_IO_AGAIN) return SL_IO_AGAIN;
-        return (int)fail_sending(conn, flushed, text, cap);
+        return fail_sending(conn, flushed, text, cap);
     }
     if (error != SSL_ERROR_NONE) {
         if (conn->host != NULL) sl_tls_keep_session(conn->tls, conn->host, conn->port, NULL);
-        return (int)fail_conn(conn, error, text, cap);
+        return fail_conn(conn, error, text, cap);
     }
     conn->is_open = true;
     (void)SSL_clear_mode(conn->ssl, SSL_MODE_RELEASE_BUFFERS); /* or each record would cost some */
     return 0;
+}
+
+int sl_tls_handshake(struct sl_tls_conn *conn, char *text, size_t cap) {
+    if (!sl_openssl_enter()) return (int)fail_ended(conn, text, cap);
+    int64_t rv = advance_handshake(conn, text, cap);
+    sl_openssl_leave();
+    return (int)rv;
 }
 
 bool sl_tls_is_resumed(const struct sl_tls_conn *conn) {
@@ -243,7 +261,8 @@ static int64_t end_reading(struct sl_tls_conn *conn, int error, char *text, size
     return fail_conn(conn, error, text, cap);
 }
 
-int64_t sl_tls_recv(struct sl_tls_conn *conn, void *buf, size_t size, char *text, size_t cap) {
+static int64_t decrypt_records(struct sl_tls_conn *conn, void *buf, size_t size, char *text,
+                               size_t cap) {
     size_t total = 0;
     struct sl_text out;
     if (conn->late != 0) {
@@ -271,6 +290,13 @@ int64_t sl_tls_recv(struct sl_tls_conn *conn, void *buf, size_t size, char *text
         break;
     }
     return (int64_t)total;
+}
+
+int64_t sl_tls_recv(struct sl_tls_conn *conn, void *buf, size_t size, char *text, size_t cap) {
+    if (!sl_openssl_enter()) return fail_ended(conn, text, cap);
+    int64_t rv = decrypt_records(conn, buf, size, text, cap);
+    sl_openssl_leave();
+    return rv;
 }
 
 /* ---- sending ---- */
@@ -363,8 +389,8 @@ no_memory:
     return SL_IO_FAILED;
 }
 
-int64_t sl_tls_send(struct sl_tls_conn *conn, const struct sl_iov *pieces, size_t count, char *text,
-                    size_t cap) {
+static int64_t send_records(struct sl_tls_conn *conn, const struct sl_iov *pieces, size_t count,
+                            char *text, size_t cap) {
     struct tls_source s = {.pieces = pieces, .count = count};
     for (size_t i = 0; i < count; i++) s.rest += pieces[i].size;
     /* With fewer offered than were taken there is nothing to add. */
@@ -383,6 +409,14 @@ int64_t sl_tls_send(struct sl_tls_conn *conn, const struct sl_iov *pieces, size_
     conn->left = 0;
     conn->ahead -= left;
     return left > 0 || rv == 0 ? (int64_t)left : SL_IO_AGAIN;
+}
+
+int64_t sl_tls_send(struct sl_tls_conn *conn, const struct sl_iov *pieces, size_t count, char *text,
+                    size_t cap) {
+    if (!sl_openssl_enter()) return fail_ended(conn, text, cap);
+    int64_t rv = send_records(conn, pieces, count, text, cap);
+    sl_openssl_leave();
+    return rv;
 }
 
 /* ---- life ---- */
@@ -422,55 +456,77 @@ static int begin_client(struct sl_tls_conn *conn, const char *host) {
     return 0;
 }
 
-static void free_conn(struct sl_tls_conn *conn) {
-    struct sl_alloc alloc = conn->alloc;
+static void free_ssl(struct sl_tls_conn *conn) {
     SSL_free(conn->ssl);
     SSL_CTX_free(conn->ctx);
+    ERR_clear_error();
+}
+
+static void free_conn(struct sl_tls_conn *conn) {
+    struct sl_alloc alloc = conn->alloc;
     if (conn->host != NULL) sl_alloc_free(&alloc, conn->host, strlen(conn->host) + 1);
     sl_alloc_free(&alloc, conn->out, conn->out_cap);
     if (conn->scratch != NULL) sl_alloc_wipe(conn->scratch, TLS_PLAIN);
     sl_alloc_free(&alloc, conn->scratch, TLS_PLAIN);
     sl_alloc_free(&alloc, conn, sizeof *conn);
-    ERR_clear_error();
+}
+
+/* OpenSSL's part of a connection that begins. 0 or NOMEM. */
+static int begin_ssl(struct sl_tls_conn *conn, const char *host) {
+    struct sl_tls *tls = conn->tls;
+    if (SSL_CTX_up_ref(tls->ctx) == 1) conn->ctx = tls->ctx;
+    conn->ssl = SSL_new(tls->ctx);
+    BIO *bio = conn->ssl == NULL ? NULL : create_bio(conn);
+    if (bio == NULL) return SLUICE_ERR_NOMEM;
+    SSL_set_bio(conn->ssl, bio, bio);
+    SSL_set_app_data(conn->ssl, conn);
+    if (!tls->is_server) return begin_client(conn, host);
+    SSL_set_accept_state(conn->ssl);
+    return 0;
 }
 
 int sl_tls_open(struct sl_tls *tls, const struct sl_tls_pipe *pipe, const char *host, uint16_t port,
                 const struct sl_alloc *alloc, struct sl_text *news, struct sl_text *why,
                 struct sl_tls_conn **out) {
+    if (!sl_openssl_enter()) {
+        sl_text_put(why, tls_has_ended);
+        return SLUICE_ERR_UNREACHABLE;
+    }
     sl_tls_reload(tls, news);
     struct sl_tls_conn *conn = sl_alloc_zero(alloc, sizeof *conn);
-    if (conn == NULL) goto no_memory;
+    int rv = SLUICE_ERR_NOMEM;
+    if (conn == NULL) goto leave;
     conn->tls = tls;
     conn->alloc = *alloc;
     conn->pipe = *pipe;
     conn->port = port;
-    if (SSL_CTX_up_ref(tls->ctx) == 1) conn->ctx = tls->ctx;
-    conn->ssl = SSL_new(tls->ctx);
-    BIO *bio = conn->ssl == NULL ? NULL : create_bio(conn);
-    if (bio == NULL) goto free_conn;
-    SSL_set_bio(conn->ssl, bio, bio);
-    SSL_set_app_data(conn->ssl, conn);
-    if (tls->is_server) {
-        SSL_set_accept_state(conn->ssl);
-    } else if (begin_client(conn, host) != 0) {
-        goto free_conn;
+    rv = begin_ssl(conn, host);
+    if (rv == 0) {
+        *out = conn;
+    } else {
+        free_ssl(conn);
+        free_conn(conn);
     }
-    *out = conn;
-    return 0;
 
-free_conn:
-    free_conn(conn);
-no_memory:
-    sl_text_put(why, "no memory for TLS");
-    return SLUICE_ERR_NOMEM;
+leave:
+    sl_openssl_leave();
+    if (rv != 0) sl_text_put(why, "no memory for TLS");
+    return rv;
+}
+
+static void say_end(struct sl_tls_conn *conn) {
+    if (!conn->is_open || conn->is_closed || conn->is_broken) return;
+    ERR_clear_error();
+    (void)SSL_shutdown(conn->ssl);
+    (void)flush_out(conn);
 }
 
 void sl_tls_close(struct sl_tls_conn *conn, bool polite) {
     if (conn == NULL) return;
-    if (polite && conn->is_open && !conn->is_closed && !conn->is_broken) {
-        ERR_clear_error();
-        (void)SSL_shutdown(conn->ssl);
-        (void)flush_out(conn);
+    if (sl_openssl_enter()) {
+        if (polite) say_end(conn);
+        free_ssl(conn);
+        sl_openssl_leave();
     }
     free_conn(conn);
 }

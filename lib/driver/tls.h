@@ -60,7 +60,7 @@ struct sl_tls_pipe {
 
 /* The beginning of a connection. A client names the peer as it is known (host, port), a server
  * nobody (NULL). Files that have changed since are read again first; when they cannot be used the
- * old ones stay, and *news, empty otherwise, says why, once. 0 or NOMEM, TLS with *why. */
+ * old ones stay, and *news, empty otherwise, says why, once. 0 or NOMEM, UNREACHABLE with *why. */
 int sl_tls_open(struct sl_tls *tls, const struct sl_tls_pipe *pipe, const char *host, uint16_t port,
                 const struct sl_alloc *alloc, struct sl_text *news, struct sl_text *why,
                 struct sl_tls_conn **out);

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "driver/openssl.h"
 #include "driver/tls_inside.h"
 #include "sluice/error.h"
 
@@ -188,7 +189,13 @@ int sl_tls_create(const struct sl_tls_settings *settings, bool is_server,
     if (rv != 0) goto free_tls;
     /* Before they are read: what changes meanwhile is noticed later. */
     tls->files = look_at_files(settings);
-    rv = sl_tls_load(settings, is_server, alloc, why, &tls->ctx);
+    if (sl_openssl_enter()) {
+        rv = sl_tls_load(settings, is_server, alloc, why, &tls->ctx);
+        sl_openssl_leave();
+    } else {
+        sl_text_put(why, "OpenSSL has ended with the process");
+        rv = SLUICE_ERR_CONFIG;
+    }
     if (rv != 0) goto free_settings;
     *out = tls;
     return 0;
@@ -203,10 +210,13 @@ free_tls:
 void sl_tls_destroy(struct sl_tls *tls) {
     if (tls == NULL) return;
     struct sl_alloc alloc = tls->alloc;
-    drop_sessions(tls);
+    if (sl_openssl_enter()) {
+        drop_sessions(tls);
+        SSL_CTX_free(tls->ctx);
+        BIO_meth_free(tls->method);
+        sl_openssl_leave();
+    }
     sl_map_deinit(&tls->sessions);
-    SSL_CTX_free(tls->ctx);
-    BIO_meth_free(tls->method);
     sl_list_remove(&tls->node);
     free_texts(&tls->settings, &alloc);
     sl_alloc_free(&alloc, tls, sizeof *tls);

@@ -7,7 +7,7 @@
 static struct test_cert root, leaf;
 static char root_pem[PEM_MAX], leaf_pem[PEM_MAX], leaf_key[PEM_MAX];
 
-static int make_certs(void **state) {
+static inline int make_certs(void **state) {
     (void)state;
     root = test_make_cert(&(struct test_spec){.cn = "Root", .ca = "CA:true"}, NULL);
     leaf = test_make_cert(&(struct test_spec){.cn = "b", .san = "IP:127.0.0.1"}, &root);
@@ -17,7 +17,7 @@ static int make_certs(void **state) {
     return 0;
 }
 
-static int free_certs(void **state) {
+static inline int free_certs(void **state) {
     (void)state;
     test_free_cert(&root);
     test_free_cert(&leaf);
