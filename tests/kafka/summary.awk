@@ -11,7 +11,7 @@
 
 function row(version, name, verdict, seconds, records, done, written, not_written, maybe_written, \
     lost, duplicates, misordered) {
-    return sprintf("%-7s  %-15s  %-6s  %7s  %9s  %-18s  %9s  %11s  %13s  %4s  %10s  %10s\n", version,
+    return sprintf("%-7s  %-26s  %-6s  %7s  %9s  %-18s  %9s  %11s  %13s  %4s  %10s  %10s\n", version,
         name, verdict, seconds, records, done, written, not_written, maybe_written, lost, duplicates,
         misordered)
 }

@@ -1,22 +1,11 @@
 # TLS to real brokers, with and without a certificate of the client's: records of each codec are
-# written and read back by a group of two, over TLS 1.3 and 1.2, and by those who log in under TLS,
-# whose sessions end every ten seconds while they are at work. Who has no certificate where one is
-# demanded, trusts somebody else, or speaks TLS to the plain port, is told so.
+# written and read back by a group of two, over TLS 1.3 and 1.2, and by those who log in under TLS. Who has
+# no certificate where one is demanded, trusts somebody else, or speaks TLS to the plain port, is told so.
 . "$(dirname "$0")/common.sh"
+. "$(dirname "$0")/sessions.sh"
 
 files=$SLUICE_KAFKA_DIR/tls
 each=$((RECORDS / 20))
-
-# refused WORDS BOOTSTRAP [-X name=value]...: producing fails, and says these words.
-refused() {
-    local words=$1 at=$2
-    shift 2
-    make_lines 0 1 0 >one
-    ! "$BUILD/examples/producer" -b "$at" -t tls-refused -X security.protocol=SSL -X log.level=info \
-        -X delivery.timeout.ms=1500 -X request.timeout.ms=1000 "$@" one >said 2>&1 ||
-        fail "it was not refused: $*"
-    grep -q -- "$words" said || fail "refused without '$words': $(cat said)"
-}
 
 # round NAME BOOTSTRAP [-X name=value]...: out, and back through two members of a group.
 round() {
@@ -44,22 +33,6 @@ round() {
 }
 all_is_printed() { cat "$1"-?.out | cut -f 4- | sort -u | cmp -s - want; }
 
-# keep MECHANISM: a producer under load, over sessions that brokers end; nothing may be lost, and
-# nobody may hear of it.
-keep() {
-    local topic=tls-load-$1 sets
-    sets=(--set security.protocol=SASL_SSL --set "ssl.ca.location=$files/ca.pem"
-        --set "sasl.mechanism=$1" --set sasl.username=bob --set sasl.password=pencil)
-    bootstrap=$SLUICE_KAFKA_SAFE
-    "$kafka" topic "$topic" 6
-    start_load "$topic" 6 --rate 1000 --sizes small --keys --seed 29 "${sets[@]}" 2>load.err
-    sleep "$LOGINS"
-    end_load
-    verify consume --ledger ledger "${sets[@]}"
-    ! grep -E 'refused|failed|lost|error|closed' load.err || fail "$1: see above"
-    echo "tls: run=load-$1 seconds=$LOGINS records=$("$kafka" count "$topic")"
-}
-
 mine="-X ssl.keystore.location=$files/client.pem"
 start_play tls13 round tls13 "$SLUICE_KAFKA_TLS" -X ssl.enabled.protocols=TLSv1.3
 start_play tls12 round tls12 "$SLUICE_KAFKA_TLS" -X ssl.enabled.protocols=TLSv1.2
@@ -71,13 +44,17 @@ for mechanism in PLAIN SCRAM-SHA-256 SCRAM-SHA-512; do
         -X "sasl.mechanism=$mechanism" -X sasl.username=bob -X sasl.password=pencil
 done
 await_plays
-start_play load keep SCRAM-SHA-256 # by itself: brokers that are late end sessions
-await_plays
 
-refused 'uthentication failed' "$SLUICE_KAFKA_SAFE" -X "ssl.ca.location=$files/ca.pem" \
-    -X security.protocol=SASL_SSL -X sasl.mechanism=PLAIN -X sasl.username=bob -X sasl.password=no
-refused 'demands a client certificate' "$SLUICE_KAFKA_MTLS" -X "ssl.ca.location=$files/ca.pem"
-refused 'is unknown' "$SLUICE_KAFKA_TLS"
-refused 'security.protocol' "$bootstrap" -X "ssl.ca.location=$files/ca.pem"
-refused 'does not belong to the certificate' "$SLUICE_KAFKA_MTLS" \
-    -X "ssl.certificate.location=$files/client.crt" -X "ssl.key.location=$files/node.key"
+plain=$bootstrap
+trust="ssl.ca.location=$files/ca.pem"
+bootstrap=$SLUICE_KAFKA_SAFE
+refused 'uthentication failed' "$trust" security.protocol=SASL_SSL sasl.mechanism=PLAIN \
+    sasl.username=bob sasl.password=eraser
+bootstrap=$SLUICE_KAFKA_MTLS
+refused 'demands a client certificate' "$trust" security.protocol=SSL
+refused 'does not belong to the certificate' security.protocol=SSL \
+    "ssl.certificate.location=$files/client.crt" "ssl.key.location=$files/node.key"
+bootstrap=$SLUICE_KAFKA_TLS
+refused 'is unknown' security.protocol=SSL
+bootstrap=$plain
+refused 'security.protocol' "$trust" security.protocol=SSL
