@@ -320,6 +320,14 @@ static void draw_logins(struct plan *plan) {
     plan->login_ms = PICK(&rng, lifetimes);
 }
 
+/* A connection that comes to its end before a login of five rounds can is none that anything rests on. */
+static void leave_time_for_logins(struct plan *plan) {
+    enum { ROUNDS = 5 };
+    int64_t login_ms = 2 * ROUNDS * plan->weather.latency_max / WORLD_MS + 100;
+    if (plan->login != NULL && plan->setup_timeout_ms < login_ms)
+        plan->setup_timeout_ms = (int32_t)login_ms;
+}
+
 static void draw_consumer(struct plan_consumer *c, struct sl_rng *rng) {
     static const char *const resets[] = {"earliest", "earliest", "latest", "none"};
     static const int32_t sizes[] = {1, 1000, 20000, 1048576};
@@ -377,6 +385,7 @@ void plan_draw(struct plan *plan, uint64_t seed) {
     draw_logins(plan);
     draw_hostility(plan);
     draw_tokens(plan);
+    leave_time_for_logins(plan);
 }
 
 int32_t plan_heartbeat_ms(const struct plan_crew *crew) {
