@@ -86,7 +86,7 @@ SLUICE_API SLUICE_MUST int sluice_testbroker_read(sluice_testbroker *testbroker,
  * fault, size  what and which, copied, and sizeof it.
  * id       names it for heal; may be NULL.
  * Returns 0 or SLUICE_ERR_NOMEM, SLUICE_ERR_USAGE (an API that does not exist, a kind that is
- * none). Thread: any.  Blocks: briefly.  Owns: nothing.  Since: 0.1 */
+ * none, an error without a code). Thread: any.  Blocks: briefly.  Owns: nothing.  Since: 0.1 */
 SLUICE_API SLUICE_MUST int sluice_testbroker_fault(sluice_testbroker *testbroker,
                                                    const sluice_fault *fault, size_t size,
                                                    int32_t *id);

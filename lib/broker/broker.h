@@ -167,13 +167,13 @@ struct sl_fault {
     int32_t node;      /* 0: any */
     char topic[250];   /* "": any */
     int32_t partition; /* -1: any */
-    int code;          /* ERROR: Kafka's; HOSTILE: enum sl_fault_harm; LIE: enum sl_fault_lie */
+    int code; /* ERROR: Kafka's, not 0; HOSTILE: enum sl_fault_harm; LIE: enum sl_fault_lie */
     int32_t delay_ms;
     int32_t skip;  /* matching requests to leave alone first */
     int32_t times; /* then that many are hit; -1: until healed */
     bool executed; /* ERROR: the request is carried out all the same */
 };
-/* *id names the fault for heal. */
+/* *id names the fault for heal. 0, NOMEM, or USAGE: there is no such fault. */
 int sl_broker_fault(struct sl_broker_cluster *c, const struct sl_fault *fault, int32_t *id);
 void sl_broker_heal(struct sl_broker_cluster *c, int32_t id); /* 0: all */
 

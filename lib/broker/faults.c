@@ -31,6 +31,9 @@ void sl_faults_deinit(struct sl_faults *f) { sl_faults_remove(f, 0); }
 static bool is_possible_fault(const struct sl_fault *fault) {
     if (fault->kind < SL_FAULT_ERROR || fault->kind > SL_FAULT_THROTTLE) return false;
     if (fault->api != -1 && sl_api_find(fault->api) == NULL) return false;
+    /* Without a code a request would be told that all is well, and not be executed. */
+    bool has_code = fault->code != 0 && fault->code >= INT16_MIN && fault->code <= INT16_MAX;
+    if (fault->kind == SL_FAULT_ERROR && !has_code) return false;
     if (fault->kind == SL_FAULT_HOSTILE &&
         (fault->code < SL_FAULT_HARM_FRAME || fault->code > SL_FAULT_HARM_DRIBBLE)) {
         return false;

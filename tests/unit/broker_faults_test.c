@@ -576,7 +576,9 @@ static void test_impossible_faults(void **state) {
     (void)state;
     struct client *c = client_start(1, 1);
     struct sl_fault good = client_fault_of(SL_FAULT_ERROR, SL_API_FETCH);
-    for (int i = 0; i < 7; i++) {
+    good.code = SLUICE_KAFKA_UNKNOWN_SERVER_ERROR;
+    client_fault(c, &good);
+    for (int i = 0; i < 9; i++) {
         struct sl_fault f = good;
         if (i == 0) f.kind = 0;
         if (i == 1) f.kind = SL_FAULT_THROTTLE + 1;
@@ -585,6 +587,8 @@ static void test_impossible_faults(void **state) {
         if (i == 4) f.times = -2;
         if (i == 5) memset(f.topic, 'a', sizeof f.topic);
         if (i == 6) f.skip = -1;
+        if (i == 7) f.code = 0;
+        if (i == 8) f.code = 65536; /* 0 on the wire */
         assert_int_equal(sl_broker_fault(c->broker, &f, NULL), SLUICE_ERR_USAGE);
     }
     good.kind = SL_FAULT_LIE;
