@@ -18,6 +18,7 @@
 #include "api/config_sasl.h"
 #include "api/properties.h"
 #include "base/bytes.h"
+#include "base/map.h"
 #include "record/compress.h"
 #include "sluice/config.h"
 
@@ -37,6 +38,7 @@ struct sluice_config {
     struct config_entry *entries; /* owned */
     int32_t count;
     int32_t cap;
+    struct sl_map places;     /* of entries: by name, the property's where there is one */
     int failed;               /* NOMEM: a set could not be remembered */
     struct sl_writer notes;   /* lines for every check: files not read, a bad allocator */
     struct sl_writer message; /* lines of the last check, NUL behind */
@@ -56,6 +58,7 @@ sluice_config *sluice_config_create(void) {
     if (config == NULL) return NULL;
     config->magic = CONFIG_MAGIC;
     config->alloc = *sl_alloc_default();
+    sl_map_init(&config->places, sl_alloc_default());
     sl_writer_init(&config->notes, sl_alloc_default());
     sl_writer_init(&config->message, sl_alloc_default());
     return config;
@@ -76,6 +79,7 @@ void sluice_config_free(sluice_config *config) {
     for (int32_t i = 0; i < config->count; i++) deinit_config_entry(&config->entries[i]);
     sl_alloc_free(sl_alloc_default(), config->entries,
                   (size_t)config->cap * sizeof *config->entries);
+    sl_map_deinit(&config->places);
     sl_writer_deinit(&config->notes);
     sl_writer_deinit(&config->message);
     config->magic = CONFIG_GONE;
@@ -113,37 +117,53 @@ const char *sluice_config_message(const sluice_config *config) {
 
 /* ---- setting ---- */
 
-/* The entry of a property, or of an unknown name; NULL: not set. */
+/* What an entry is found by. An alias is no name of its own. */
+static const char *config_key(const struct sl_property *property, const char *name) {
+    return property != NULL ? property->name : name;
+}
+
+/* The entry of a property, or of an unknown name; NULL: not set. By a map, because a file that is
+ * no configuration has as many names as words. */
 static struct config_entry *find_config_entry(const sluice_config *config,
                                               const struct sl_property *property,
                                               const char *name) {
-    for (int32_t i = 0; i < config->count; i++) {
-        struct config_entry *entry = &config->entries[i];
-        if (entry->property == property && (property != NULL || strcmp(entry->name, name) == 0))
-            return entry;
-    }
-    return NULL;
+    const char *key = config_key(property, name);
+    uintptr_t place = (uintptr_t)sl_map_get(&config->places, key, strlen(key));
+    return place == 0 ? NULL : &config->entries[place - 1];
+}
+
+/* 0 or NOMEM, which it cannot be for an entry that has a place already. */
+static int put_config_place(sluice_config *config, int32_t index) {
+    const struct config_entry *entry = &config->entries[index];
+    const char *key = config_key(entry->property, entry->name);
+    return sl_map_put(&config->places, key, strlen(key), (void *)((uintptr_t)index + 1));
 }
 
 static void remove_config_entry(sluice_config *config, struct config_entry *entry) {
+    const char *key = config_key(entry->property, entry->name);
+    int32_t first = (int32_t)(entry - config->entries);
+    sl_map_remove(&config->places, key, strlen(key));
     deinit_config_entry(entry);
     struct config_entry *end = config->entries + --config->count;
     memmove(entry, entry + 1, (size_t)(end - entry) * sizeof *entry);
+    for (int32_t i = first; i < config->count; i++) (void)put_config_place(config, i);
 }
 
-static struct config_entry *add_config_entry(sluice_config *config) {
+/* Takes over what is made. 0 or NOMEM: then it is still the caller's. */
+static int add_config_entry(sluice_config *config, const struct config_entry *made) {
     enum { FIRST_ENTRIES = 16 };
     if (config->count == config->cap) {
         int32_t cap = config->cap == 0 ? FIRST_ENTRIES : config->cap * 2;
         struct config_entry *entries = sl_alloc_resize(
             sl_alloc_default(), config->entries, (size_t)config->cap, (size_t)cap, sizeof *entries);
-        if (entries == NULL) return NULL;
+        if (entries == NULL) return SLUICE_ERR_NOMEM;
         config->entries = entries;
         config->cap = cap;
     }
-    struct config_entry *entry = &config->entries[config->count++];
-    *entry = (struct config_entry){0};
-    return entry;
+    config->entries[config->count] = *made;
+    int rv = put_config_place(config, config->count);
+    if (rv == 0) config->count++;
+    return rv;
 }
 
 static char *copy_config_text(const char *text) {
@@ -153,11 +173,8 @@ static char *copy_config_text(const char *text) {
 /* Puts name and value into the place of what was set before. 0 or NOMEM: then nothing changed. */
 static int keep_config_entry(sluice_config *config, const struct config_entry *made) {
     struct config_entry *entry = find_config_entry(config, made->property, made->name);
-    if (entry != NULL)
-        deinit_config_entry(entry);
-    else
-        entry = add_config_entry(config);
-    if (entry == NULL) return SLUICE_ERR_NOMEM;
+    if (entry == NULL) return add_config_entry(config, made);
+    deinit_config_entry(entry);
     *entry = *made;
     return 0;
 }
@@ -307,31 +324,44 @@ static bool is_text_set(const sluice_config *config, const char *name) {
     return entry != NULL && entry->value[0] != '\0';
 }
 
+static void default_to_false(struct config_default *out, const char *why) {
+    out->value = "false";
+    out->why = why;
+}
+
+/* The time that linger and one request take, where that is more than usual. */
+static void lengthen_delivery(const sluice_config *config, const struct sl_property *p,
+                              struct config_default *out) {
+    int64_t least = number_of(config, "linger.ms") + number_of(config, "request.timeout.ms");
+    int64_t usual = 0;
+    struct sl_text t;
+    (void)sl_properties_number(p, p->fallback, 1, &usual); /* every default is right */
+    if (least <= usual) return;
+    sl_text_init(&t, out->buf, sizeof out->buf);
+    sl_text_printf(&t, "%lld", (long long)(least < p->high ? least : p->high));
+    out->value = out->buf;
+    out->why = "because of linger.ms and request.timeout.ms";
+}
+
 /* Defaults that give way to what was set beside them, as the Java client's do: set on purpose, the
- * same values are a mistake. */
+ * same values are a mistake. A property is known by the field that it fills. */
 static void find_default(const sluice_config *config, const struct sl_property *p,
                          struct config_default *out) {
     out->value = p->fallback;
     out->why = "default";
-    if (strcmp(p->name, "enable.idempotence") == 0 &&
-        (number_of(config, "acks") != -1 || number_of(config, "retries") == 0)) {
-        out->value = "false";
-        out->why = "because of acks or retries";
-    }
-    if (strcmp(p->name, "enable.auto.commit") == 0 && !is_text_set(config, "group.id")) {
-        out->value = "false";
-        out->why = "because there is no group.id";
-    }
-    if (strcmp(p->name, "delivery.timeout.ms") == 0) {
-        int64_t least = number_of(config, "linger.ms") + number_of(config, "request.timeout.ms");
-        int64_t usual = 0;
-        (void)sl_properties_number(p, p->fallback, 1, &usual); /* every default is right */
-        if (least <= usual) return;
-        struct sl_text t;
-        sl_text_init(&t, out->buf, sizeof out->buf);
-        sl_text_printf(&t, "%lld", (long long)(least < p->high ? least : p->high));
-        out->value = out->buf;
-        out->why = "because of linger.ms and request.timeout.ms";
+    switch (p->at) {
+    case offsetof(struct sl_property_values, settings.idempotence):
+        if (number_of(config, "acks") != -1 || number_of(config, "retries") == 0)
+            default_to_false(out, "because of acks or retries");
+        break;
+    case offsetof(struct sl_property_values, settings.auto_commit):
+        if (!is_text_set(config, "group.id")) default_to_false(out, "because there is no group.id");
+        break;
+    case offsetof(struct sl_property_values, settings.delivery_timeout_ms):
+        lengthen_delivery(config, p, out);
+        break;
+    default:
+        break;
     }
 }
 
@@ -538,11 +568,14 @@ static void put_effective(struct sl_text *t, const sluice_config *config,
                           const struct sl_property *p) {
     const struct config_entry *entry = find_config_entry(config, p, p->name);
     struct config_default found;
-    sl_text_printf(t, "%s=", p->name);
+    sl_text_put(t, p->name);
+    sl_text_put(t, "=");
     if (entry == NULL) {
         find_default(config, p, &found);
         put_value(t, p, found.value, 1);
-        sl_text_printf(t, " (%s)\n", found.why);
+        sl_text_put(t, " (");
+        sl_text_put(t, found.why);
+        sl_text_put(t, ")\n");
         return;
     }
     put_value(t, p, entry->value, entry->unit);

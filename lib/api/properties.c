@@ -58,20 +58,27 @@ const struct sl_property_hint *sl_properties_hint_at(int32_t index) {
     return NULL;
 }
 
+/* Few names begin alike, so most need no call. */
+static bool is_same_name(const char *a, const char *b) { return *a == *b && strcmp(a, b) == 0; }
+
 static const struct sl_property *find_property(const char *name) {
-    const struct sl_property *p;
-    for (int32_t i = 0; (p = sl_properties_at(i)) != NULL; i++)
-        if (strcmp(p->name, name) == 0) return p;
+    for (int i = 0; i < PROPERTY_SECTIONS; i++) {
+        const struct sl_property_section *s = property_sections[i];
+        for (int32_t row = 0; row < s->rows_count; row++)
+            if (is_same_name(s->rows[row].name, name)) return &s->rows[row];
+    }
     return NULL;
 }
 
 const struct sl_property *sl_properties_find(const char *name, int64_t *unit) {
-    const struct sl_property_alias *alias;
     *unit = 1;
-    for (int32_t i = 0; (alias = sl_properties_alias_at(i)) != NULL; i++) {
-        if (strcmp(alias->name, name) != 0) continue;
-        *unit = alias->unit;
-        return find_property(alias->property);
+    for (int i = 0; i < PROPERTY_SECTIONS; i++) {
+        const struct sl_property_section *s = property_sections[i];
+        for (int32_t row = 0; row < s->aliases_count; row++) {
+            if (!is_same_name(s->aliases[row].name, name)) continue;
+            *unit = s->aliases[row].unit;
+            return find_property(s->aliases[row].property);
+        }
     }
     return find_property(name);
 }
@@ -100,7 +107,8 @@ const char *sl_properties_guess(const char *name) {
 const char *sl_properties_hint(const char *name) {
     const struct sl_property_hint *hint;
     for (int32_t i = 0; (hint = sl_properties_hint_at(i)) != NULL; i++)
-        if (strncmp(name, hint->prefix, strlen(hint->prefix)) == 0) return hint->hint;
+        if (*name == *hint->prefix && strncmp(name, hint->prefix, strlen(hint->prefix)) == 0)
+            return hint->hint;
     return NULL;
 }
 
@@ -126,7 +134,7 @@ static void store_property(const struct sl_property *p, struct sl_property_value
 static const char *translate_word(const struct sl_property *p, const char *value) {
     const struct sl_property_word *word;
     for (int32_t i = 0; (word = sl_properties_word_at(i)) != NULL; i++)
-        if (strcmp(word->property, p->name) == 0 && sl_text_equal_fold(word->word, value))
+        if (is_same_name(word->property, p->name) && sl_text_equal_fold(word->word, value))
             return word->means;
     return value;
 }

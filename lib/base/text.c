@@ -166,6 +166,24 @@ static int least_of_three(int a, int b, int c) {
     return least < c ? least : c;
 }
 
+/* By their low five bits, so that some share one. */
+static uint32_t set_of_letters(const char *text) {
+    uint32_t set = 0;
+    for (; *text != '\0'; text++) set |= (uint32_t)1 << (*text & 31);
+    return set;
+}
+
+/* Fewer edits cannot do: each takes away one letter and brings one in, at most. */
+static int least_distance(const char *a, const char *b) {
+    uint32_t in_a = set_of_letters(a);
+    uint32_t in_b = set_of_letters(b);
+    int gone = 0;
+    int come = 0;
+    for (uint32_t left = in_a & ~in_b; left != 0; left &= left - 1) gone++;
+    for (uint32_t left = in_b & ~in_a; left != 0; left &= left - 1) come++;
+    return gone > come ? gone : come;
+}
+
 /* The optimal string alignment distance, row by row: row[j] is the distance of the first i
  * characters of a and the first j of b; a swap looks two rows back. */
 int sl_text_distance(const char *a, const char *b, int most) {
@@ -173,7 +191,7 @@ int sl_text_distance(const char *a, const char *b, int most) {
     size_t b_len = strlen(b);
     size_t longer = a_len > b_len ? a_len - b_len : b_len - a_len;
     if (a_len > TEXT_DISTANCE_MAX || b_len > TEXT_DISTANCE_MAX) return most + 1;
-    if (most < 0 || longer > (size_t)most) return most + 1;
+    if (most < 0 || longer > (size_t)most || least_distance(a, b) > most) return most + 1;
     /* Only cells near the diagonal can be at most so much; those beside them count as more. */
     size_t band = most < TEXT_DISTANCE_MAX ? (size_t)most : TEXT_DISTANCE_MAX;
     int rows[3][TEXT_DISTANCE_MAX + 1];

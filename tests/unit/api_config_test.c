@@ -302,6 +302,52 @@ static void partitioners_go_by_their_names(void **unused) {
     }
 }
 
+/* A megabyte of words, as of a file taken by mistake: it is told in the time that it takes to read it,
+ * where it once took a minute. Names stay distinct, each in its place, whatever is removed. */
+static void a_file_of_anything_is_read_in_time(void **unused) {
+    enum { WORDS = 170 * 1000, LINE = 6 };
+    (void)unused;
+    sluice_config *config = sluice_config_create();
+    char *text = malloc(WORDS * LINE + 1);
+    assert_non_null(text);
+    for (int32_t i = 0; i < WORDS; i++) snprintf(text + i * LINE, LINE + 1, "%05x\n", (unsigned)i);
+    assert_int_equal(sl_config_load_text(config, text, "words"), SLUICE_ERR_CONFIG);
+    assert_int_equal(sl_config_load_text(config, text, "words"), SLUICE_ERR_CONFIG);
+    free(text);
+    sluice_config_free(config);
+}
+
+static void a_removed_entry_leaves_the_others(void **unused) {
+    static const char *const names[] = {"client.id", "nobody.knows", "group.id",
+                                        "metadata.broker.list", "nor.this"};
+    enum { NAMES = sizeof names / sizeof names[0] };
+    (void)unused;
+    for (int gone = 0; gone < NAMES; gone++) {
+        char shown[16 * 1024];
+        sluice_config *config = sluice_config_create();
+        for (int i = 0; i < NAMES; i++) (void)sluice_config_set(config, names[i], "before:1");
+        (void)sluice_config_set(config, names[gone], NULL);
+        for (int i = 0; i < NAMES; i++)
+            if (i != gone) (void)sluice_config_set(config, names[i], "after:1");
+        assert_int_equal(sluice_config_check(config, SL_ROLE_CONSUMER), SLUICE_ERR_CONFIG);
+        const char *message = sluice_config_message(config);
+        assert_int_equal(strstr(message, "nobody.knows: ") != NULL, gone != 1);
+        assert_int_equal(strstr(message, "nor.this: ") != NULL, gone != 4);
+        assert_true(sluice_config_text(config, SL_ROLE_CONSUMER, shown, sizeof shown) > 0);
+        assert_null(strstr(shown, "before:1"));
+        assert_int_equal(strstr(shown, "client.id=after:1 (set)") != NULL, gone != 0);
+        assert_int_equal(strstr(shown, "group.id=after:1 (set)") != NULL, gone != 2);
+        assert_int_equal(strstr(shown, "bootstrap.servers=after:1 (set as metadata.broker.list)") !=
+                             NULL,
+                         gone != 3);
+        (void)sluice_config_set(config, names[gone], "anew:1");
+        assert_int_equal(sluice_config_check(config, SL_ROLE_CONSUMER), SLUICE_ERR_CONFIG);
+        assert_non_null(strstr(sluice_config_message(config), "nobody.knows: "));
+        assert_non_null(strstr(sluice_config_message(config), "nor.this: "));
+        sluice_config_free(config);
+    }
+}
+
 static void every_allocation_may_fail(void **unused) {
     (void)unused;
     for (long n = 1;; n++) {
@@ -337,6 +383,8 @@ int main(void) {
         cmocka_unit_test(commits_need_a_group),
         cmocka_unit_test(levels_follow_their_codec),
         cmocka_unit_test(partitioners_go_by_their_names),
+        cmocka_unit_test(a_file_of_anything_is_read_in_time),
+        cmocka_unit_test(a_removed_entry_leaves_the_others),
         cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

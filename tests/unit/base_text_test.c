@@ -3,6 +3,7 @@
  * Method: the same appends into buffers of every size; tables of accepted and refused texts. */
 #include "support.h"
 
+#include "base/rng.h"
 #include "base/text.h"
 
 /* ---- buffers ---- */
@@ -210,6 +211,57 @@ static void test_distance(void **state) {
     assert_int_equal(sl_text_distance(longer, "", 100), 64);
 }
 
+/* The same by definition: the whole matrix, no bounds. */
+static int plain_distance(const char *a, const char *b) {
+    enum { MOST = 12 };
+    int d[MOST + 1][MOST + 1];
+    int a_len = (int)strlen(a);
+    int b_len = (int)strlen(b);
+    for (int i = 0; i <= a_len; i++) {
+        for (int j = 0; j <= b_len; j++) {
+            if (i == 0 || j == 0) {
+                d[i][j] = i + j;
+                continue;
+            }
+            int least = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            if (d[i - 1][j] + 1 < least) least = d[i - 1][j] + 1;
+            if (d[i][j - 1] + 1 < least) least = d[i][j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                d[i - 2][j - 2] + 1 < least)
+                least = d[i - 2][j - 2] + 1;
+            d[i][j] = least;
+        }
+    }
+    return d[a_len][b_len];
+}
+
+static void draw_word(struct sl_rng *rng, char *out, uint64_t letters) {
+    /* B shares its low bits with b, and . with n. */
+    static const char alphabet[] = "abB.n_cdefghi";
+    int len = (int)sl_rng_below(rng, 13);
+    for (int i = 0; i < len; i++) out[i] = alphabet[sl_rng_below(rng, letters)];
+    out[len] = '\0';
+}
+
+static void test_distance_by_definition(void **state) {
+    struct sl_rng rng;
+    (void)state;
+    sl_rng_init(&rng, 1);
+    for (int i = 0; i < 20000; i++) {
+        char a[13];
+        char b[13];
+        uint64_t letters = 2 + sl_rng_below(&rng, 12);
+        draw_word(&rng, a, letters);
+        draw_word(&rng, b, letters);
+        int distance = plain_distance(a, b);
+        for (int most = 0; most < 13; most++) {
+            int wanted = distance <= most ? distance : most + 1;
+            if (sl_text_distance(a, b, most) != wanted)
+                fail_msg("\"%s\" and \"%s\" are %d apart, of at most %d", a, b, distance, most);
+        }
+    }
+}
+
 /* ---- endpoints ---- */
 
 static void test_good_endpoints(void **state) {
@@ -352,6 +404,7 @@ int main(void) {
         cmocka_unit_test(test_parse_bool),
         cmocka_unit_test(test_equal_fold),
         cmocka_unit_test(test_distance),
+        cmocka_unit_test(test_distance_by_definition),
         cmocka_unit_test(test_good_endpoints),
         cmocka_unit_test(test_bad_endpoints_say_why),
         cmocka_unit_test(test_damaged_endpoints),
