@@ -67,10 +67,11 @@ static void init_cluster_node(struct sl_cluster *c, int32_t index,
     node->away_since = -1;
     snprintf(node->host, sizeof node->host, "127.0.0.1");
     node->port = (uint16_t)(CLUSTER_FIRST_PORT + index);
-    for (int key = 0; key < SL_API_KEY_LIMIT; key++) {
+    for (int key = 0; key < SL_API_KEY_LIMIT && index == 0; key++) {
         const struct sl_api *api = sl_api_find((int16_t)key);
         node->caps[key] = api == NULL ? -1 : api->broker_max;
     }
+    if (index > 0) memcpy(node->caps, c->nodes[0].caps, sizeof node->caps);
     sl_sessions_init(&node->sessions, c->alloc, c->rng, options->session_slots);
 }
 
@@ -423,6 +424,18 @@ static int64_t check_partition(const struct sl_cluster *c, const struct sl_clust
     return bytes;
 }
 
+/* Nodes are asked once each and not once for each shard: checks run after every input. */
+static void check_coordinators(const struct sl_cluster *c) {
+    bool alive[SL_CLUSTER_NODES_MAX + 1] = {false}; /* by node id */
+    const bool is_any_alive = sl_cluster_controller(c) != -1;
+    for (int32_t id = 1; id <= c->node_count; id++) alive[id] = sl_cluster_is_alive(c, id);
+    for (int32_t i = 0; i < SL_CLUSTER_SHARDS; i++) {
+        int32_t id = c->coordinators[i];
+        SL_ASSERT(id == -1 || (id >= 1 && id <= c->node_count));
+        SL_ASSERT(id == -1 ? !is_any_alive : alive[id]);
+    }
+}
+
 void sl_cluster_check(const struct sl_cluster *c) {
     int64_t bytes = 0;
     struct sl_cluster_topic *topic;
@@ -435,8 +448,6 @@ void sl_cluster_check(const struct sl_cluster *c) {
         }
     }
     SL_ASSERT(bytes == c->store.bytes);
-    for (int32_t i = 0; i < SL_CLUSTER_SHARDS; i++)
-        SL_ASSERT(c->coordinators[i] == -1 ? sl_cluster_controller(c) == -1
-                                           : sl_cluster_is_alive(c, c->coordinators[i]));
+    check_coordinators(c);
     for (int32_t i = 0; i < c->node_count; i++) sl_sessions_check(&c->nodes[i].sessions);
 }

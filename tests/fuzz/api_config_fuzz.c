@@ -2,7 +2,8 @@
  * either taken or refused in words; what is in effect can be printed; and no password is in anything
  * that is shown.
  *
- * Input: a byte that picks the role, then the file. */
+ * Input: a byte that picks the role, then the file. What is beyond INPUT_MAX is left out: one more
+ * entry is like the others, and a name that nobody knows costs the most of all. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { SHOWN_MAX = 64 * 1024, INPUT_MAX = 512 };
+enum { SHOWN_MAX = 64 * 1024, INPUT_MAX = 256 };
 /* A password that follows from the input, so that no input has it in itself. */
 static char canary[17];
 static const char *const secrets[] = {"sasl.password", "ssl.key.password", "ssl.keystore.password",
@@ -47,7 +48,8 @@ static void check_role(sluice_config *config, int32_t role) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    if (size < 1 || size > INPUT_MAX) return 0; /* one more entry is like the others */
+    if (size < 1) return 0;
+    if (size > INPUT_MAX) size = INPUT_MAX;
     sluice_config *config = sluice_config_create();
     char *text = malloc(size);
     require(config != NULL && text != NULL);
