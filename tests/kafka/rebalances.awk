@@ -2,7 +2,7 @@
 #
 # LEDGER is that of `verify produce`. EVENTS are in the order of time, a line each:
 #
-#   MS MEMBER owns|assigned|revoking|lost|read|stale|closing|closed …  as `verify member` writes them
+#   MS MEMBER begins|owns|assigned|revoking|lost|read|stale|closing|closed …  as `verify member` writes them
 #   MS MEMBER started|leaves|killed|frozen|thawed                 what was done to the member
 #   MS - commit GROUP PARTITION OFFSET                            as the coordinator's log has them
 #   MS - epoch GROUP N                                            generation, or epoch

@@ -148,6 +148,7 @@ int verify_member(const struct verify_options *options) {
     char story[512];
     sigaction(SIGTERM, &action, NULL);
     member = verify_open(options, SLUICE_CONSUMER, settings);
+    tell("begins"); /* from here on a signal is heard */
     int rv = sluice_consumer_subscribe(member, &topic, 1);
     if (rv == 0) rv = take_part();
     if (rv != 0 && rv != SLUICE_ERR_INTERRUPTED) {

@@ -37,7 +37,9 @@ pick() {
     picked=${chosen[RANDOM % $#]}
 }
 
+# leave MEMBER: once it hears signals.
 leave() {
+    await_that 10 grep -q ' begins$' "m$1.log" || fail "member m$1 of $topic does not begin"
     note "m$1" leaves
     kill -TERM "${pid[$1]}"
     remove "$1"
