@@ -2,10 +2,12 @@
  *
  *   handshake ──▶ open ──▶ the peer's end, a failure, or close
  *
- * Receiving: OpenSSL reads a record at a time, and the beginning of the next, into a buffer of its
- * own, decrypts it there and copies it to the caller's. A larger buffer saves system calls, but it
- * moves all that is left in it to the front for each record: 128 KiB were measured to gain nothing.
- * Bytes may lie there while the socket is quiet; sl_tls_is_pending says so, and callers come again.
+ * Receiving: the socket is read into `in`, several records for a system call; OpenSSL takes them
+ * from there one by one, decrypts each in a buffer of its own and copies it to the caller's. It could
+ * read ahead itself, but then it moves all that is left to the front for each record. `in` begins
+ * small and grows when the socket has filled it. Whole records may lie there while the socket is
+ * quiet: sl_tls_is_pending says so, and callers come again. A part of one does not count, because
+ * only the socket can bring the rest.
  *
  * Sending: whole records are encrypted straight from the caller's pieces, or, where a record spans
  * several, from a copy of these; they gather in `out`, several for a system call. A record is only
@@ -15,7 +17,8 @@
  * that seems unsent).
  *
  * Memory before the handshake is over: some 80 KiB of OpenSSL's, which gives back its buffers
- * between messages until then, a chain of at most 16 KiB, and `out`, for the chain of ours.
+ * between messages until then, a chain of at most 16 KiB, `out`, for the chain of ours, and `in` as it
+ * begins.
  *
  * Not here: contexts and sessions (tls_context.c), what went wrong in words (tls_verdict.c). */
 #include "driver/tls.h"
@@ -34,6 +37,9 @@ enum {
     TLS_PLAIN = 16 * 1024,         /* of a record */
     TLS_CIPHER = TLS_PLAIN + 512,  /* header, padding and tag included, generously */
     TLS_SPARE = 4 * 1024,          /* kept for what OpenSSL has to say itself */
+    TLS_IN_FIRST = 4 * 1024,       /* answers to heartbeats and the like */
+    TLS_IN_GROWTH = 4,             /* times as large */
+    TLS_IN_MAX = 128 * 1024,       /* of a system call; half and twice as much are as fast */
     TLS_OUT_FIRST = 4 * 1024,      /* a ClientHello is a few hundred bytes */
     TLS_OUT_SETUP_MAX = 64 * 1024, /* while the handshake is under way */
     TLS_OUT_MAX = SL_TLS_RECORDS * TLS_CIPHER + TLS_SPARE,
@@ -59,24 +65,46 @@ static int write_cipher(BIO *bio, const char *data, size_t size, size_t *written
     return 1;
 }
 
-static void note_first_bytes(struct sl_tls_conn *conn, const char *buf, size_t size) {
+static void note_first_bytes(struct sl_tls_conn *conn, const uint8_t *buf, size_t size) {
     size_t room = sizeof conn->first - conn->first_size;
     if (size > room) size = room;
     memcpy(conn->first + conn->first_size, buf, size);
     conn->first_size += (uint32_t)size;
 }
 
+/* A larger buffer once the socket has filled one; without memory for it the old one serves on. */
+static void grow_in(struct sl_tls_conn *conn) {
+    size_t cap =
+        conn->in_cap * TLS_IN_GROWTH < TLS_IN_MAX ? conn->in_cap * TLS_IN_GROWTH : TLS_IN_MAX;
+    if (!conn->is_open || cap == conn->in_cap) return;
+    uint8_t *in = sl_alloc_get(&conn->alloc, cap);
+    if (in == NULL) return;
+    sl_alloc_free(&conn->alloc, conn->in, conn->in_cap);
+    conn->in = in;
+    conn->in_cap = cap;
+}
+
+/* What the socket has, into the empty buffer. As recv of the host table. */
+static int64_t fill_in(struct sl_tls_conn *conn) {
+    const struct sl_tls_pipe *pipe = &conn->pipe;
+    if (!conn->is_readable) return SL_IO_AGAIN;
+    if (conn->in_size == conn->in_cap) grow_in(conn);
+    conn->in_at = conn->in_size = 0;
+    int64_t count = pipe->table->recv(pipe->self, pipe->socket, conn->in, conn->in_cap,
+                                      conn->io_text, sizeof conn->io_text);
+    /* A socket that gave less has no more, and says so when it does. */
+    conn->is_readable = count == (int64_t)conn->in_cap;
+    if (count <= 0) return count;
+    conn->in_size = (size_t)count;
+    if (conn->first_size < sizeof conn->first) note_first_bytes(conn, conn->in, conn->in_size);
+    return count;
+}
+
 static int read_cipher(BIO *bio, char *buf, size_t size, size_t *got) {
     struct sl_tls_conn *conn = BIO_get_data(bio);
-    const struct sl_tls_pipe *pipe = &conn->pipe;
-    int64_t count = SL_IO_AGAIN;
     BIO_clear_retry_flags(bio);
-    if (conn->is_readable) {
-        count = pipe->table->recv(pipe->self, pipe->socket, buf, size, conn->io_text,
-                                  sizeof conn->io_text);
-    }
+    int64_t count = conn->in_at < conn->in_size ? 0 : fill_in(conn);
     if (count == SL_IO_AGAIN) {
-        conn->is_readable = false;
         BIO_set_retry_read(bio);
         return 0;
     }
@@ -85,10 +113,10 @@ static int read_cipher(BIO *bio, char *buf, size_t size, size_t *got) {
         conn->is_broken |= count != SL_IO_CLOSED;
         return 0;
     }
-    /* A socket that gave less has no more, and says so when it does. */
-    conn->is_readable = (size_t)count == size;
-    if (conn->first_size < sizeof conn->first) note_first_bytes(conn, buf, (size_t)count);
-    *got = (size_t)count;
+    size_t rest = conn->in_size - conn->in_at;
+    *got = size < rest ? size : rest;
+    memcpy(buf, conn->in + conn->in_at, *got);
+    conn->in_at += *got;
     return 1;
 }
 
@@ -226,6 +254,7 @@ static int64_t advance_handshake(struct sl_tls_conn *conn, char *text, size_t ca
         return fail_conn(conn, error, text, cap);
     }
     conn->is_open = true;
+    conn->has_more = true;
     (void)SSL_clear_mode(conn->ssl, SSL_MODE_RELEASE_BUFFERS); /* or each record would cost some */
     return 0;
 }
@@ -244,7 +273,8 @@ bool sl_tls_is_resumed(const struct sl_tls_conn *conn) {
 /* ---- receiving ---- */
 
 bool sl_tls_is_pending(const struct sl_tls_conn *conn) {
-    return conn->late != 0 || SSL_has_pending(conn->ssl) == 1;
+    if (conn->late != 0) return true;
+    return conn->has_more && (conn->in_at < conn->in_size || SSL_has_pending(conn->ssl) == 1);
 }
 
 /* No more bytes come, for now or for good. */
@@ -272,6 +302,7 @@ static int64_t decrypt_records(struct sl_tls_conn *conn, void *buf, size_t size,
     }
     ERR_clear_error();
     conn->is_readable = true;
+    conn->has_more = true;
     while (total < size) {
         size_t got;
         int rv = SSL_read_ex(conn->ssl, (uint8_t *)buf + total, size - total, &got);
@@ -280,6 +311,7 @@ static int64_t decrypt_records(struct sl_tls_conn *conn, void *buf, size_t size,
             conn->has_read = true;
             continue;
         }
+        conn->has_more = false;
         int64_t end = end_reading(conn, SSL_get_error(conn->ssl, rv), text, cap);
         if (total == 0) return end;
         if (end != SL_IO_AGAIN) {
@@ -465,6 +497,7 @@ static void free_ssl(struct sl_tls_conn *conn) {
 static void free_conn(struct sl_tls_conn *conn) {
     struct sl_alloc alloc = conn->alloc;
     if (conn->host != NULL) sl_alloc_free(&alloc, conn->host, strlen(conn->host) + 1);
+    sl_alloc_free(&alloc, conn->in, conn->in_cap);
     sl_alloc_free(&alloc, conn->out, conn->out_cap);
     if (conn->scratch != NULL) sl_alloc_wipe(conn->scratch, TLS_PLAIN);
     sl_alloc_free(&alloc, conn->scratch, TLS_PLAIN);
@@ -476,6 +509,9 @@ static int begin_ssl(struct sl_tls_conn *conn, const char *host) {
     struct sl_tls *tls = conn->tls;
     if (SSL_CTX_up_ref(tls->ctx) == 1) conn->ctx = tls->ctx;
     conn->ssl = SSL_new(tls->ctx);
+    conn->in = sl_alloc_get(&conn->alloc, TLS_IN_FIRST);
+    if (conn->in == NULL) return SLUICE_ERR_NOMEM;
+    conn->in_cap = TLS_IN_FIRST;
     BIO *bio = conn->ssl == NULL ? NULL : create_bio(conn);
     if (bio == NULL) return SLUICE_ERR_NOMEM;
     SSL_set_bio(conn->ssl, bio, bio);

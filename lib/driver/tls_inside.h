@@ -43,6 +43,10 @@ struct sl_tls_conn {
     bool is_broken;   /* the socket failed: io_text */
     bool is_asked;    /* the peer wants a certificate of ours */
     bool has_read;    /* bytes of the application came */
+    bool has_more;    /* recv stopped because its caller had no more room */
+
+    uint8_t *in; /* owned: received, not yet taken by OpenSSL from in_at on */
+    size_t in_cap, in_size, in_at;
 
     uint8_t *out; /* owned: encrypted, not sent; NULL at first */
     size_t out_cap, out_size, out_at;

@@ -307,7 +307,6 @@ static void set_basics(const struct tls_loading *l) {
     (void)SSL_CTX_set_options(l->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
     (void)SSL_CTX_set_mode(l->ctx, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY |
                                        SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_read_ahead(l->ctx, 1);
     SSL_CTX_set_max_cert_list(l->ctx, TLS_CHAIN_MAX);
     if (SSL_CTX_get_security_level(l->ctx) < TLS_LEVEL)
         SSL_CTX_set_security_level(l->ctx, TLS_LEVEL);

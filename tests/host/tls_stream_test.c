@@ -333,6 +333,32 @@ static void test_what_the_socket_does_not_show(void **state) {
     free_contexts(&p);
 }
 
+/* Whoever came again for the part of a record would come until its rest is there. */
+static void test_a_part_of_a_record_is_waited_for(void **state) {
+    (void)state;
+    struct pair p;
+    make_default_contexts(&p);
+    connect_pair(&p);
+    int size = 4096;
+    setsockopt(p.fds[SERVER], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    struct sl_iov piece = {stream, 1024 * 1024};
+    size_t parts = 0, told = 0;
+    for (size_t got = 0; got < 1024 * 1024;) {
+        piece = (struct sl_iov){stream + told, 1024 * 1024 - told};
+        int64_t sent = sl_tls_send(p.ends[SERVER], &piece, 1, p.text, sizeof p.text);
+        assert_true(sent >= 0 || sent == SL_IO_AGAIN);
+        if (sent > 0) told += (size_t)sent;
+        int64_t rv = sl_tls_recv(p.ends[CLIENT], arrived, STREAM, p.text, sizeof p.text);
+        assert_true(rv > 0 || rv == SL_IO_AGAIN);
+        assert_false(sl_tls_is_pending(p.ends[CLIENT]));
+        if (rv > 0) got += (size_t)rv;
+        parts += rv == SL_IO_AGAIN && p.ends[CLIENT]->in_size > 0;
+    }
+    assert_true(parts > 0);
+    close_pair(&p);
+    free_contexts(&p);
+}
+
 /* Without a word of TLS about it: an end like any other. */
 static void test_an_end_without_notice(void **state) {
     (void)state;
@@ -600,8 +626,8 @@ static void test_memory_of_a_handshake(void **state) {
         crypto_peak[CLIENT] = before;
         assert_int_equal(open_pair(&p, "b.test", 1), 0);
         bool taken = shake_hands(&p);
-        size_t took =
-            crypto_peak[CLIENT] - before + sizeof *p.ends[CLIENT] + p.ends[CLIENT]->out_cap;
+        size_t took = crypto_peak[CLIENT] - before + sizeof *p.ends[CLIENT] +
+                      p.ends[CLIENT]->in_cap + p.ends[CLIENT]->out_cap;
         print_message("%d links: %s, %zu bytes\n", cases[i].links, taken ? "taken" : p.text, took);
         assert_int_equal(taken, cases[i].is_taken);
         assert_in_range(took, 1, cases[i].most);
@@ -674,6 +700,7 @@ int main(void) {
         cmocka_unit_test(test_bytes_are_the_same),
         cmocka_unit_test(test_sent_is_told_with_the_record),
         cmocka_unit_test(test_what_the_socket_does_not_show),
+        cmocka_unit_test(test_a_part_of_a_record_is_waited_for),
         cmocka_unit_test(test_an_end_without_notice),
         cmocka_unit_test(test_keys_are_updated),
         cmocka_unit_test(test_no_renegotiation),
