@@ -121,23 +121,18 @@ int32_t sluice_batch_read(sluice_batch *batch, sluice_view *views, size_t size, 
 
 /* ---- copies ---- */
 
-/* Where a walk stands, to go back there. */
-struct walk_place {
-    struct sl_batch_walk walk;
-    int32_t part;
-    int32_t piece;
-    int32_t index;
-};
-
-static struct walk_place save_place(const sluice_batch *batch) {
-    return (struct walk_place){batch->walk, batch->part, batch->piece, batch->index};
-}
-
-static void restore_place(sluice_batch *batch, const struct walk_place *place) {
-    batch->walk = place->walk;
-    batch->part = place->part;
-    batch->piece = place->piece;
-    batch->index = place->index;
+/* Takes back the last step of the walk, which was at this place of this piece before it. Only what a
+ * step changes is kept: to copy a whole walk of which fields were written a moment ago costs more than
+ * to decode a record. */
+static void step_back(sluice_batch *batch, int32_t piece, const uint8_t *at, int64_t next_delta) {
+    batch->index--;
+    if (batch->piece != piece) {
+        batch->walk = batch->pieces[batch->piece].walk;
+        return;
+    }
+    batch->walk.at = at;
+    batch->walk.next_delta = next_delta;
+    batch->walk.left++;
 }
 
 static int32_t copy_field(uint8_t *data, size_t *at, const void *from, int32_t size) {
@@ -148,7 +143,7 @@ static int32_t copy_field(uint8_t *data, size_t *at, const void *from, int32_t s
     return place;
 }
 
-static void copy_record(const sluice_batch *batch, const struct sl_record_out *record,
+static void copy_record(const sluice_batch *batch, const volatile struct sl_record_out *record,
                         uint8_t *data, size_t *at, sluice_row *row) {
     row->offset = record->offset;
     row->timestamp_ms = record->timestamp;
@@ -179,13 +174,15 @@ int32_t sluice_batch_pack(sluice_batch *batch, void *data, size_t cap, sluice_ro
     if (cap > INT32_MAX) cap = INT32_MAX; /* places are 32 bits wide */
     batch->pack_error = 0;
     while (count < row_cap) {
-        struct walk_place place = save_place(batch);
+        int32_t piece = batch->piece;
+        const uint8_t *at = batch->walk.at;
+        int64_t next_delta = batch->walk.next_delta;
         int rv = decode_next(batch, &record);
         if (rv < 0 && count == 0) return rv;
         if (rv != 1) break;
         size_t size = copied_size(&record);
         if (size > cap - *used) {
-            restore_place(batch, &place);
+            step_back(batch, piece, at, next_delta);
             if (count > 0) break;
             *used = size;
             return batch->pack_error = SLUICE_ERR_TOO_BIG;
