@@ -6,7 +6,7 @@
 #   CASES="produce-100 consume-100"  the same by name
 #   RUNS=5                           runs per client and case
 #   BENCH_SECONDS=2.5 BENCH_WARMUP=1 measured time and warm-up of a run
-#   LIBRDKAFKA=path                  another librdkafka than the newest packaged one
+#   LIBRDKAFKA=path                  another librdkafka than the newest packaged one, under TLS too
 #   SLUICE_LIBRARY=path              another library than build/libsluice.so
 #   PEER_PROPERTIES SLUICE_PROPERTIES  "name=value …", set last, to try other settings
 #   BENCH_PORT=n                     first port of the broker
@@ -15,12 +15,15 @@
 # nothing about the exit status; writes build/bench.json and a picture of the ratios,
 # build/bench.svg. build/bench/ keeps every run and every log. A case fails if the broker did not
 # get exactly the records that a client says it sent.
+# Packaged librdkafkas carry an OpenSSL of their own. Cases under TLS would compare two OpenSSLs, so
+# there the peer is one that was built from source with sluice's, which is the broker's as well.
 # The system's TCP congestion control is cubic meanwhile, where this may be set, and what it was
 # before afterwards: both clients and the broker live under the same one.
 set -eu
 cd "$(dirname "$0")/../.."
 
 peer_package=2.16.1 # of confluent-kafka; carries librdkafka 2.16.0, the newest
+peer_sources=1.10.1 # of @confluentinc/kafka-javascript; carries those of librdkafka 2.15.1, the newest
 topic=bench
 targets=tests/bench/targets.txt
 build=${BUILD:-build}
@@ -78,6 +81,39 @@ find_peer() {
     [ -n "$peer_library" ] || die "no librdkafka-*.so.1 under $folder: remove it and try again"
 }
 
+# The libcrypto that a library is linked with; nothing where it carries its own.
+crypto_of() { ldd "$1" | awk '$1 ~ /^libcrypto[.]so/ { print $3 }'; }
+
+# Builds the peer from the package's sources, with the system's OpenSSL, in the folder $1.
+build_tls_peer() {
+    command -v npm >/dev/null || die "npm fetches the peer for TLS: install it, or set LIBRDKAFKA"
+    say "building the peer with sluice's OpenSSL, once"
+    rm -rf "$1.part"
+    mkdir -p "$1.part"
+    (
+        cd "$1.part" &&
+            npm pack --silent "@confluentinc/kafka-javascript@$peer_sources" >/dev/null &&
+            tar xzf ./*.tgz && cd package/deps/librdkafka &&
+            ./configure --disable-gssapi --disable-curl && make -j"$(getconf _NPROCESSORS_ONLN)" libs
+    ) >"$work/tls-peer.log" 2>&1 || die "the peer was not built: $work/tls-peer.log"
+    mv "$1.part" "$1"
+}
+
+# Builds the client of the cases under TLS, once in a run, and says what it has.
+need_tls_peer() {
+    [ -z "${tls_peer_library:-}" ] || return 0
+    tls_peer_library=$peer_library
+    if [ -z "${LIBRDKAFKA:-}" ] && [ "$(crypto_of "$peer_library")" != "$(crypto_of "$library")" ]; then
+        folder=${XDG_CACHE_HOME:-$HOME/.cache}/sluice/peer/kafka-javascript-$peer_sources
+        [ -d "$folder" ] || build_tls_peer "$folder"
+        tls_peer_library=$folder/package/deps/librdkafka/src/librdkafka.so.1
+    fi
+    build_peer "$tls_peer_library" "$work/peer-tls"
+    crypto=$(crypto_of "$tls_peer_library")
+    say "under TLS: peer librdkafka $("$work/peer-tls" version) ($tls_peer_library);" \
+        "sluice's OpenSSL is $(crypto_of "$library"), the peer's ${crypto:-one of its own}"
+}
+
 find_header() {
     for include in $(pkg-config --variable=includedir rdkafka 2>/dev/null) /usr/include \
         /usr/local/include; do
@@ -93,6 +129,11 @@ need_header() {
     find_header || die "librdkafka/rdkafka.h is missing: install librdkafka's development package"
 }
 
+# build_peer LIBRARY PROGRAM
+build_peer() {
+    ${CC:-cc} $flags -I"$include" $client tests/bench/peer.c "$1" "$rpath,$(dirname "$1")" -o "$2"
+}
+
 build_clients() {
     library=${SLUICE_LIBRARY:-$build/libsluice.so}
     [ -f "$library" ] || die "$library is missing: run make first"
@@ -103,8 +144,7 @@ build_clients() {
     rpath="-Wl,--disable-new-dtags,-rpath"
     shared="tests/bench/bench.c tests/bench/cases.c tests/bench/process.c"
     client="$shared tests/bench/runs.c -pthread"
-    ${CC:-cc} $flags -I"$include" $client tests/bench/peer.c "$peer_library" \
-        "$rpath,$(dirname "$peer_library")" -o "$work/peer"
+    build_peer "$peer_library" "$work/peer"
     ${CC:-cc} $flags -Iinclude $client tests/bench/ours.c "$library" \
         "$rpath,$(dirname "$library")" -o "$work/sluice"
     ${CC:-cc} $flags -I"$include" $shared tests/bench/peer_prepare.c "$peer_library" \
@@ -170,11 +210,21 @@ case_field() {
         n == 4 { $1 = $2 = $3 = ""; gsub("WORK", work); print }' "$work/cases"
 }
 
+is_tls_case() {
+    case $(case_field "$1" 4) in
+    *--tls-cert*) return 0 ;;
+    esac
+    return 1
+}
+
 # The properties of a case under TLS, the same for both clients; nothing for others.
 tls_properties() {
-    case $(case_field "$1" 4) in
-    *--tls-cert*) echo "security.protocol=ssl ssl.ca.location=$work/tls.pem" ;;
-    esac
+    ! is_tls_case "$1" || echo "security.protocol=ssl ssl.ca.location=$work/tls.pem"
+}
+
+# The program of a client for a case.
+program_of() {
+    if [ "$2" = peer ] && is_tls_case "$1"; then echo "$work/peer-tls"; else echo "$work/$2"; fi
 }
 
 # A certificate of this run's own, which is also who is trusted.
@@ -222,7 +272,7 @@ count_written() {
 run_client() {
     count_written "$1"
     before=$counts
-    line=$(BENCH_BROKER_PID=$broker timeout 180 "$work/$2" run "127.0.0.1:$port" $topic "$1" \
+    line=$(BENCH_BROKER_PID=$broker timeout 180 "$(program_of "$1" "$2")" run "127.0.0.1:$port" $topic "$1" \
         $(tls_properties "$1") $3 \
         2>>"$work/$1.log") || return 1
     case $line in
@@ -267,6 +317,7 @@ run_pairs() {
 
 run_case() {
     nodes=$(case_field "$1" 2)
+    ! is_tls_case "$1" || need_tls_peer
     if start_broker "$1" && run_pairs "$1"; then
         report_congestion "$1"
         cat "$work/$1.runs" >>"$work/runs"
