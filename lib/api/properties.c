@@ -96,6 +96,7 @@ const char *sl_properties_guess(const char *name) {
     const char *best = NULL;
     /* Of a short name less may be wrong: "acks" is not meant by "size". */
     int least = (int)strlen(name) / 3 + 1;
+    if (least == 1) return NULL; /* nothing may be wrong */
     if (least > PROPERTY_GUESS_MAX + 1) least = PROPERTY_GUESS_MAX + 1;
     for (int32_t i = 0; (p = sl_properties_at(i)) != NULL; i++)
         guess_property(name, p->name, &best, &least);
