@@ -1,6 +1,6 @@
 /* The bundled broker as a whole: several clients send it any bytes in any pieces while time goes
  * by, answers are read slowly, nodes go up and down, leaders and coordinators move, faults happen and
- * memory runs out. After every step all its invariants are checked.
+ * memory runs out. After every step its invariants are checked.
  *
  * Beside memory errors it looks for a broker that spins (something stays due at once), for answers
  * that are no whole frames, and for memory that is not given back.
@@ -12,6 +12,8 @@
 #include <string.h>
 
 #include "broker/broker.h"
+#include "broker/machine.h"
+#include "fuzz/pool.h"
 #include "record/batch_write.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -22,7 +24,8 @@ enum {
     FUZZ_MEMORY = 6 << 20,  /* bytes that the broker may have at a time */
     FUZZ_FRAME = 64 * 1024, /* the largest that it takes */
     FUZZ_ROUNDS = 1000,     /* in which it has to come to rest */
-    FUZZ_SETTLING = 100     /* of reading what is left */
+    FUZZ_SETTLING = 100,    /* of reading what is left */
+    FUZZ_WEIGHT = 64        /* topics and partitions that are checked each time */
 };
 #define FUZZ_MS INT64_C(1000000)
 
@@ -54,10 +57,11 @@ struct fuzz_link {
     size_t left; /* bytes of the frame under way */
 };
 struct fuzz_world {
-    struct sl_alloc alloc;
-    size_t bytes;     /* that the broker has */
-    int64_t shortage; /* calls until one fails; 0: none does */
+    struct fuzz_pool *pool; /* of the broker */
     struct sl_broker_cluster *broker;
+    uint64_t topic_changes; /* of the cluster, when it was last counted */
+    int32_t weight;         /* topics and partitions that there were */
+    int32_t unchecked;      /* calls of check_world since the last check */
     int64_t now;
     struct fuzz_link links[FUZZ_LINKS];
     bool is_hostile; /* lengths of answers are not to be trusted, nor is their end awaited */
@@ -66,31 +70,6 @@ struct fuzz_world {
 
 static void demand(bool holds) {
     if (!holds) abort();
-}
-
-/* ---- memory ---- */
-
-/* What is freed is not used again within an input, and hardly longer than that: AddressSanitizer's
- * 256 MiB of it are never in a cache, which is a third of the time. */
-const char *__asan_default_options(void);
-const char *__asan_default_options(void) { return "quarantine_size_mb=16"; }
-
-static void *resize_fuzz_memory(void *user, void *old, size_t old_size, size_t new_size) {
-    struct fuzz_world *w = user;
-    if (new_size == 0) {
-        w->bytes -= old_size;
-        free(old);
-        return NULL;
-    }
-    if (w->shortage > 0 && --w->shortage == 0) return NULL;
-    if (new_size > FUZZ_MEMORY || w->bytes - old_size + new_size > FUZZ_MEMORY) return NULL;
-    /* Always to another place, so that nobody gets away with the old one. */
-    void *block = malloc(new_size);
-    demand(block != NULL);
-    if (old != NULL) memcpy(block, old, old_size < new_size ? old_size : new_size);
-    free(old);
-    w->bytes += new_size - old_size;
-    return block;
 }
 
 /* ---- the input ---- */
@@ -102,6 +81,26 @@ static size_t take_length(struct fuzz_world *w) {
     size_t size = high << 8 | take_byte(w);
     size_t left = (size_t)(w->end - w->at);
     return size < left ? size : left;
+}
+
+/* ---- invariants ---- */
+
+static void weigh_cluster(struct fuzz_world *w) {
+    const struct sl_cluster *c = &w->broker->cluster;
+    const struct sl_cluster_topic *topic;
+    w->topic_changes = c->topic_changes;
+    w->weight = 0;
+    for (uint32_t at = 0; (topic = sl_map_next(&c->by_name, &at, NULL)) != NULL;)
+        w->weight += 1 + topic->partition_count;
+}
+
+/* All of them, each time; or, once there are partitions by the thousand, as often as pays: one such
+ * input would take the time of a hundred others. The end of an input is always checked. */
+static void check_world(struct fuzz_world *w) {
+    if (w->topic_changes != w->broker->cluster.topic_changes) weigh_cluster(w);
+    if (++w->unchecked <= w->weight / FUZZ_WEIGHT) return;
+    w->unchecked = 0;
+    sl_broker_check(w->broker);
 }
 
 /* ---- the host ---- */
@@ -158,7 +157,7 @@ static void drain_outputs(struct fuzz_world *w) {
         struct fuzz_link *l = find_link(w, out.link);
         if (out.kind == SL_BROKER_CLOSE) memset(l, 0, sizeof *l);
         if (out.kind == SL_BROKER_SEND && !l->slow) (void)read_link(w, l, SIZE_MAX);
-        sl_broker_check(w->broker);
+        check_world(w);
     }
 }
 
@@ -168,7 +167,7 @@ static void run_broker(struct fuzz_world *w) {
         demand(++rounds < FUZZ_ROUNDS);
         sl_broker_on_time(w->broker, w->now, w->now / FUZZ_MS);
         sl_broker_run(w->broker);
-        sl_broker_check(w->broker);
+        check_world(w);
         drain_outputs(w);
     } while (sl_broker_deadline(w->broker) <= w->now);
 }
@@ -269,10 +268,10 @@ static void do_step(struct fuzz_world *w) {
             (void)sl_broker_move_coordinator(w->broker, "g", node);
         break;
     default:
-        w->shortage = choice;
+        w->pool->shortage = choice;
         break;
     }
-    sl_broker_check(w->broker);
+    check_world(w);
     run_broker(w);
 }
 
@@ -305,9 +304,7 @@ static void start_world(struct fuzz_world *w) {
     options.auto_create = choice % 2 == 0;
     options.session_slots = choice / 2 % 4;
     options.memory_max = choice >= 128 ? 2000 : 0;
-    w->alloc.resize = resize_fuzz_memory;
-    w->alloc.user = w;
-    demand(sl_broker_create(&options, &w->alloc, 1, &w->broker) == 0);
+    demand(sl_broker_create(&options, &w->pool->alloc, 1, &w->broker) == 0);
     demand(sl_broker_create_topic(w->broker, "t", 2, 2) == 0);
     append_record(w, 0);
     append_record(w, 1);
@@ -317,7 +314,7 @@ static void start_world(struct fuzz_world *w) {
 /* Everything wakes up and is read: what is left of an answer then was never whole. Time stands, so
  * once there was nothing to read there is nothing more to come. */
 static void settle_world(struct fuzz_world *w) {
-    w->shortage = 0;
+    w->pool->shortage = 0;
     for (int32_t node = 1; node <= 3; node++) sl_broker_set_state(w->broker, node, SL_BROKER_UP);
     w->now += (int64_t)INT32_MAX * FUZZ_MS;
     bool is_any = true;
@@ -330,18 +327,22 @@ static void settle_world(struct fuzz_world *w) {
     run_broker(w);
     for (int i = 0; i < FUZZ_LINKS && !w->is_hostile; i++)
         demand(w->links[i].left == 0 && w->links[i].prefix_size == 0);
+    sl_broker_check(w->broker);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static struct fuzz_pool pool;
     static struct fuzz_world world;
     struct fuzz_world *w = &world;
     memset(w, 0, sizeof *w);
+    fuzz_pool_init(&pool, FUZZ_MEMORY);
+    w->pool = &pool;
     w->at = data;
     w->end = data + size;
     start_world(w);
     for (int i = 0; i < FUZZ_STEPS && w->at < w->end; i++) do_step(w);
     settle_world(w);
     sl_broker_destroy(w->broker);
-    demand(w->bytes == 0);
+    demand(pool.bytes == 0);
     return 0;
 }

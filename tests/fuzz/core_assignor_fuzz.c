@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "core/assignor.h"
+#include "fuzz/pool.h"
 #include "sluice/error.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -75,21 +76,24 @@ static int32_t read_members(const struct sl_assignor *a, const uint8_t *data, si
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static struct fuzz_pool pool;
     static struct sl_str racks[] = {{"r", 1}, {"s", 1}};
     static struct sl_array replicas[] = {{racks, 1}, {racks + 1, 1}, {racks, 2}, {NULL, 0}};
     static const struct sl_assignor_topic topics[TOPICS] = {
         {{"t", 1}, PARTITIONS, replicas}, {{"u", 1}, PARTITIONS, replicas}, {{"v", 1}, 1, NULL}};
+    fuzz_pool_init(&pool, 0);
     for (int number = 1; number <= ASSIGNORS; number++) {
         const struct sl_assignor *a = sl_assignor_at(number);
         struct sl_assignor_member members[MEMBERS_CAP];
         struct sl_array plan[MEMBERS_CAP];
         struct sl_arena arena;
-        sl_arena_init(&arena, sl_alloc_default(), MEMORY_CAP);
+        sl_arena_init(&arena, &pool.alloc, MEMORY_CAP);
         int32_t count = read_members(a, data, size, &arena, members);
         const struct sl_assignor_group group = {members, topics, count, TOPICS};
         require(sl_assignor_assign(a, &group, &arena, plan) == 0);
         check_plan(&group, plan, !sl_assignor_is_cooperative(a));
         sl_arena_deinit(&arena);
+        require(pool.bytes == 0);
     }
     return 0;
 }
