@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "api/batch_build.h"
+#include "base/ahead.h"
 #include "driver/client.h"
 #include "sluice/consumer.h"
 
@@ -62,6 +63,7 @@ static bool enter_next_piece(sluice_batch *batch) {
 static inline int decode_next(sluice_batch *batch, struct sl_record_out *record) {
     if (batch->walk_error != 0) return batch->walk_error;
     if (batch->piece >= batch->piece_count) return 0;
+    sl_ahead_read(batch->walk.at);
     for (;;) {
         int rv = sl_batch_read_next(&batch->walk, record);
         if (rv == 1) break;

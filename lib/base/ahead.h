@@ -1,6 +1,7 @@
 /* Asking for memory before it is needed. A staged record is written by one processor and read by
- * another; each waits for the other's cache unless it asks a few records ahead (measured: a tenth of
- * the CPU of a produced record). Any address may be given. */
+ * another, and so is a fetched one; each waits for the other's cache unless it asks a few records ahead
+ * (measured: a tenth of the CPU of a produced record, and of one that is read). Any address may be
+ * given. */
 #ifndef SL_BASE_AHEAD_H
 #define SL_BASE_AHEAD_H
 
