@@ -89,12 +89,7 @@ void sluice_deliveries_free(sluice_deliveries *deliveries) {
     if (!is_deliveries(deliveries)) return;
     sluice_client *client = deliveries->client;
     const struct sl_alloc *alloc = sl_client_alloc(client);
-    struct sl_list *node;
-    while ((node = sl_list_pop_front(&deliveries->told)) != NULL) {
-        const struct sl_list *next = deliveries->told.next;
-        sl_ahead_all(SL_LIST_OF(next, struct sl_delivery, node), sizeof(struct sl_delivery));
-        sl_delivery_destroy(alloc, SL_LIST_OF(node, struct sl_delivery, node));
-    }
+    sl_client_give_deliveries(client, &deliveries->told);
     deliveries->magic = DELIVERIES_GONE;
     sl_alloc_free(alloc, deliveries, sizeof *deliveries);
     sl_client_drop(client);

@@ -45,7 +45,7 @@ enum {
     SEGMENT_SHARE = 8,           /* open batches may hold 1/8 of the budget in first segments */
     SEGMENT_AHEAD = 256,         /* bytes of a segment that are asked for: header and a record */
     TAGS_LEAST = 16,             /* arbitrary: small for batches of a few records */
-    TAGS_MOST = 1024             /* arbitrary: growing from there on costs nothing a record */
+    TAGS_MOST = 10 * 1024        /* as many as a batch of a megabyte has; beyond they grow */
 };
 
 /* ---- pool ---- */
@@ -53,6 +53,7 @@ enum {
 void sl_batch_pool_init(struct sl_batch_pool *pool, size_t pooled_max) {
     memset(pool, 0, sizeof *pool);
     sl_list_init(&pool->batches);
+    sl_list_init(&pool->deliveries);
     pool->pooled_max = pooled_max;
 }
 
@@ -72,6 +73,7 @@ void sl_batch_pool_deinit(struct sl_batch_pool *pool, const struct sl_alloc *all
     }
     for (struct sl_list *node; (node = sl_list_pop_front(&pool->batches)) != NULL;)
         sl_alloc_free(alloc, SL_LIST_OF(node, struct sl_batch, node), sizeof(struct sl_batch));
+    sl_delivery_destroy_all(alloc, &pool->deliveries);
 }
 
 /* The class for segments of a batch when so many are open. Where batch.size is small there are many
@@ -154,6 +156,44 @@ static void give_batch(struct sl_core *core, struct sl_batch *batch) {
     pool->pooled += sizeof *batch;
 }
 
+void sl_batch_take_spent(struct sl_core *core, struct sl_list *deliveries, size_t bytes) {
+    struct sl_batch_pool *pool = &core->batcher.pool;
+    if (pool->pooled + bytes > pool->pooled_max) {
+        sl_delivery_destroy_all(core->alloc, deliveries);
+        return;
+    }
+    /* Last in, first out. */
+    sl_list_splice_back(deliveries, &pool->deliveries);
+    sl_list_splice_back(&pool->deliveries, deliveries);
+    pool->pooled += bytes;
+}
+
+static void give_delivery(struct sl_core *core, struct sl_delivery *delivery) {
+    struct sl_batch_pool *pool = &core->batcher.pool;
+    if (delivery == NULL) return;
+    size_t bytes = sl_delivery_bytes(delivery);
+    if (!sl_delivery_is_plain(delivery) || pool->pooled + bytes > pool->pooled_max) {
+        sl_delivery_destroy(core->alloc, delivery);
+        return;
+    }
+    sl_list_push_front(&pool->deliveries, &delivery->node);
+    pool->pooled += bytes;
+}
+
+/* With room for `least` tags, and twice the usual number at most. NULL: out of memory. */
+static struct sl_delivery *take_delivery(struct sl_core *core, int32_t least, int32_t usual) {
+    struct sl_batch_pool *pool = &core->batcher.pool;
+    struct sl_delivery *delivery;
+    for (struct sl_list *node; (node = sl_list_pop_front(&pool->deliveries)) != NULL;) {
+        delivery = SL_LIST_OF(node, struct sl_delivery, node);
+        sl_ahead_all(SL_LIST_OF(pool->deliveries.next, struct sl_delivery, node), sizeof *delivery);
+        pool->pooled -= sl_delivery_bytes(delivery);
+        if (sl_delivery_renew(delivery, least, 2 * usual)) return delivery;
+        sl_delivery_destroy(core->alloc, delivery);
+    }
+    return sl_delivery_create(core->alloc, usual, &delivery) == 0 ? delivery : NULL;
+}
+
 /* ---- growth ---- */
 
 static void charge_batch(struct sl_core *core, struct sl_batch *batch, int64_t bytes) {
@@ -185,19 +225,21 @@ static void add_segment(struct sl_core *core, struct sl_batch *batch, struct sl_
     charge_batch(core, batch, (int64_t)segment_bytes(segment));
 }
 
-/* An open batch without a segment, with room for so many tags. NULL: out of memory. */
+/* An open batch without a segment, with room for so many tags as take_delivery has it. NULL: out of
+ * memory. */
 static struct sl_batch *begin_batch(struct sl_core *core, struct sl_partition *partition,
-                                    int32_t tag_cap) {
+                                    int32_t least_tags, int32_t usual_tags) {
     struct sl_batch *batch = take_batch(core);
     if (batch == NULL) return NULL;
     batch->tag_cap = INT32_MAX;
     if (core->settings->reports != SL_REPORTS_NONE) {
-        if (sl_delivery_create(core->alloc, tag_cap, &batch->delivery) != 0) {
+        batch->delivery = take_delivery(core, least_tags, usual_tags);
+        if (batch->delivery == NULL) {
             give_batch(core, batch);
             return NULL;
         }
         batch->tags = batch->delivery->tags;
-        batch->tag_cap = tag_cap;
+        batch->tag_cap = batch->delivery->tag_cap;
         charge_batch(core, batch, (int64_t)sl_delivery_bytes(batch->delivery));
     }
     sl_list_init(&batch->values);
@@ -221,12 +263,12 @@ static void begin_records(struct sl_core *core, struct sl_batch *batch,
     batch->size = SL_RECORD_HEADER_SIZE;
 }
 
-/* Room for the tags of a batch like the one closed last, and some. */
+/* Room for the tags of a batch like those closed last. */
 static int32_t guess_tags(const struct sl_partition *partition) {
     const struct sl_batching *t = partition->topic->batching;
-    int32_t count = t->last_count;
-    if (count < TAGS_LEAST) return TAGS_LEAST;
-    return count < TAGS_MOST ? count + count / 2 : TAGS_MOST;
+    int32_t count = TAGS_LEAST;
+    while (count < t->usual_count && count < TAGS_MOST) count += count / 2;
+    return count;
 }
 
 struct sl_batch *sl_batch_create(struct sl_core *core, struct sl_partition *partition, size_t room,
@@ -234,7 +276,8 @@ struct sl_batch *sl_batch_create(struct sl_core *core, struct sl_partition *part
     struct sl_segment *segment =
         take_segment(core, choose_segment_class(core, open_count), SL_RECORD_HEADER_SIZE + room);
     if (segment == NULL) return NULL;
-    struct sl_batch *batch = begin_batch(core, partition, guess_tags(partition));
+    int32_t tags = guess_tags(partition);
+    struct sl_batch *batch = begin_batch(core, partition, tags / 2, tags);
     if (batch == NULL)
         give_segment(core, segment);
     else
@@ -245,7 +288,8 @@ struct sl_batch *sl_batch_create(struct sl_core *core, struct sl_partition *part
 struct sl_batch *sl_batch_adopt(struct sl_core *core, struct sl_partition *partition,
                                 struct sl_chunk *chunk) {
     SL_ASSERT(chunk->is_wire && chunk->done == 0 && chunk->count > 0);
-    struct sl_batch *batch = begin_batch(core, partition, (int32_t)chunk->count);
+    int32_t count = (int32_t)chunk->count;
+    struct sl_batch *batch = begin_batch(core, partition, count, count + count / 8);
     if (batch == NULL) return NULL;
     struct sl_segment *segment = (struct sl_segment *)(void *)chunk->data;
     segment->next = NULL;
@@ -262,7 +306,7 @@ struct sl_batch *sl_batch_adopt(struct sl_core *core, struct sl_partition *parti
     batch->sum.crc = chunk->crc;
     batch->sum.size = chunk->summed - SL_STAGING_WIRE_FRONT;
     batch->size += (int32_t)(chunk->size - SL_STAGING_WIRE_FRONT);
-    batch->count = (int32_t)chunk->count;
+    batch->count = count;
     batch->base_timestamp = batch->max_timestamp = core->wall_ms;
     core->events.freed_bytes += chunk->charge;
     return batch;
@@ -500,7 +544,7 @@ void sl_batch_destroy(struct sl_core *core, struct sl_batch *batch) {
     if (batch->delivery != NULL && batch->delivery->outcome != 0)
         sl_list_push_back(&core->events.deliveries, &batch->delivery->node);
     else
-        sl_delivery_destroy(core->alloc, batch->delivery);
+        give_delivery(core, batch->delivery);
     core->events.freed_bytes += batch->charged;
     give_batch(core, batch);
 }

@@ -29,8 +29,9 @@ enum {
 struct sl_batch_pool {
     struct sl_segment *segments[SL_BATCH_CLASSES];
     struct sl_list batches;
-    size_t pooled;     /* bytes lying here */
-    size_t pooled_max; /* what comes back beyond it is freed */
+    struct sl_list deliveries; /* plain ones */
+    size_t pooled;             /* bytes lying here */
+    size_t pooled_max;         /* what comes back beyond it is freed */
 };
 
 enum sl_batch_state {
@@ -103,6 +104,8 @@ static inline void sl_batch_ahead(const struct sl_batch *batch) {
 void sl_batch_pool_init(struct sl_batch_pool *pool, size_t pooled_max);
 void sl_batch_pool_deinit(struct sl_batch_pool *pool, const struct sl_alloc *alloc);
 
+/* Reports that were read, of so many bytes in all. Takes them. */
+void sl_batch_take_spent(struct sl_core *core, struct sl_list *deliveries, size_t bytes);
 /* An empty open batch with room for a record of `room` bytes. NULL: out of memory. */
 struct sl_batch *sl_batch_create(struct sl_core *core, struct sl_partition *partition, size_t room,
                                  uint32_t open_count);

@@ -37,6 +37,8 @@
 
 enum {
     BATCHER_POOL_SHARE = 4, /* up to 1/4 of the budget stays as warm segments and batches */
+    BATCHER_FORGETS = 4,    /* a large batch counts a quarter less with each that is closed after
+                             * it; arbitrary */
     BATCHER_AHEAD = 512     /* bytes of records that are asked for before they are sealed */
 };
 
@@ -125,6 +127,7 @@ void sl_batcher_on_staged(struct sl_core *core, struct sl_staged *staged) {
     b->accepted += staged->records;
     b->hurry = b->hurry || staged->hurry;
     b->left_until = staged->left_until;
+    sl_batch_take_spent(core, &staged->spent, staged->spent_bytes);
 }
 
 void sl_batcher_on_partitions(struct sl_core *core, struct sl_topic *topic) {
@@ -166,7 +169,8 @@ void sl_batcher_close(struct sl_core *core, struct sl_batch *batch) {
     b->serial += (uint64_t)batch->count;
     sl_list_push_back(&b->closed, &batch->node);
     struct sl_batching *t = batch->partition->topic->batching;
-    t->last_count = batch->count;
+    t->usual_count -= t->usual_count / BATCHER_FORGETS;
+    if (batch->count > t->usual_count) t->usual_count = batch->count;
     turn_sticky(batch);
 }
 

@@ -94,9 +94,7 @@ static void free_event_fetched(const struct sl_alloc *alloc, struct sl_list *nod
 
 void sl_events_deinit(struct sl_events *e, const struct sl_alloc *alloc) {
     struct sl_list *node;
-    while ((node = sl_list_pop_front(&e->deliveries)) != NULL) {
-        sl_delivery_destroy(alloc, SL_LIST_OF(node, struct sl_delivery, node));
-    }
+    sl_delivery_destroy_all(alloc, &e->deliveries);
     while ((node = sl_list_pop_front(&e->fetched)) != NULL) free_event_fetched(alloc, node);
     while ((node = sl_list_pop_front(&e->news)) != NULL) {
         struct sl_slot_news *news = SL_LIST_OF(node, struct sl_slot_news, node);

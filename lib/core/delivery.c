@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/ahead.h"
 #include "base/assert.h"
 #include "sluice/error.h"
 
@@ -33,17 +34,33 @@ static size_t measure_delivery(int32_t inside) {
     return sizeof(struct sl_delivery) + (size_t)inside * sizeof(uint64_t);
 }
 
-int sl_delivery_create(const struct sl_alloc *alloc, int32_t tag_cap, struct sl_delivery **out) {
-    struct sl_delivery *d = sl_alloc_get(alloc, measure_delivery(tag_cap));
-    if (d == NULL) return SLUICE_ERR_NOMEM;
+/* An empty one with room for so many tags inside. */
+static void clear_delivery(struct sl_delivery *d, int32_t inside) {
     *d = (struct sl_delivery){.partition = -1,
                               .base_offset = -1,
                               .timestamp_ms = -1,
                               .tags = tags_inside(d),
-                              .tag_cap = tag_cap,
-                              .inside = tag_cap};
+                              .tag_cap = inside,
+                              .inside = inside};
+}
+
+int sl_delivery_create(const struct sl_alloc *alloc, int32_t tag_cap, struct sl_delivery **out) {
+    struct sl_delivery *d = sl_alloc_get(alloc, measure_delivery(tag_cap));
+    if (d == NULL) return SLUICE_ERR_NOMEM;
+    clear_delivery(d, tag_cap);
     *out = d;
     return 0;
+}
+
+bool sl_delivery_is_plain(const struct sl_delivery *d) {
+    return d->chunk == NULL && d->watch == NULL && d->text == NULL && has_tags_inside(d);
+}
+
+bool sl_delivery_renew(struct sl_delivery *d, int32_t least, int32_t most) {
+    SL_ASSERT(sl_delivery_is_plain(d));
+    if (d->inside < least || d->inside > most) return false;
+    clear_delivery(d, d->inside);
+    return true;
 }
 
 int sl_delivery_grow(const struct sl_alloc *alloc, struct sl_delivery *delivery, int32_t tag_cap) {
@@ -87,6 +104,15 @@ void sl_delivery_destroy(const struct sl_alloc *alloc, struct sl_delivery *deliv
     if (!has_tags_inside(delivery))
         sl_alloc_free(alloc, delivery->tags, (size_t)delivery->tag_cap * sizeof *delivery->tags);
     sl_alloc_free(alloc, delivery, measure_delivery(delivery->inside));
+}
+
+void sl_delivery_destroy_all(const struct sl_alloc *alloc, struct sl_list *deliveries) {
+    struct sl_list *node;
+    while ((node = sl_list_pop_front(deliveries)) != NULL) {
+        sl_ahead_all(SL_LIST_OF(deliveries->next, struct sl_delivery, node),
+                     sizeof(struct sl_delivery));
+        sl_delivery_destroy(alloc, SL_LIST_OF(node, struct sl_delivery, node));
+    }
 }
 
 size_t sl_delivery_bytes(const struct sl_delivery *delivery) {

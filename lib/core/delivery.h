@@ -3,6 +3,7 @@
 #ifndef SL_CORE_DELIVERY_H
 #define SL_CORE_DELIVERY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,11 @@
 
 /* With room for tag_cap (> 0) tags. 0 or NOMEM. */
 int sl_delivery_create(const struct sl_alloc *alloc, int32_t tag_cap, struct sl_delivery **out);
+/* Whether it is worth keeping, to be renewed: nothing hangs on it. */
+bool sl_delivery_is_plain(const struct sl_delivery *delivery);
+/* Makes a plain one that was read as good as new. False: it has room for fewer than `least` tags or
+ * for more than `most`. */
+bool sl_delivery_renew(struct sl_delivery *delivery, int32_t least, int32_t most);
 /* Room for tag_cap tags in all. 0 or NOMEM (then it is as before). Not for one in a chunk. */
 int sl_delivery_grow(const struct sl_alloc *alloc, struct sl_delivery *delivery, int32_t tag_cap);
 /* The report says this too, a text of any length or null, unless it has one. Left out when memory is short: it is no
@@ -21,6 +27,8 @@ void sl_delivery_explain(const struct sl_alloc *alloc, struct sl_delivery *deliv
                          struct sl_str text);
 /* Frees it with its tags and all `more` behind it; NULL is fine. */
 void sl_delivery_destroy(const struct sl_alloc *alloc, struct sl_delivery *delivery);
+/* All of a list, which is empty after. */
+void sl_delivery_destroy_all(const struct sl_alloc *alloc, struct sl_list *deliveries);
 /* Bytes of memory it takes: what an unread report is charged with. */
 size_t sl_delivery_bytes(const struct sl_delivery *delivery);
 

@@ -45,10 +45,12 @@ enum {
     STAGING_STRETCH_SHARE = 8,  /* but no more than 1/8 of the budget; arbitrary */
     STAGING_SHRINK = 8,         /* it falls by 1/8 with each take; arbitrary */
     STAGING_ALIGN = 8,
-    STAGING_TOPIC_MAX = 249, /* Kafka's own limit of topic names */
-    STAGING_KEPT_SHARE = 8,  /* up to 1/8 of the budget stays as free wire chunks: else they would
+    STAGING_TOPIC_MAX = 249,  /* Kafka's own limit of topic names */
+    STAGING_KEPT_SHARE = 8,   /* up to 1/8 of the budget stays as free wire chunks: else they would
                               * come and go with page faults */
-    STAGING_WIRE_SHARE = 32, /* a wire chunk takes 1/32 of the budget at most; arbitrary */
+    STAGING_SPENT_SHARE = 64, /* up to 1/64 of the budget lies here as reports that were read;
+                               * arbitrary: those of a turn */
+    STAGING_WIRE_SHARE = 32,  /* a wire chunk takes 1/32 of the budget at most; arbitrary */
     STAGING_WIRE_SUM = 8 * 1024, /* bytes summed at a time: they are in the first cache */
     STAGING_WIRE_WAKE = 2,       /* full wire chunks that the I/O thread is woken for */
     STAGING_REPORT_BYTES = (int)(sizeof(struct sl_delivery) + sizeof(uint64_t))
@@ -84,6 +86,8 @@ struct sl_staging {
     int64_t refused;     /* the most that a record refused for want of budget needed; 0: none was */
     struct sl_map names; /* name → struct sl_staging_topic, owned */
     struct sl_list new_topics; /* not yet told to core */
+    struct sl_list spent;      /* struct sl_delivery on their way back to core */
+    size_t spent_bytes;
 };
 
 static size_t align_record(size_t size) {
@@ -167,6 +171,7 @@ int sl_staging_create(const struct sl_settings *settings, const struct sl_alloc 
     sl_list_init(&s->free);
     sl_list_init(&s->free_wire);
     sl_list_init(&s->new_topics);
+    sl_list_init(&s->spent);
     sl_partitioner_init(&s->partitioner, settings);
     s->wire_cap = choose_wire_cap(settings, &s->partitioner);
     s->bound = SL_STAGING_BOUND;
@@ -184,6 +189,7 @@ void sl_staging_destroy(struct sl_staging *s) {
     free_chunks(s->alloc, &s->chunks);
     free_chunks(s->alloc, &s->free);
     free_chunks(s->alloc, &s->free_wire);
+    sl_delivery_destroy_all(s->alloc, &s->spent);
     uint32_t at = 0;
     for (struct sl_staging_topic *t; (t = sl_map_next(&s->names, &at, NULL)) != NULL;)
         sl_alloc_free(s->alloc, t, sizeof *t + t->size + 1);
@@ -502,6 +508,10 @@ void sl_staging_take(struct sl_staging *s, int64_t now, bool all, struct sl_stag
     sl_list_init(&out->topics);
     sl_list_splice_back(&out->chunks, &s->chunks);
     sl_list_splice_back(&out->topics, &s->new_topics);
+    sl_list_init(&out->spent);
+    sl_list_splice_back(&out->spent, &s->spent);
+    out->spent_bytes = s->spent_bytes;
+    s->spent_bytes = 0;
     out->records = s->records;
     out->hurry = s->hurry;
     out->room = s->staging_full;
@@ -578,6 +588,14 @@ bool sl_staging_sleep(struct sl_staging *s, uint32_t wake_at_bytes) {
     }
     if (s->hurry || s->staging_full || s->staged >= wake_at_bytes) return false;
     s->wake_at = wake_at_bytes;
+    return true;
+}
+
+bool sl_staging_spend(struct sl_staging *s, struct sl_list *deliveries, size_t bytes) {
+    size_t most = (size_t)s->settings->buffer_memory / STAGING_SPENT_SHARE;
+    if (s->spent_bytes + bytes > most) return false;
+    s->spent_bytes += bytes;
+    sl_list_splice_back(&s->spent, deliveries);
     return true;
 }
 

@@ -110,6 +110,8 @@ struct sl_staged {
     struct sl_list chunks;
     struct sl_list topics; /* struct sl_staging_topic: the new ones, by rising index; they live as
                             * long as the staging object and are never taken back */
+    struct sl_list spent;  /* struct sl_delivery: reports that were read, to be used again … */
+    size_t spent_bytes;    /* … and their memory */
     uint32_t records;
     int64_t left_until; /* a wire chunk was left to be filled: take it at that time; or INT64_MAX */
     bool hurry;         /* someone waits for room, or what was left has lingered: linger ends */
@@ -171,6 +173,9 @@ bool sl_staging_give(struct sl_staging *s, struct sl_list *chunks, int64_t freed
  * when a linger deadline is armed anyway, SL_STAGING_AWAKE: it does not sleep. False: enough is
  * staged already or someone waits for room: do not sleep. */
 bool sl_staging_sleep(struct sl_staging *s, uint32_t wake_at_bytes);
+/* Reports that were read come back, plain ones of so many bytes in all (spliced out of the list). False:
+ * enough wait already, and these are to be destroyed. */
+bool sl_staging_spend(struct sl_staging *s, struct sl_list *deliveries, size_t bytes);
 /* Tags of reports not read yet are charged here. Negative: read; true then as with give. */
 bool sl_staging_charge_unread(struct sl_staging *s, int64_t bytes);
 int64_t sl_staging_used(const struct sl_staging *s);

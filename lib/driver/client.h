@@ -84,10 +84,12 @@ int sl_client_stage_many(struct sluice_client *c, struct sl_staging_input *in, i
  * Else as sl_client_stage. */
 int sl_client_write(struct sluice_client *c, struct sl_staging_input *in, int32_t timeout_ms,
                     struct sl_delivery **out);
-/* Moves all reports (struct sl_delivery, freed with sl_delivery_destroy) into *out, which is
+/* Moves all reports (struct sl_delivery, given back with sl_client_give_deliveries) into *out, which is
  * initialised here. Waits for the first. 0 (perhaps with none), or CLOSED: closed and none left.
  * Their topic names live as long as the shell. */
 int sl_client_take_deliveries(struct sluice_client *c, int32_t timeout_ms, struct sl_list *out);
+/* Frees reports, or has them used again. Right also when the client is gone. */
+void sl_client_give_deliveries(struct sluice_client *c, struct sl_list *deliveries);
 /* Records since the client was made. */
 struct sl_client_counts {
     int64_t pending; /* accepted and not decided */

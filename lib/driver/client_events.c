@@ -4,6 +4,8 @@
  * What was taken is freed, and the descriptor changed, after the lock. */
 #include <string.h>
 
+#include "base/ahead.h"
+#include "core/delivery.h"
 #include "driver/net.h"
 #include "driver/shell.h"
 #include "sluice/error.h"
@@ -41,6 +43,22 @@ int sl_client_take_deliveries(struct sluice_client *c, int32_t timeout_ms, struc
     if (!none) return 0;
     if (closed) return SLUICE_ERR_CLOSED;
     return rv == SLUICE_ERR_PENDING ? 0 : rv;
+}
+
+void sl_client_give_deliveries(struct sluice_client *c, struct sl_list *deliveries) {
+    size_t bytes = 0;
+    SL_LIST_EACH(it, tmp, deliveries) {
+        struct sl_delivery *d = SL_LIST_OF(it, struct sl_delivery, node);
+        sl_ahead_all(SL_LIST_OF(tmp, struct sl_delivery, node), sizeof *d);
+        if (sl_delivery_is_plain(d)) {
+            bytes += sl_delivery_bytes(d);
+            continue;
+        }
+        sl_list_remove(it);
+        sl_delivery_destroy(&c->alloc, d);
+    }
+    if (sl_list_is_empty(deliveries) || sl_inbox_spend(&c->inbox, deliveries, bytes)) return;
+    sl_delivery_destroy_all(&c->alloc, deliveries);
 }
 
 /* ---- events ---- */

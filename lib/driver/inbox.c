@@ -230,6 +230,13 @@ bool sl_inbox_read(struct sl_inbox *in, int64_t bytes, bool *room) {
     return due;
 }
 
+bool sl_inbox_spend(struct sl_inbox *in, struct sl_list *deliveries, size_t bytes) {
+    sl_latch_lock(&in->latch);
+    bool is_taken = sl_staging_spend(in->staging, deliveries, bytes);
+    sl_latch_unlock(&in->latch);
+    return is_taken;
+}
+
 void sl_inbox_take(struct sl_inbox *in, int64_t now, bool all, uint32_t partitions,
                    struct sl_inbox_taken *out) {
     sl_list_init(&out->commands);

@@ -98,6 +98,9 @@ bool sl_inbox_is_free(struct sl_inbox *in);
  * that runs a driven loop has to be told. True: the room event is due. */
 bool sl_inbox_read(struct sl_inbox *in, int64_t bytes, bool *room);
 
+/* As sl_staging_spend. */
+bool sl_inbox_spend(struct sl_inbox *in, struct sl_list *deliveries, size_t bytes);
+
 /* ---- I/O thread ---- */
 
 /* all: also what could be filled further (sl_staging_take); so it is in any case where there are

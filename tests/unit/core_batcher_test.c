@@ -815,6 +815,35 @@ static void test_reports_none_and_failed(void **state) {
     }
 }
 
+/* A report that the application has read is that of a later batch, without what it said. */
+static void test_read_reports_are_used_again(void **state) {
+    (void)state;
+    struct prod *p = prod_open(prod_prepare());
+    p->spends = true;
+    prod_put(p, "t", 1, 1);
+    prod_put(p, "t", 1, 2);
+    prod_turn(p);
+    prod_answer_id(p, 0, 4000, 3);
+    prod_next(p, &req);
+    req.parts[0].base_offset = 700;
+    prod_reply(p, &req);
+    prod_expect(p, 1, 2, SL_OUTCOME_WRITTEN);
+    const struct sl_delivery *first = p->read;
+    assert_non_null(first);
+    prod_put(p, "t", 2, 3);
+    prod_turn(p);
+    prod_advance(p, 5);
+    prod_next(p, &req);
+    req.parts[0].code = SLUICE_KAFKA_INVALID_RECORD;
+    prod_reply(p, &req);
+    assert_ptr_equal(p->read, first);
+    prod_expect(p, 3, 3, SL_OUTCOME_NOT_WRITTEN);
+    assert_int_equal(p->told, 2);
+    assert_int_equal(p->partition[3], 2);
+    assert_int_equal(p->offset[3], -1);
+    prod_end(p);
+}
+
 /* ---- memory ---- */
 
 /* The account follows the memory: with many open batches it shows what they hold. */
@@ -1029,6 +1058,7 @@ int main(void) {
         cmocka_unit_test(test_discard_keeps_what_was_sent),
         cmocka_unit_test(test_close_tells_everything),
         cmocka_unit_test(test_reports_none_and_failed),
+        cmocka_unit_test(test_read_reports_are_used_again),
         cmocka_unit_test(test_account_covers_what_is_allocated),
         cmocka_unit_test(test_many_partitions_keep_order),
         cmocka_unit_test(test_every_allocation_may_fail),

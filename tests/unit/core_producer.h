@@ -61,10 +61,12 @@ struct prod {
     int64_t next_id;
     struct prod_log logs[PROD_PARTS];
     int log_count;
-    bool plain_values;   /* values are not tags */
-    int32_t told;        /* reports so far … */
-    char text[256];      /* … and what the last one with a text said */
-    char texts[16][128]; /* the same for each of the first tags */
+    bool plain_values;              /* values are not tags */
+    bool spends;                    /* reports that were read go back to core … */
+    const struct sl_delivery *read; /* … of which this was the last */
+    int32_t told;                   /* reports so far … */
+    char text[256];                 /* … and what the last one with a text said */
+    char texts[16][128];            /* the same for each of the first tags */
 };
 
 /* ---- life ---- */
@@ -114,6 +116,14 @@ static inline void prod_collect(struct prod *p) {
     for (struct sl_list *node; (node = sl_list_pop_front(&e->deliveries)) != NULL;) {
         struct sl_delivery *head = SL_LIST_OF(node, struct sl_delivery, node);
         for (const struct sl_delivery *d = head; d != NULL; d = d->more) prod_note(p, d);
+        p->read = head;
+        struct sl_list spent;
+        sl_list_init(&spent);
+        sl_list_push_back(&spent, node);
+        if (p->spends && sl_delivery_is_plain(head) &&
+            sl_staging_spend(p->staging, &spent, sl_delivery_bytes(head)))
+            continue;
+        sl_list_remove(node);
         sl_delivery_destroy(&p->h->memory.alloc, head);
     }
     (void)sl_staging_give(p->staging, &e->chunks, e->freed_bytes);

@@ -556,6 +556,57 @@ static void test_delivery_grows(void **state) {
     }
 }
 
+/* Reports that were read wait for core, up to a share of the budget. */
+static void test_read_reports_come_back(void **state) {
+    (void)state;
+    enum { TAGS = 16, FIT = 4 };
+    struct fixture f;
+    struct sl_staged staged;
+    struct sl_list spent;
+    struct sl_delivery *d;
+    size_t bytes = sizeof *d + TAGS * sizeof(uint64_t);
+    set_up(&f, SL_REPORTS_ALL, 64 * (int64_t)(bytes * FIT));
+    for (int i = 0; i <= FIT; i++) {
+        assert_int_equal(sl_delivery_create(&f.memory.alloc, TAGS, &d), 0);
+        sl_list_init(&spent);
+        sl_list_push_back(&spent, &d->node);
+        assert_int_equal(sl_staging_spend(f.staging, &spent, sl_delivery_bytes(d)), i < FIT);
+        assert_int_equal(sl_list_is_empty(&spent), i < FIT);
+    }
+    sl_staging_take(f.staging, 1, true, &staged);
+    assert_int_equal(staged.spent_bytes, bytes * FIT);
+    sl_delivery_destroy_all(&f.memory.alloc, &staged.spent);
+    assert_true(sl_staging_spend(f.staging, &spent, bytes)); /* and is freed with staging */
+    tear_down(&f);
+}
+
+static void test_deliveries_are_renewed(void **state) {
+    (void)state;
+    struct test_memory memory;
+    struct sl_delivery *d;
+    test_memory_init(&memory);
+    assert_int_equal(sl_delivery_create(&memory.alloc, 16, &d), 0);
+    d->code = 5;
+    d->count = 9;
+    assert_true(sl_delivery_is_plain(d));
+    assert_false(sl_delivery_renew(d, 17, 100));
+    assert_false(sl_delivery_renew(d, 1, 15));
+    assert_int_equal(d->count, 9);
+    assert_true(sl_delivery_renew(d, 16, 16));
+    assert_int_equal(d->code, 0);
+    assert_int_equal(d->count, 0);
+    assert_int_equal(d->tag_cap, 16);
+    assert_int_equal(d->partition, -1);
+    sl_delivery_explain(&memory.alloc, d, SL_STR("why"));
+    assert_false(sl_delivery_is_plain(d)); /* a text hangs on it */
+    sl_delivery_destroy(&memory.alloc, d);
+    assert_int_equal(sl_delivery_create(&memory.alloc, 16, &d), 0);
+    assert_int_equal(sl_delivery_grow(&memory.alloc, d, 17), 0);
+    assert_false(sl_delivery_is_plain(d));
+    sl_delivery_destroy(&memory.alloc, d);
+    test_memory_check(&memory);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_record_comes_out_as_it_went_in),
@@ -574,6 +625,8 @@ int main(void) {
         cmocka_unit_test(test_every_allocation_may_fail),
         cmocka_unit_test(test_chunk_becomes_reports_in_place),
         cmocka_unit_test(test_delivery_grows),
+        cmocka_unit_test(test_read_reports_come_back),
+        cmocka_unit_test(test_deliveries_are_renewed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
