@@ -40,12 +40,36 @@
 #include "record/record.h"
 #include "sluice/error.h"
 
+/* So that an overrun is noticed. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SL_BATCH_SEPARATE 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SL_BATCH_SEPARATE 1
+#endif
+#endif
+
 enum {
     SEGMENT_LARGEST = 16 * 1024, /* measured: from 16 KiB on the size makes no difference */
     SEGMENT_SHARE = 8,           /* open batches may hold 1/8 of the budget in first segments */
-    SEGMENT_AHEAD = 256,         /* bytes of a segment that are asked for: header and a record */
-    TAGS_LEAST = 16,             /* arbitrary: small for batches of a few records */
-    TAGS_MOST = 10 * 1024        /* as many as a batch of a megabyte has; beyond they grow */
+#ifdef SL_BATCH_SEPARATE
+    BATCH_BLOCK = 1,
+#else
+    BATCH_BLOCK = 32, /* 12 KiB; arbitrary */
+#endif
+    SEGMENT_AHEAD = 256,  /* bytes of a segment that are asked for: header and a record */
+    TAGS_LEAST = 16,      /* arbitrary: small for batches of a few records */
+    TAGS_MOST = 10 * 1024 /* as many as a batch of a megabyte has; beyond they grow */
+};
+
+/* Whole lines of a cache. */
+#define BATCH_BYTES ((sizeof(struct sl_batch) + SL_AHEAD_LINE - 1) / SL_AHEAD_LINE * SL_AHEAD_LINE)
+
+/* Batches side by side: with 10,000 of them, each between all else that a client allocates, nearly
+ * every look at one would be at a page that the processor has to look up anew. */
+struct batch_block {
+    struct sl_list node;
+    uint8_t memory[BATCH_BLOCK * BATCH_BYTES + SL_AHEAD_LINE - 1];
 };
 
 /* ---- pool ---- */
@@ -53,6 +77,7 @@ enum {
 void sl_batch_pool_init(struct sl_batch_pool *pool, size_t pooled_max) {
     memset(pool, 0, sizeof *pool);
     sl_list_init(&pool->batches);
+    sl_list_init(&pool->blocks);
     sl_list_init(&pool->deliveries);
     pool->pooled_max = pooled_max;
 }
@@ -64,6 +89,18 @@ static size_t segment_bytes(const struct sl_segment *segment) {
     return sizeof *segment + segment->cap;
 }
 
+/* Puts a block of new batches into the pool. False: out of memory. */
+static bool add_batches(struct sl_core *core) {
+    struct sl_batch_pool *pool = &core->batcher.pool;
+    struct batch_block *block = sl_alloc_get(core->alloc, sizeof *block);
+    if (block == NULL) return false;
+    sl_list_push_back(&pool->blocks, &block->node);
+    uintptr_t at = ((uintptr_t)block->memory + SL_AHEAD_LINE - 1) & ~(uintptr_t)(SL_AHEAD_LINE - 1);
+    for (int i = 0; i < BATCH_BLOCK; i++, at += BATCH_BYTES)
+        sl_list_push_back(&pool->batches, &((struct sl_batch *)at)->node);
+    return true;
+}
+
 void sl_batch_pool_deinit(struct sl_batch_pool *pool, const struct sl_alloc *alloc) {
     for (int i = 0; i < SL_BATCH_CLASSES; i++) {
         for (struct sl_segment *s; (s = pool->segments[i]) != NULL;) {
@@ -71,8 +108,9 @@ void sl_batch_pool_deinit(struct sl_batch_pool *pool, const struct sl_alloc *all
             sl_alloc_free(alloc, s, segment_bytes(s));
         }
     }
-    for (struct sl_list *node; (node = sl_list_pop_front(&pool->batches)) != NULL;)
-        sl_alloc_free(alloc, SL_LIST_OF(node, struct sl_batch, node), sizeof(struct sl_batch));
+    for (struct sl_list *node; (node = sl_list_pop_front(&pool->blocks)) != NULL;)
+        sl_alloc_free(alloc, SL_LIST_OF(node, struct batch_block, node),
+                      sizeof(struct batch_block));
     sl_delivery_destroy_all(alloc, &pool->deliveries);
 }
 
@@ -131,29 +169,16 @@ static void give_segment(struct sl_core *core, struct sl_segment *segment) {
 
 static struct sl_batch *take_batch(struct sl_core *core) {
     struct sl_batch_pool *pool = &core->batcher.pool;
-    struct sl_list *node = sl_list_pop_front(&pool->batches);
-    struct sl_batch *batch;
-    if (node != NULL) {
-        batch = SL_LIST_OF(node, struct sl_batch, node);
-        pool->pooled -= sizeof *batch;
-        if (!sl_list_is_empty(&pool->batches))
-            sl_batch_ahead(SL_LIST_OF(pool->batches.next, struct sl_batch, node));
-    } else {
-        batch = sl_alloc_get(core->alloc, sizeof *batch);
-        if (batch == NULL) return NULL;
-    }
+    if (sl_list_is_empty(&pool->batches) && !add_batches(core)) return NULL;
+    struct sl_batch *batch = SL_LIST_OF(sl_list_pop_front(&pool->batches), struct sl_batch, node);
+    if (!sl_list_is_empty(&pool->batches))
+        sl_batch_ahead(SL_LIST_OF(pool->batches.next, struct sl_batch, node));
     memset(batch, 0, sizeof *batch);
     return batch;
 }
 
 static void give_batch(struct sl_core *core, struct sl_batch *batch) {
-    struct sl_batch_pool *pool = &core->batcher.pool;
-    if (pool->pooled + sizeof *batch > pool->pooled_max) {
-        sl_alloc_free(core->alloc, batch, sizeof *batch);
-        return;
-    }
-    sl_list_push_front(&pool->batches, &batch->node);
-    pool->pooled += sizeof *batch;
+    sl_list_push_front(&core->batcher.pool.batches, &batch->node);
 }
 
 void sl_batch_take_spent(struct sl_core *core, struct sl_list *deliveries, size_t bytes) {
@@ -218,7 +243,7 @@ static void add_segment(struct sl_core *core, struct sl_batch *batch, struct sl_
         batch->last->next = segment;
     }
     batch->last = segment;
-    batch->segment_count++;
+    batch->cuts++;
     batch->at = segment->data;
     batch->summed = batch->at;
     batch->end = segment->data + segment->cap;
@@ -250,7 +275,7 @@ static struct sl_batch *begin_batch(struct sl_core *core, struct sl_partition *p
     batch->sequence = -1;
     batch->producer_id = -1;
     batch->epoch = -1;
-    charge_batch(core, batch, (int64_t)sizeof *batch);
+    charge_batch(core, batch, (int64_t)BATCH_BYTES);
     return batch;
 }
 
@@ -314,7 +339,7 @@ struct sl_batch *sl_batch_adopt(struct sl_core *core, struct sl_partition *parti
 
 /* Room for the pieces of one more segment and one more value. */
 static bool reserve_pieces(struct sl_core *core, struct sl_batch *batch) {
-    int32_t need = batch->segment_count + 1 + 2 * (batch->value_count + 1);
+    int32_t need = batch->cuts + 1 + SL_BATCH_VALUE_CUTS;
     if (need <= batch->piece_cap) return true;
     int32_t cap = need * 2;
     bool is_own = batch->pieces == batch->own_pieces;
@@ -363,7 +388,7 @@ void sl_batch_put_value(struct sl_core *core, struct sl_batch *batch, struct sl_
     value->segment = batch->last;
     value->segment_at = (uint32_t)(batch->at - batch->last->data);
     sl_list_push_back(&batch->values, &value->node);
-    batch->value_count++;
+    batch->cuts += SL_BATCH_VALUE_CUTS;
     if (value->lent != NULL) batch->borrows = true;
     charge_batch(core, batch, (int64_t)sl_staging_chunk_bytes(value));
 }

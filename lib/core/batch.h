@@ -20,15 +20,17 @@ struct sl_pack;
 struct sl_produce_entry;
 
 enum {
-    SL_BATCH_PIECES = 400,  /* a batch closes at so many: a request has at most 900 in all */
-    SL_BATCH_CLASSES = 3,   /* segments of 16, 4 and 1 KiB */
-    SL_BATCH_OWN_PIECES = 2 /* kept in the batch itself: small batches have one */
+    SL_BATCH_PIECES = 400,   /* a batch closes at so many: a request has at most 900 in all */
+    SL_BATCH_CLASSES = 3,    /* segments of 16, 4 and 1 KiB */
+    SL_BATCH_VALUE_CUTS = 2, /* pieces more by a large value: itself, and the records after it */
+    SL_BATCH_OWN_PIECES = 2  /* kept in the batch itself: small batches have one */
 };
 
 /* What batches are made of, kept for reuse: last in, first out, so that it is warm. */
 struct sl_batch_pool {
     struct sl_segment *segments[SL_BATCH_CLASSES];
-    struct sl_list batches;
+    struct sl_list batches;    /* never freed before the end */
+    struct sl_list blocks;     /* struct batch_block, owned: what they lie in */
     struct sl_list deliveries; /* plain ones */
     size_t pooled;             /* bytes lying here */
     size_t pooled_max;         /* what comes back beyond it is freed */
@@ -44,18 +46,19 @@ enum sl_batch_state {
 /* From its first record to its outcome. Its bytes are sealed once and never rebuilt; only the
  * identity in the header may be set anew, while certainly unwritten. */
 struct sl_batch {
-    /* hot while open */
-    uint8_t *at;     /* where the next record goes */
-    uint8_t *end;    /* of the segment */
-    uint64_t *tags;  /* of the delivery; NULL without reports */
-    int32_t count;   /* records */
-    int32_t tag_cap; /* room for tags; INT32_MAX without reports */
-    int32_t size;    /* bytes of the batch, header included */
-    enum sl_batch_state state;
+    /* All that a record needs of it, in one line of a cache. */
+    uint8_t *at;         /* where the next record goes */
+    uint8_t *end;        /* of the segment */
+    uint64_t *tags;      /* of the delivery; NULL without reports */
+    int32_t count;       /* records */
+    int32_t tag_cap;     /* room for tags; INT32_MAX without reports */
+    int32_t size;        /* bytes of the batch, header included */
+    int32_t cuts;        /* pieces that it may come to: its segments, and two for a large value */
     uint64_t generation; /* of flushes: all its records belong to it */
     int64_t base_timestamp;
     int64_t max_timestamp;
 
+    enum sl_batch_state state;
     struct sl_delivery *delivery; /* owned until the outcome; owns the tags. NULL: no reports */
     struct sl_list node;          /* batcher: closed; partition: sealed or in_flight; the pool */
     struct sl_list linger;        /* batcher: lingering or overdue, while open and not due */
@@ -65,8 +68,6 @@ struct sl_batch {
     struct sl_segment *last;
     struct sl_list
         values; /* owned struct sl_chunk: large values sent from where they were staged */
-    int32_t value_count;
-    int32_t segment_count;
     struct sl_iov *pieces; /* the sealed bytes in order, header first: own_pieces, or owned */
     int32_t piece_cap;
     int32_t piece_count;

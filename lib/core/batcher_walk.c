@@ -21,10 +21,10 @@
 #include "sluice/kafka_errors.h"
 
 enum {
-    BATCHER_RETRY_MS = 10,    /* memory was short; arbitrary */
-    BATCHER_VALUE_PIECES = 2, /* a large value, and the records after it */
-    WALK_AHEAD = 8,           /* records dealt with while the memory for another one is fetched */
-    WALK_STEPS = 32           /* records looked at and not dealt with: thrice WALK_AHEAD, and one */
+    BATCHER_RETRY_MS = 10, /* memory was short; arbitrary */
+    WALK_AHEAD = 8,        /* records dealt with while the memory for another one is fetched */
+    WALK_PLACES = 256,     /* bytes of a record's place that are asked for at most; arbitrary */
+    WALK_STEPS = 32        /* records looked at and not dealt with: thrice WALK_AHEAD, and one */
 };
 
 static void set_up_partition(struct sl_partition *p) {
@@ -103,8 +103,7 @@ static struct sl_partition *partition_of_record(const struct sl_core *core,
 static bool is_within_limits(const struct sl_batching *t, const struct sl_batch *batch,
                              const struct sl_chunk *from, size_t bytes) {
     return batch->generation == from->generation && (size_t)batch->size + bytes <= t->batch_limit &&
-           batch->segment_count + BATCHER_VALUE_PIECES * (batch->value_count + 1) <=
-               SL_BATCH_PIECES;
+           batch->cuts + SL_BATCH_VALUE_CUTS <= SL_BATCH_PIECES;
 }
 
 /* The batch, or a new one of the partition when it is NULL, with room for the record. NULL: out of
@@ -354,14 +353,13 @@ static void ask_for_batch(const struct walk_step *step) {
     const struct sl_batch *batch = planned_batch(step);
     if (batch == NULL) return;
     sl_ahead_line(&batch->at);
-    sl_ahead_line(&batch->max_timestamp);
 }
 
 static void ask_for_places(const struct walk_step *step) {
     const struct sl_batch *batch = planned_batch(step);
     if (batch == NULL) return;
-    sl_ahead_line(batch->at);
-    sl_ahead_line(batch->at + SL_AHEAD_LINE);
+    uint32_t bytes = step->record->size < WALK_PLACES ? step->record->size : WALK_PLACES;
+    sl_ahead_all(batch->at, bytes);
     if (batch->tags != NULL) sl_ahead_line(&batch->tags[batch->count]);
 }
 
