@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/delivery.h"
 #include "driver/net.h"
 #include "driver/runtime_inside.h"
 #include "driver/shell.h"
@@ -587,6 +588,30 @@ static void fork_with(sluice_runtime *runtime) {
     clear_scene(&s);
 }
 
+/* Some thread of the parent was putting a record in: nobody will ever give the latch back. */
+static void test_reports_are_freed_in_a_forked_child(void **state) {
+    (void)state;
+    struct scene s = set_scene("all", NULL);
+    struct sl_delivery *d;
+    struct sl_list reports;
+    assert_int_equal(sl_delivery_create(sl_client_alloc(s.client), 16, &d), 0);
+    sl_list_init(&reports);
+    sl_list_push_back(&reports, &d->node);
+    sl_latch_lock(&s.client->inbox.latch);
+    pid_t child = fork();
+    if (child == 0) {
+        (void)alarm(10);
+        sl_client_give_deliveries(s.client, &reports);
+        _exit(sl_list_is_empty(&reports) ? 0 : 1);
+    }
+    sl_latch_unlock(&s.client->inbox.latch);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    sl_client_give_deliveries(s.client, &reports);
+    clear_scene(&s);
+}
+
 static void test_fork(void **state) {
     (void)state;
     for (int i = 0; i < 8; i++) fork_with(NULL);
@@ -736,6 +761,7 @@ int main(void) {
         cmocka_unit_test(test_metrics_while_the_log_blocks),
         cmocka_unit_test(test_close_while_the_resolver_hangs),
         cmocka_unit_test(test_fork),
+        cmocka_unit_test(test_reports_are_freed_in_a_forked_child),
         cmocka_unit_test(test_every_record_has_one_outcome),
         cmocka_unit_test(test_every_allocation_may_fail),
     };
