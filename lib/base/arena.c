@@ -18,16 +18,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SL_ARENA_SEPARATE 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SL_ARENA_SEPARATE 1
-#endif
-#endif
-
 enum {
-#ifdef SL_ARENA_SEPARATE
+#if SL_ALLOC_IS_GUARDED
     ARENA_BLOCK_FIRST = 0,
     ARENA_BLOCK_MAX = 0,
 #else

@@ -40,23 +40,10 @@
 #include "record/record.h"
 #include "sluice/error.h"
 
-/* So that an overrun is noticed. */
-#if defined(__SANITIZE_ADDRESS__)
-#define SL_BATCH_SEPARATE 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SL_BATCH_SEPARATE 1
-#endif
-#endif
-
 enum {
     SEGMENT_LARGEST = 16 * 1024, /* measured: from 16 KiB on the size makes no difference */
     SEGMENT_SHARE = 8,           /* open batches may hold 1/8 of the budget in first segments */
-#ifdef SL_BATCH_SEPARATE
-    BATCH_BLOCK = 1,
-#else
-    BATCH_BLOCK = 32, /* 12 KiB; arbitrary */
-#endif
+    BATCH_BLOCK = SL_ALLOC_IS_GUARDED ? 1 : 32, /* 12 KiB; arbitrary */
     SEGMENT_AHEAD = 256,  /* bytes of a segment that are asked for: header and a record */
     TAGS_LEAST = 16,      /* arbitrary: small for batches of a few records */
     TAGS_MOST = 10 * 1024 /* as many as a batch of a megabyte has; beyond they grow */

@@ -46,6 +46,7 @@ enum {
 };
 
 static const char tls_has_ended[] = "OpenSSL has ended with the process; close clients before that";
+static const char tls_no_memory[] = "no memory for TLS";
 
 static uint8_t *out_room(struct sl_tls_conn *conn, size_t size);
 
@@ -210,30 +211,33 @@ static int64_t fail_conn(struct sl_tls_conn *conn, int ssl_error, char *text, si
 
 int sl_tls_code(const struct sl_tls_conn *conn) { return conn->code; }
 
-static int64_t fail_ended(struct sl_tls_conn *conn, char *text, size_t cap) {
+static int64_t fail_with(struct sl_tls_conn *conn, int code, const char *words, char *text,
+                         size_t cap) {
     struct sl_text out;
-    conn->code = SLUICE_ERR_UNREACHABLE;
+    conn->code = code;
     sl_text_init(&out, text, cap);
-    sl_text_put(&out, tls_has_ended);
+    sl_text_put(&out, words);
     return SL_IO_FAILED;
+}
+
+static int64_t fail_ended(struct sl_tls_conn *conn, char *text, size_t cap) {
+    return fail_with(conn, SLUICE_ERR_UNREACHABLE, tls_has_ended, text, cap);
 }
 
 /* The socket took nothing more, for good. What the peer said before is the better reason: a refused
  * certificate is told first, then the connection is cut. */
 static int64_t fail_sending(struct sl_tls_conn *conn, int64_t rv, char *text, size_t cap) {
     char byte;
-    struct sl_text out;
     ERR_clear_error();
     conn->is_readable = true;
     int got = SSL_peek(conn->ssl, &byte, 1);
     int error = got > 0 ? SSL_ERROR_NONE : SSL_get_error(conn->ssl, got);
     if (error == SSL_ERROR_SSL) return fail_conn(conn, error, text, cap);
     ERR_clear_error();
+    if (rv != SL_IO_CLOSED)
+        return fail_with(conn, SLUICE_ERR_UNREACHABLE, conn->io_text, text, cap);
     conn->code = SLUICE_ERR_UNREACHABLE;
-    if (rv == SL_IO_CLOSED) return SL_IO_CLOSED;
-    sl_text_init(&out, text, cap);
-    sl_text_put(&out, conn->io_text);
-    return SL_IO_FAILED;
+    return SL_IO_CLOSED;
 }
 
 /* ---- the handshake ---- */
@@ -414,11 +418,7 @@ static int64_t encrypt_pieces(struct sl_tls_conn *conn, struct tls_source *s, ch
     return 0;
 
 no_memory:
-    conn->code = SLUICE_ERR_NOMEM;
-    struct sl_text out;
-    sl_text_init(&out, text, cap);
-    sl_text_put(&out, "no memory for TLS");
-    return SL_IO_FAILED;
+    return fail_with(conn, SLUICE_ERR_NOMEM, tls_no_memory, text, cap);
 }
 
 static int64_t send_records(struct sl_tls_conn *conn, const struct sl_iov *pieces, size_t count,
@@ -546,7 +546,7 @@ int sl_tls_open(struct sl_tls *tls, const struct sl_tls_pipe *pipe, const char *
 
 leave:
     sl_openssl_leave();
-    if (rv != 0) sl_text_put(why, "no memory for TLS");
+    if (rv != 0) sl_text_put(why, tls_no_memory);
     return rv;
 }
 

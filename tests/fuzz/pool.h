@@ -18,14 +18,7 @@
 
 #include "base/alloc.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define FUZZ_POOL_GUARDED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define FUZZ_POOL_GUARDED 1
-#endif
-#endif
-#ifdef FUZZ_POOL_GUARDED
+#if SL_ALLOC_IS_GUARDED
 #include <sanitizer/asan_interface.h>
 #else
 #define ASAN_POISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
