@@ -17,8 +17,8 @@
  * that seems unsent).
  *
  * Memory before the handshake is over: some 80 KiB of OpenSSL's, which gives back its buffers
- * between messages until then, a chain of at most 16 KiB, `out`, for the chain of ours, and `in` as it
- * begins.
+ * between messages until then, `out`, for the chain of ours, and `in` as it begins; of the 80 some are
+ * free again when the peer's chain comes, which is weighed first (tls_chain.c).
  *
  * Not here: contexts and sessions (tls_context.c), what went wrong in words (tls_verdict.c). */
 #include "driver/tls.h"

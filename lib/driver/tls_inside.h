@@ -60,7 +60,7 @@ struct sl_tls_conn {
     uint32_t first_size;
     int code;          /* of the last failure, and of the one that recv has still to tell */
     int64_t late;      /* recv: told by the next call, after the bytes before it; 0: nothing */
-    char verdict[288]; /* why the peer's certificate was refused; "" it was not */
+    char verdict[288]; /* why the peer's certificates were refused; "" they were not */
     char io_text[128];
 };
 
@@ -69,6 +69,20 @@ struct sl_tls_conn {
 /* A context of OpenSSL's from settings. 0, CONFIG with *why, NOMEM. */
 int sl_tls_load(const struct sl_tls_settings *settings, bool is_server,
                 const struct sl_alloc *alloc, struct sl_text *why, SSL_CTX **out);
+
+/* ---- tls_chain.c ---- */
+
+/* What OpenSSL takes at worst for certificates until they are verified. */
+enum { SL_TLS_CHAIN_COST_MAX = 78 * 1024 };
+struct sl_tls_chain {
+    size_t count; /* of certificates */
+    size_t cost;  /* bytes of memory */
+};
+/* list: certificates as in a Certificate message; of TLS 1.3, where each has extensions. */
+struct sl_tls_chain sl_tls_chain_weigh(const uint8_t *list, size_t size, bool has_extensions);
+/* OpenSSL's message callback: refuses certificates that cost too much, and writes conn->verdict. */
+void sl_tls_chain_on_message(int is_sent, int version, int kind, const void *message, size_t size,
+                             SSL *ssl, void *arg);
 
 /* ---- tls_store.c ---- */
 

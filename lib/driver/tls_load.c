@@ -17,8 +17,8 @@
 
 enum {
     TLS_LEVEL = 2,
-    /* Of a peer's chain, before it is verified. Each certificate in it costs OpenSSL some 3 KiB
-     * more, and its own limit is 100 KiB; four with RSA keys of 4,096 bits are 8 KiB. */
+    /* Of a peer's chain in bytes; OpenSSL's own limit is 100 KiB. Four certificates with RSA keys of
+     * 4,096 bits are 8 KiB. What is in them is weighed as well (tls_chain.c). */
     TLS_CHAIN_MAX = 16 * 1024,
     TLS_LIST_MAX = 2048 /* of a list of ciphers */
 };
@@ -308,6 +308,10 @@ static void set_basics(const struct tls_loading *l) {
     (void)SSL_CTX_set_mode(l->ctx, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY |
                                        SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_max_cert_list(l->ctx, TLS_CHAIN_MAX);
+    SSL_CTX_set_msg_callback(l->ctx, sl_tls_chain_on_message);
+#ifdef SSL_OP_NO_RX_CERTIFICATE_COMPRESSION
+    (void)SSL_CTX_set_options(l->ctx, SSL_OP_NO_RX_CERTIFICATE_COMPRESSION); /* weighed nowhere */
+#endif
     if (SSL_CTX_get_security_level(l->ctx) < TLS_LEVEL)
         SSL_CTX_set_security_level(l->ctx, TLS_LEVEL);
     if (l->is_server) {

@@ -1,195 +1,10 @@
 /* Goal: the filter gives the same bytes at the other end however they are cut, counts a byte as sent
  * when its record has left and not before, and never sits on bytes that its socket does not show;
  * sessions are resumed, changed files read again, and neither a peer nor want of memory breaks it.
- * Method: two filters at both ends of a socket pair in one thread; OpenSSL's memory is counted, and
- * made to fail, through its own hooks. */
-#include "host/tls_support.h"
+ * Method: two filters at both ends of a socket pair in one thread; OpenSSL's memory is made to fail. */
+#include "host/tls_ends.h"
 
-#include <openssl/crypto.h>
-#include <sys/socket.h>
-
-#include "driver/net.h"
-#include "driver/tls_inside.h"
 #include "sluice/error.h"
-
-/* ---- OpenSSL's memory ---- */
-
-enum { CLIENT, SERVER, NOBODY };
-static int crypto_whose = NOBODY; /* who works just now */
-static size_t crypto_bytes[3], crypto_peak[3];
-static long crypto_calls, crypto_fail_at;
-
-union crypto_header {
-    struct {
-        size_t size;
-        int whose;
-    } block;
-    max_align_t align;
-};
-
-static void *crypto_get(size_t size, const char *file, int line) {
-    (void)file;
-    (void)line;
-    if (crypto_fail_at > 0 && ++crypto_calls >= crypto_fail_at) return NULL;
-    union crypto_header *header = malloc(sizeof *header + size);
-    if (header == NULL) return NULL;
-    header->block.size = size;
-    header->block.whose = crypto_whose;
-    size_t *bytes = &crypto_bytes[crypto_whose], *peak = &crypto_peak[crypto_whose];
-    *bytes += size;
-    if (*bytes > *peak) *peak = *bytes;
-    return header + 1;
-}
-
-static void crypto_give(void *block, const char *file, int line) {
-    (void)file;
-    (void)line;
-    if (block == NULL) return;
-    union crypto_header *header = (union crypto_header *)block - 1;
-    crypto_bytes[header->block.whose] -= header->block.size;
-    free(header);
-}
-
-static void *crypto_resize(void *block, size_t size, const char *file, int line) {
-    if (block == NULL) return crypto_get(size, file, line);
-    if (size == 0) {
-        crypto_give(block, file, line);
-        return NULL;
-    }
-    void *more = crypto_get(size, file, line);
-    if (more == NULL) return NULL;
-    size_t before = ((union crypto_header *)block - 1)->block.size;
-    memcpy(more, block, before < size ? before : size);
-    crypto_give(block, file, line);
-    return more;
-}
-
-/* ---- both ends ---- */
-
-struct world {
-    struct test_cert root, leaf, other;
-    char root_pem[PEM_MAX], leaf_pem[PEM_MAX], leaf_key[PEM_MAX];
-    struct test_folder folder;
-};
-static struct world w;
-
-struct pair {
-    struct test_memory memory;
-    struct sl_tls *client, *server;
-    struct sl_tls_conn *ends[2]; /* the client's, the server's */
-    int fds[2];
-    char text[320], news[320];
-    int code; /* of the first failure of either */
-};
-
-static int make_world(void **state) {
-    (void)state;
-    w.root = test_make_cert(&(struct test_spec){.cn = "Root", .ca = "CA:true"}, NULL);
-    w.leaf = test_make_cert(&(struct test_spec){.cn = "b", .san = "DNS:b.test"}, &w.root);
-    w.other = test_make_cert(&(struct test_spec){.cn = "b", .san = "DNS:b.test"}, &w.root);
-    test_put_cert(w.root_pem, &w.root);
-    test_put_cert(w.leaf_pem, &w.leaf);
-    test_put_key(w.leaf_key, &w.leaf, NULL);
-    test_make_folder(&w.folder);
-    return 0;
-}
-
-static int unmake_world(void **state) {
-    (void)state;
-    test_free_cert(&w.root);
-    test_free_cert(&w.leaf);
-    test_free_cert(&w.other);
-    test_remove_folder(&w.folder);
-    return 0;
-}
-
-static struct sl_tls_settings client_settings(void) {
-    struct sl_tls_settings s;
-    sl_tls_settings_init(&s);
-    s.ca_pem = w.root_pem;
-    return s;
-}
-
-static struct sl_tls_settings server_settings(void) {
-    struct sl_tls_settings s;
-    sl_tls_settings_init(&s);
-    s.certificate_pem = w.leaf_pem;
-    s.key_pem = w.leaf_key;
-    return s;
-}
-
-static void make_contexts(struct pair *p, const struct sl_tls_settings *client,
-                          const struct sl_tls_settings *server) {
-    char buf[320];
-    struct sl_text why;
-    memset(p, 0, sizeof *p);
-    test_memory_init(&p->memory);
-    sl_text_init(&why, buf, sizeof buf);
-    if (sl_tls_create(client, false, &p->memory.alloc, &why, &p->client) != 0) fail_msg("%s", buf);
-    if (sl_tls_create(server, true, &p->memory.alloc, &why, &p->server) != 0) fail_msg("%s", buf);
-}
-
-static void make_default_contexts(struct pair *p) {
-    struct sl_tls_settings client = client_settings(), server = server_settings();
-    make_contexts(p, &client, &server);
-}
-
-static void free_contexts(struct pair *p) {
-    sl_tls_destroy(p->client);
-    sl_tls_destroy(p->server);
-    test_memory_check(&p->memory);
-}
-
-/* 0, or what one of the two says. */
-static int open_pair(struct pair *p, const char *host, uint16_t port) {
-    struct sl_text why, news;
-    assert_int_equal(sl_net_pair(p->fds), 0);
-    sl_text_init(&why, p->text, sizeof p->text);
-    sl_text_init(&news, p->news, sizeof p->news);
-    p->ends[CLIENT] = p->ends[SERVER] = NULL;
-    for (int i = 0; i < 2; i++) {
-        struct sl_tls_pipe pipe = {&sl_net_table, NULL, p->fds[i]};
-        crypto_whose = i;
-        int rv = sl_tls_open(i == CLIENT ? p->client : p->server, &pipe, i == CLIENT ? host : NULL,
-                             port, &p->memory.alloc, &news, &why, &p->ends[i]);
-        crypto_whose = NOBODY;
-        if (rv != 0) return rv;
-    }
-    return 0;
-}
-
-static void close_pair(struct pair *p) {
-    for (int i = 0; i < 2; i++) {
-        sl_tls_close(p->ends[i], true);
-        close(p->fds[i]);
-    }
-}
-
-/* True: both are through. False: one has failed, and text says why. */
-static bool shake_hands(struct pair *p) {
-    bool done[2] = {false, false};
-    for (int round = 0; round < 1000; round++) {
-        for (int i = 0; i < 2; i++) {
-            if (done[i]) continue;
-            crypto_whose = i;
-            int rv = sl_tls_handshake(p->ends[i], p->text, sizeof p->text);
-            crypto_whose = NOBODY;
-            if (rv != 0 && rv != SL_IO_AGAIN) {
-                p->code = sl_tls_code(p->ends[i]);
-                return false;
-            }
-            done[i] = rv == 0;
-        }
-        if (done[0] && done[1]) return true;
-    }
-    fail_msg("the handshake does not end");
-    return false;
-}
-
-static void connect_pair(struct pair *p) {
-    assert_int_equal(open_pair(p, "b.test", 1), 0);
-    if (!shake_hands(p)) fail_msg("%s", p->text);
-}
 
 /* ---- bytes ---- */
 
@@ -597,44 +412,7 @@ static void test_equal_settings_share(void **state) {
     test_memory_check(&memory);
 }
 
-/* ---- memory ---- */
-
-/* What a client's connection takes until it is known whom it is with. The chain is a short one, a
- * long one, as many small certificates as may be, and one that is longer than may be. OpenSSL takes
- * 3 KiB for each and has no limit for their number, so that the third case is the bound for all. */
-static void test_memory_of_a_handshake(void **state) {
-    (void)state;
-    static const struct {
-        int links;
-        bool is_taken;
-        size_t most;
-    } cases[] = {{0, true, 128 * 1024},
-                 {10, true, 128 * 1024},
-                 {36, true, 208 * 1024},
-                 {120, false, 128 * 1024}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct pair p;
-        static char pem[PEM_MAX];
-        struct sl_tls_settings client = client_settings(), server = server_settings();
-        pem[0] = '\0';
-        test_put_cert(pem, &w.leaf);
-        for (int n = 0; n < cases[i].links && strlen(pem) < PEM_MAX - 2048; n++)
-            test_put_cert(pem, &w.other);
-        server.certificate_pem = pem;
-        make_contexts(&p, &client, &server);
-        size_t before = crypto_bytes[CLIENT];
-        crypto_peak[CLIENT] = before;
-        assert_int_equal(open_pair(&p, "b.test", 1), 0);
-        bool taken = shake_hands(&p);
-        size_t took = crypto_peak[CLIENT] - before + sizeof *p.ends[CLIENT] +
-                      p.ends[CLIENT]->in_cap + p.ends[CLIENT]->out_cap;
-        print_message("%d links: %s, %zu bytes\n", cases[i].links, taken ? "taken" : p.text, took);
-        assert_int_equal(taken, cases[i].is_taken);
-        assert_in_range(took, 1, cases[i].most);
-        close_pair(&p);
-        free_contexts(&p);
-    }
-}
+/* ---- without memory ---- */
 
 /* One life: contexts, a handshake, bytes both ways. True: nothing failed. */
 static bool live_once(struct pair *p) {
@@ -709,10 +487,9 @@ int main(void) {
         cmocka_unit_test(test_files_are_read_again),
         cmocka_unit_test(test_a_reload_forgets_sessions),
         cmocka_unit_test(test_equal_settings_share),
-        cmocka_unit_test(test_memory_of_a_handshake),
         cmocka_unit_test(test_every_allocation_may_fail),
         cmocka_unit_test(test_openssl_without_memory),
     };
-    if (CRYPTO_set_mem_functions(crypto_get, crypto_resize, crypto_give) != 1) return 1;
+    if (test_use_counted_memory() != 1) return 1;
     return cmocka_run_group_tests(tests, make_world, unmake_world);
 }
