@@ -142,6 +142,9 @@ void sl_batcher_on_refused(struct sl_core *core, struct sl_topic *topic, int cod
 }
 
 void sl_batcher_give_chunk(struct sl_core *core, struct sl_chunk *chunk) {
+    const struct sl_batcher *b = &core->batcher;
+    chunk->spread =
+        chunk->topic < b->topic_count ? b->topics[chunk->topic]->topic->partition_count : 0;
     if (chunk->is_wire || chunk->cap == SL_STAGING_CHUNK)
         sl_list_push_back(&core->events.chunks, &chunk->node);
     else

@@ -210,11 +210,21 @@ static bool encode_record(struct sl_core *core, struct sl_batching *t, const str
 
 /* ---- wire chunks ---- */
 
+/* The partition that all records of the chunk were staged for. NULL: they were for none, or the topic
+ * had another number of them then. */
+static struct sl_partition *place_of_chunk(const struct sl_batching *t,
+                                           const struct sl_chunk *chunk) {
+    if (chunk->partition < 0 || chunk->spread != t->topic->partition_count) return NULL;
+    int32_t index = chunk->partition + (SL_PLANTED(12) ? 1 : 0);
+    return t->topic->partitions[index % chunk->spread];
+}
+
 /* The whole chunk as one batch, which is complete then. False: out of memory, nothing happened. */
 static bool adopt_chunk(struct sl_core *core, struct sl_batching *t, struct sl_chunk *chunk) {
     struct sl_partition *p;
     for (;;) {
-        p = t->topic->partitions[choose_keyless(core, t)];
+        p = place_of_chunk(t, chunk);
+        if (p == NULL) p = t->topic->partitions[choose_keyless(core, t)];
         if (p->produce.open == NULL) break;
         sl_batcher_close(core, p->produce.open); /* may turn the choice */
     }
@@ -222,7 +232,7 @@ static bool adopt_chunk(struct sl_core *core, struct sl_batching *t, struct sl_c
     if (batch == NULL) return false;
     sl_list_remove(&chunk->node);
     enter_open(core, batch, chunk);
-    t->sticky_bytes += batch->size;
+    if (chunk->partition < 0) t->sticky_bytes += batch->size;
     sl_batcher_close(core, batch);
     return true;
 }
@@ -242,6 +252,7 @@ static bool encode_wire(struct sl_core *core, struct sl_batching *t, struct sl_c
         uint32_t end = (uint32_t)(walk.at - data);
         struct sl_staged_record r = {
             .topic = chunk->topic,
+            .partition = -1,
             .key_size = out.key_size > 0 ? (uint32_t)out.key_size : 0,
             .value_size = out.value_size > 0 ? (uint32_t)out.value_size : 0,
             .headers_size = out.headers_size,
@@ -251,8 +262,13 @@ static bool encode_wire(struct sl_core *core, struct sl_batching *t, struct sl_c
             .charge = sl_staging_wire_charge(core->settings, end - chunk->walked)};
         if (core->settings->reports != SL_REPORTS_NONE)
             r.tag = *sl_staging_wire_tag(chunk, SL_PLANTED(7) ? 0 : chunk->done);
-        struct walk_body body = {
-            .headers = out.headers, .key = out.key, .value = out.value, .is_keyless = true};
+        struct walk_body body = {.headers = out.headers,
+                                 .key = out.key,
+                                 .value = out.value,
+                                 .is_keyless = chunk->partition < 0,
+                                 .partition = place_of_chunk(t, chunk)};
+        if (!body.is_keyless && body.partition == NULL)
+            body.partition = partition_of_record(core, t->topic, &r, out.key);
         if (!encode_record(core, t, chunk, &r, &body)) return false;
         chunk->walked = end;
         chunk->charge -= r.charge;
@@ -272,7 +288,8 @@ static bool walk_wire_chunk(struct sl_core *core, struct sl_chunk *chunk) {
         sl_waiting_put_chunk(core, t, chunk);
         return true;
     }
-    if (chunk->done == 0 && chunk->size >= chunk->cap / 2 && size <= t->batch_limit)
+    bool is_placed = chunk->partition < 0 || place_of_chunk(t, chunk) != NULL;
+    if (is_placed && chunk->done == 0 && chunk->size >= chunk->cap / 2 && size <= t->batch_limit)
         return adopt_chunk(core, t, chunk);
     return encode_wire(core, t, chunk);
 }
@@ -400,6 +417,7 @@ static bool walk_chunk(struct sl_core *core, struct sl_chunk *chunk) {
             !take_step(core, chunk, &steps[(i - 3 * WALK_AHEAD) % WALK_STEPS]))
             return false;
     }
+    chunk->topic = topic;
     sl_list_remove(&chunk->node);
     sl_batcher_give_chunk(core, chunk);
     return true;

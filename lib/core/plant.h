@@ -11,7 +11,8 @@
  *   8  early commit         what was handed out is committed, finished or not
  *   9  cut unnoticed        a new leader is fetched from without asking what became of its log
  *  10  unpacked astray      records that were decompressed ahead are taken for those of another batch
- *  11  session outlived     a connection does not authenticate anew before its session ends */
+ *  11  session outlived     a connection does not authenticate anew before its session ends
+ *  12  placed astray        a wire chunk of records with keys goes to the partition after its own */
 #ifndef SL_CORE_PLANT_H
 #define SL_CORE_PLANT_H
 

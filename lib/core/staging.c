@@ -11,31 +11,18 @@
  * thread that is awake is never woken: it swaps again before it sleeps, and sl_staging_sleep
  * refuses when something arrived in between.
  *
- * Wire chunks. The library chooses the partition of a record without key, and may choose the same
- * one for a whole batch. So once SL_STAGING_CHUNK bytes of such records of one topic have come in a
- * row (`streak`) from one thread, the next ones are encoded right here, into a chunk as large as a batch may be,
- * with offset deltas from 0 on and the timestamp delta 0: core fills in the header and sends it.
- * Their bytes are summed for the CRC here as well: they are in this processor's cache, and not in
- * that of the I/O thread (values of 1,000 bytes: a quarter of the CPU).
- * A chunk that is not half full costs core an encoding of each record after all, so the I/O thread
- * leaves it open until it is full or has lingered, and is woken for two full ones at a time.
- *
  * Two bounds make put say FULL: the budget (used), and the bytes that lie here untaken (staged).
  * `refused` is the most that a refused record needed; room is announced when that much is free.
  * A refusal for want of budget asks core once to end linger (hurry); `told` keeps later refusals
  * quiet until another record was accepted, since only that could linger again.
  *
- * Not here: the lock and waiting (driver/inbox.c), the tags of reports (they are charged by their
- * owner through sl_staging_charge_unread). */
-#include "core/staging.h"
-
+ * Not here: records staged in wire form (staging_wire.c), the lock and waiting (driver/inbox.c), the
+ * tags of reports (they are charged by their owner through sl_staging_charge_unread). */
 #include <string.h>
 
 #include "base/ahead.h"
 #include "core/delivery.h"
-#include "core/partitioner.h"
-#include "record/batch_write.h"
-#include "record/crc32c.h"
+#include "core/staging_inside.h"
 #include "record/record.h"
 #include "sluice/error.h"
 
@@ -44,54 +31,14 @@ enum {
     STAGING_STRETCH = 2 * 1024, /* staged for each partition; more changes little */
     STAGING_STRETCH_SHARE = 8,  /* but no more than 1/8 of the budget; arbitrary */
     STAGING_SHRINK = 8,         /* it falls by 1/8 with each take; arbitrary */
-    STAGING_ALIGN = 8,
-    STAGING_TOPIC_MAX = 249,  /* Kafka's own limit of topic names */
-    STAGING_KEPT_SHARE = 8,   /* up to 1/8 of the budget stays as free wire chunks: else they would
-                              * come and go with page faults */
-    STAGING_SPENT_SHARE = 64, /* up to 1/64 of the budget lies here as reports that were read;
+    STAGING_TOPIC_MAX = 249,    /* Kafka's own limit of topic names */
+    STAGING_SPENT_SHARE = 64,   /* up to 1/64 of the budget lies here as reports that were read;
                                * arbitrary: those of a turn */
-    STAGING_WIRE_SHARE = 32,  /* a wire chunk takes 1/32 of the budget at most; arbitrary */
-    STAGING_WIRE_SUM = 8 * 1024, /* bytes summed at a time: they are in the first cache */
-    STAGING_WIRE_WAKE = 2,       /* full wire chunks that the I/O thread is woken for */
     STAGING_REPORT_BYTES = (int)(sizeof(struct sl_delivery) + sizeof(uint64_t))
 };
 
-struct sl_staging {
-    const struct sl_settings *settings; /* borrowed */
-    const struct sl_alloc *alloc;       /* borrowed */
-    struct sl_chunk *open;              /* the last of staged, or NULL: what records are added to */
-    uint32_t open_topic;                /* of the last record in open */
-    uint32_t run_min;                   /* least size of the first record of a run */
-    struct sl_partitioner partitioner;  /* which records have no key */
-    uint32_t wire_cap;   /* bytes at data of wire chunks; 0: there are none with these settings */
-    uint32_t streak;     /* bytes of records in a row that could have been staged in wire form */
-    uint32_t wire_after; /* from so many on they are */
-    uintptr_t thread;    /* that put last */
-    int64_t left_since;  /* `open`, a wire chunk, was left in a take then; 0: it was not yet */
-    const struct sl_staging_topic *last; /* of the record before, or NULL */
-    size_t staged;                       /* bytes in the chunks below … */
-    size_t bound;                        /* … and how many there may be */
-    uint32_t records;                    /* and records */
-    uint32_t wake_at;                    /* SL_STAGING_AWAKE: the I/O thread is awake */
-    bool hurry;                          /* for the next take */
-    bool told;             /* core was asked to hurry since the last accepted record */
-    bool staging_full;     /* someone was refused for want of staging room */
-    struct sl_list chunks; /* staged, in order */
-    struct sl_list free;   /* empty ones of ordinary size, last in first out */
-    uint32_t free_count;
-    struct sl_list free_wire; /* the same of wire chunks */
-    uint32_t free_wire_count;
-    int64_t used;        /* bytes charged, reports included */
-    int64_t unread;      /* part of used: reports nobody has read */
-    int64_t refused;     /* the most that a record refused for want of budget needed; 0: none was */
-    struct sl_map names; /* name → struct sl_staging_topic, owned */
-    struct sl_list new_topics; /* not yet told to core */
-    struct sl_list spent;      /* struct sl_delivery on their way back to core */
-    size_t spent_bytes;
-};
-
 static size_t align_record(size_t size) {
-    return (size + STAGING_ALIGN - 1) & ~(size_t)(STAGING_ALIGN - 1);
+    return (size + SL_STAGING_ALIGN - 1) & ~(size_t)(SL_STAGING_ALIGN - 1);
 }
 
 /* ---- chunks ---- */
@@ -149,16 +96,6 @@ static void free_chunks(const struct sl_alloc *alloc, struct sl_list *chunks) {
 
 /* ---- life ---- */
 
-/* As large as a batch may get; 0: no record could do without a copy, or it would not pay. */
-static uint32_t choose_wire_cap(const struct sl_settings *settings,
-                                const struct sl_partitioner *partitioner) {
-    int64_t most = sl_staging_batch_limit(settings);
-    int64_t share = settings->buffer_memory / STAGING_WIRE_SHARE;
-    if (most > share) most = share;
-    if (most < SL_STAGING_WIRE_MIN || partitioner->forget != 0) return 0;
-    return (uint32_t)(sizeof(struct sl_segment) + (size_t)most) & ~(uint32_t)(STAGING_ALIGN - 1);
-}
-
 int sl_staging_create(const struct sl_settings *settings, const struct sl_alloc *alloc,
                       struct sl_staging **out) {
     struct sl_staging *s = sl_alloc_zero(alloc, sizeof *s);
@@ -169,13 +106,11 @@ int sl_staging_create(const struct sl_settings *settings, const struct sl_alloc 
     s->wake_at = SL_STAGING_AWAKE;
     sl_list_init(&s->chunks);
     sl_list_init(&s->free);
-    sl_list_init(&s->free_wire);
     sl_list_init(&s->new_topics);
     sl_list_init(&s->spent);
     sl_partitioner_init(&s->partitioner, settings);
-    s->wire_cap = choose_wire_cap(settings, &s->partitioner);
     s->bound = SL_STAGING_BOUND;
-    s->wire_after = s->wire_cap < SL_STAGING_CHUNK ? s->wire_cap : SL_STAGING_CHUNK;
+    sl_staging_wire_init(s);
     sl_map_init(&s->names, alloc);
     *out = s;
     return 0;
@@ -188,7 +123,7 @@ void sl_staging_destroy(struct sl_staging *s) {
     }
     free_chunks(s->alloc, &s->chunks);
     free_chunks(s->alloc, &s->free);
-    free_chunks(s->alloc, &s->free_wire);
+    sl_staging_wire_deinit(s);
     sl_delivery_destroy_all(s->alloc, &s->spent);
     uint32_t at = 0;
     for (struct sl_staging_topic *t; (t = sl_map_next(&s->names, &at, NULL)) != NULL;)
@@ -300,102 +235,21 @@ static int refuse_for_budget(struct sl_staging *s, int64_t charge, bool *wake) {
     return SLUICE_ERR_FULL;
 }
 
-/* 0, or FULL or UNREAD: there is no room for a charge. */
-static int check_staging_room(struct sl_staging *s, int64_t charge, bool *wake) {
+int sl_staging_check_room(struct sl_staging *s, int64_t charge, bool *wake) {
     if (s->used + charge > s->settings->buffer_memory) return refuse_for_budget(s, charge, wake);
-    if (s->staged == 0 || s->staged + (size_t)charge <= s->bound) return 0;
+    if (s->staged == 0 || s->staged + (size_t)charge <= s->bound + sl_staging_wire_extra(s))
+        return 0;
     s->staging_full = true;
     *wake = rouse(s);
     return SLUICE_ERR_FULL;
 }
 
-static void account_staged(struct sl_staging *s, uint32_t charge, bool *wake) {
+void sl_staging_account(struct sl_staging *s, uint32_t charge, bool *wake) {
     s->used += charge;
     s->staged += charge;
     s->records++;
     s->told = false;
     if (s->staged >= s->wake_at) *wake = rouse(s);
-}
-
-/* ---- wire chunks ---- */
-
-/* The most that a record takes of a wire chunk, its tag included. */
-static size_t measure_wire(const struct sl_staging *s, const struct sl_staging_input *in) {
-    return sl_staging_wire_charge(s->settings, (size_t)SL_RECORD_OVERHEAD_MAX + in->key_size +
-                                                   in->value_size + in->headers_size);
-}
-
-/* Whether the record could go into a wire chunk of its topic. */
-static bool is_wire_input(const struct sl_staging *s, const struct sl_staging_input *in) {
-    const uint16_t others = SL_STAGED_TIMESTAMP | SL_STAGED_PARTITION | SL_STAGED_WATCHED;
-    return s->wire_cap != 0 && (in->flags & others) == 0 && in->value_size < SL_STAGING_LARGE &&
-           sl_partitioner_is_keyless(&s->partitioner, in->flags, in->key_size) &&
-           measure_wire(s, in) <= s->wire_cap - SL_STAGING_WIRE_FRONT;
-}
-
-/* Makes the last chunk a wire chunk of the topic. 0 or NOMEM. */
-static int open_wire_chunk(struct sl_staging *s, uint32_t topic) {
-    struct sl_chunk *chunk;
-    if (s->free_wire_count > 0) {
-        chunk = SL_LIST_OF(sl_list_pop_front(&s->free_wire), struct sl_chunk, node);
-        s->free_wire_count--;
-    } else {
-        chunk = sl_staging_chunk_create(s->alloc, s->wire_cap);
-    }
-    if (chunk == NULL) return SLUICE_ERR_NOMEM;
-    chunk->is_wire = true;
-    chunk->topic = topic;
-    chunk->size = chunk->walked = SL_STAGING_WIRE_FRONT;
-    chunk->charge = chunk->done = chunk->crc = 0;
-    chunk->summed = chunk->size;
-    sl_list_push_back(&s->chunks, &chunk->node);
-    s->open = chunk;
-    s->open_topic = topic;
-    s->left_since = 0;
-    return 0;
-}
-
-static uint32_t write_wire(struct sl_staging *s, const struct sl_staging_input *in) {
-    struct sl_chunk *chunk = s->open;
-    struct sl_record_in record = {
-        .key = in->key,
-        .value = in->value,
-        .headers = in->headers,
-        .key_size = (in->flags & SL_STAGED_KEY_NULL) != 0 ? -1 : (int32_t)in->key_size,
-        .value_size = (in->flags & SL_STAGED_VALUE_NULL) != 0 ? -1 : (int32_t)in->value_size,
-        .headers_size = in->headers_size,
-        .header_count = in->header_count,
-    };
-    uint8_t *at = (uint8_t *)chunk->data + chunk->size;
-    size_t bytes = sl_batch_write_record(at, &record, 0, (int32_t)chunk->count);
-    uint32_t charge = sl_staging_wire_charge(s->settings, bytes);
-    if (s->run_min > 0) *sl_staging_wire_tag(chunk, chunk->count) = in->tag;
-    chunk->count++;
-    chunk->size += (uint32_t)bytes;
-    chunk->charge += charge;
-    if (chunk->size - chunk->summed >= STAGING_WIRE_SUM && s->settings->codec == SL_CODEC_NONE) {
-        const uint8_t *from = (const uint8_t *)chunk->data + chunk->summed;
-        chunk->crc = sl_crc32c(chunk->crc, from, chunk->size - chunk->summed);
-        chunk->summed = chunk->size;
-    }
-    sl_ahead_write(at); /* else the next lock waits for these stores */
-    return charge;
-}
-
-/* As sl_staging_put, of a record that is_wire_input. */
-static int put_wire(struct sl_staging *s, const struct sl_staging_input *in, uint32_t topic,
-                    bool *wake) {
-    size_t most = measure_wire(s, in);
-    int rv = check_staging_room(s, (int64_t)most, wake);
-    if (rv != 0) return rv;
-    const struct sl_chunk *open = s->open;
-    bool fits =
-        open != NULL && open->is_wire && s->open_topic == topic &&
-        open->size + most + (s->run_min > 0 ? open->count * sizeof(uint64_t) : 0) <= open->cap;
-    if (!fits) rv = open_wire_chunk(s, topic);
-    if (rv != 0) return rv;
-    account_staged(s, write_wire(s, in), wake);
-    return 0;
 }
 
 /* ---- records ---- */
@@ -440,7 +294,7 @@ static void write_staged(struct sl_staging *s, const struct sl_staging_input *in
 void sl_staging_begin(struct sl_staging *s, uintptr_t thread) {
     if (thread == s->thread) return;
     s->thread = thread;
-    s->streak = 0;
+    s->wire.streak = 0;
 }
 
 int sl_staging_put(struct sl_staging *s, struct sl_staging_input *in, bool *wake) {
@@ -455,13 +309,12 @@ int sl_staging_put(struct sl_staging *s, struct sl_staging_input *in, bool *wake
         if (rv != 0) return rv;
         s->last = topic;
     }
-    bool is_wire = is_wire_input(s, in);
-    if (!is_wire || s->open_topic != topic->index) s->streak = 0;
-    if (is_wire && s->streak >= s->wire_after) return put_wire(s, in, topic->index, wake);
+    int32_t partition;
+    if (sl_staging_wire_takes(s, in, topic->index, &partition))
+        return sl_staging_wire_put(s, in, topic->index, partition, wake);
     bool is_alone = (in->flags & SL_STAGED_WATCHED) != 0;
     uint32_t run_min = is_alone ? STAGING_REPORT_BYTES : s->run_min;
-    bool fits = !is_alone && s->open != NULL && !s->open->is_wire &&
-                s->open->cap - s->open->size >= align_record(body);
+    bool fits = !is_alone && s->open != NULL && s->open->cap - s->open->size >= align_record(body);
     bool starts_run = !fits || s->open_topic != topic->index;
     if (starts_run && body < run_min) body = run_min;
     body = align_record(body);
@@ -469,15 +322,15 @@ int sl_staging_put(struct sl_staging *s, struct sl_staging_input *in, bool *wake
     int64_t charge = (int64_t)(body + (is_large ? sizeof(struct sl_chunk) + in->value_size : 0) +
                                (s->run_min > 0 ? sizeof(uint64_t) : 0));
     if (charge > s->settings->buffer_memory) return SLUICE_ERR_TOO_BIG;
-    int rv = check_staging_room(s, charge, wake);
+    int rv = sl_staging_check_room(s, charge, wake);
     if (rv == 0 && (!fits || s->open->cap - s->open->size < body))
         rv = open_chunk(s, (uint32_t)body, is_alone);
     if (rv == 0 && is_large && in->large == NULL) rv = sl_staging_prepare(s, in);
     if (rv != 0) return rv;
     write_staged(s, in, topic, (uint32_t)body, (uint32_t)charge);
     in->large = NULL;
-    if (is_wire) s->streak += (uint32_t)body;
-    account_staged(s, (uint32_t)charge, wake);
+    sl_staging_wire_on_plain(s, (uint32_t)body);
+    sl_staging_account(s, (uint32_t)charge, wake);
     if (is_alone) {
         s->open = NULL;
         *wake |= rouse(s);
@@ -490,18 +343,6 @@ bool sl_staging_wake(struct sl_staging *s) { return rouse(s); }
 /* ---- I/O side ---- */
 
 bool sl_staging_has_records(const struct sl_staging *s) { return s->records > 0; }
-
-/* When the open wire chunk, left at left_since, has lingered. */
-static int64_t end_of_linger(const struct sl_staging *s) {
-    return s->left_since + (int64_t)s->settings->linger_ms * 1000000;
-}
-
-/* Whether the open wire chunk stays here for now. */
-static bool leave_wire_chunk(struct sl_staging *s, int64_t now, bool all) {
-    if (s->open == NULL || !s->open->is_wire || all || s->hurry) return false;
-    if (s->left_since == 0) s->left_since = now;
-    return now < end_of_linger(s);
-}
 
 void sl_staging_take(struct sl_staging *s, int64_t now, bool all, struct sl_staged *out) {
     sl_list_init(&out->chunks);
@@ -518,19 +359,8 @@ void sl_staging_take(struct sl_staging *s, int64_t now, bool all, struct sl_stag
     out->left_until = INT64_MAX;
     s->staged = 0;
     s->records = 0;
-    if (leave_wire_chunk(s, now, all)) {
-        sl_list_remove(&s->open->node);
-        sl_list_push_back(&s->chunks, &s->open->node);
-        s->staged = s->open->charge;
-        s->records = s->open->count;
-        out->records -= s->open->count;
-        out->left_until = end_of_linger(s);
-    } else {
-        bool is_wire = s->open != NULL && s->open->is_wire;
-        out->hurry |= is_wire && !all;
-        if (is_wire && s->open->size < s->open->cap / 2) s->streak = 0;
-        s->open = NULL;
-    }
+    s->open = NULL;
+    sl_staging_wire_leave(s, now, all, out);
     s->hurry = false;
     s->staging_full = false;
     s->wake_at = SL_STAGING_AWAKE;
@@ -557,11 +387,11 @@ static bool announce_room(struct sl_staging *s) {
 /* An empty chunk comes back. */
 static void keep_chunk(struct sl_staging *s, struct sl_chunk *chunk) {
     chunk->size = chunk->count = chunk->walked = chunk->run_at = 0;
-    int64_t kept = (int64_t)s->free_wire_count * s->wire_cap;
-    if (chunk->is_wire && kept < s->settings->buffer_memory / STAGING_KEPT_SHARE) {
-        sl_list_push_front(&s->free_wire, &chunk->node);
-        s->free_wire_count++;
-    } else if (!chunk->is_wire && chunk->cap == SL_STAGING_CHUNK &&
+    s->wire.spread_topic = chunk->topic;
+    s->wire.spread = chunk->spread;
+    if (chunk->is_wire) {
+        sl_staging_wire_keep(s, chunk);
+    } else if (chunk->cap == SL_STAGING_CHUNK &&
                s->free_count < s->bound / SL_STAGING_CHUNK + STAGING_KEPT_CHUNKS) {
         sl_list_push_front(&s->free, &chunk->node);
         s->free_count++;
@@ -581,11 +411,7 @@ bool sl_staging_give(struct sl_staging *s, struct sl_list *chunks, int64_t freed
 
 bool sl_staging_sleep(struct sl_staging *s, uint32_t wake_at_bytes) {
     if (wake_at_bytes == SL_STAGING_AWAKE) return true;
-    if (s->open != NULL && s->open->is_wire) {
-        /* It came after the last take, which has to set a time for it. */
-        if (s->left_since == 0) return false;
-        wake_at_bytes = STAGING_WIRE_WAKE * s->wire_cap;
-    }
+    if (!sl_staging_wire_sleep(s, &wake_at_bytes)) return false;
     if (s->hurry || s->staging_full || s->staged >= wake_at_bytes) return false;
     s->wake_at = wake_at_bytes;
     return true;

@@ -6,9 +6,8 @@
  * when it is accepted and returned with its outcome. Topic names are interned in an append-only
  * table; a staged record carries an index.
  *
- * Records that leave the choice of their partition to the library, many in a row and of one topic,
- * are staged as they go over the wire: such a chunk becomes a batch as it is, and its records are
- * never copied again. */
+ * Records of a steady stream are staged as they go over the wire, those with key into a chunk for each
+ * partition: such a chunk becomes a batch as it is, and its records are never copied again. */
 #ifndef SL_CORE_STAGING_H
 #define SL_CORE_STAGING_H
 
@@ -87,7 +86,9 @@ struct sl_chunk {
     uint32_t walked;            /* batcher: bytes of records already dealt with */
     uint32_t run_at;            /* batcher: where the run of the record at `walked` begins */
     bool is_wire;               /* holds wire records, not struct sl_staged_record … */
-    uint32_t topic;             /* … of this topic … */
+    uint32_t topic;             /* … of this topic, … */
+    int32_t partition;          /* … for this partition, -1: one that core chooses, … */
+    int32_t spread;             /* … when the topic had so many; on its way back: it has, … */
     uint32_t charge;            /* … for which the budget gets so many bytes back, … */
     uint32_t summed;            /* … summed up to here, without a codec, … */
     uint32_t crc;               /* … to this CRC-32C; */

@@ -154,6 +154,23 @@ static void draw_stream(const struct plan *plan, struct plan_producer *p, struct
     p->records += 1000;
 }
 
+/* Half of the streams have keys: they fill a batch for each partition. Drawn by a generator of its own, as
+ * above. */
+static void draw_keys_of_streams(struct plan *plan) {
+    struct sl_rng rng;
+    sl_rng_init(&rng, plan->seed ^ 0x6b657973);
+    for (int32_t i = 0; i < plan->producers; i++) {
+        struct plan_producer *p = &plan->producer[i];
+        if (p->topic < 0 || !draw_percent(&rng, 50)) continue;
+        p->profile.keyed = 100;
+        p->codec = "none";
+        if (p->records < 1000) continue;
+        p->batch_size = (int32_t)sl_rng_range(&rng, 5000, 10000);
+        p->burst = (int32_t)sl_rng_range(&rng, 100, 400);
+        p->records += 1500;
+    }
+}
+
 static void draw_later_additions(struct plan *plan) {
     struct sl_rng rng;
     sl_rng_init(&rng, plan->seed ^ 0x6c61746572);
@@ -161,6 +178,7 @@ static void draw_later_additions(struct plan *plan) {
         plan->mean[PLAN_THROTTLE] = PICK(&rng, plan_means_ms) * WORLD_MS;
     for (int32_t i = 0; i < plan->producers; i++) draw_placing(&plan->producer[i], &rng);
     for (int32_t i = 0; i < plan->producers; i++) draw_stream(plan, &plan->producer[i], &rng);
+    draw_keys_of_streams(plan);
     /* A topic made again would be as any other. */
     if (plan->mean[PLAN_TOPIC] == 0 && draw_percent(&rng, 15))
         plan->is_compacted[sl_rng_below(&rng, (uint64_t)plan->topics)] = true;

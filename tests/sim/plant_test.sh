@@ -9,6 +9,7 @@ build=${BUILD:-build}
 out=$build/plants
 plants='1:lost-record 2:duplicate 3:reorder 4:false-written 5:buffer-reused'
 plants="$plants 6:wrong-tags 7:one-tag 8:early-commit 9:cut-unnoticed 10:unpacked-astray 11:session-outlived"
+plants="$plants 12:placed-astray"
 sources=$(grep -l 'SL_PLANTED' lib/core/*.c)
 objects=$(ls tests/sim/*.c | sed "s|^tests/\(.*\)\.c\$|$build/obj/tests/\1.o|")
 flags="-std=c11 ${CFLAGS:--O2} -pthread -fPIC -fvisibility=hidden -Iinclude -Ilib"
