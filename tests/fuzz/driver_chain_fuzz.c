@@ -16,31 +16,64 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* Beside what is weighed: OpenSSL's search for who decodes a key, which goes again. */
 enum { DECODER = 24 * 1024, CERTS_MAX = 64 };
 
+/* OpenSSL's memory, counted: pieces of powers of two, used again. A tenth of the time that the
+ * sanitizer's takes; nothing of ours lies in it. */
+enum { CLASSES = 24, LEAST = 32, SLAB = 1 << 20 };
+union piece {
+    struct {
+        size_t size;
+        union piece *next;
+    } head;
+    max_align_t align;
+};
+static union piece *spare[CLASSES];
+static uint8_t *slab;
+static size_t slab_left;
 static size_t held, peak;
+
+static int class_of(size_t size) {
+    int index = 0;
+    while (index < CLASSES - 1 && (size_t)LEAST << index < size) index++;
+    return index;
+}
+
+static union piece *take_piece(int index) {
+    size_t bytes = sizeof(union piece) + ((size_t)LEAST << index);
+    union piece *piece = spare[index];
+    if (piece != NULL) {
+        spare[index] = piece->head.next;
+        return piece;
+    }
+    if (bytes > SLAB) return malloc(bytes);
+    if (slab_left < bytes) {
+        slab = malloc(SLAB);
+        slab_left = slab == NULL ? 0 : SLAB;
+    }
+    if (slab_left < bytes) return NULL;
+    slab_left -= bytes;
+    return (union piece *)(void *)(slab + slab_left);
+}
 
 static void *get(size_t size, const char *file, int line) {
     (void)file;
     (void)line;
-    max_align_t *block = malloc(sizeof *block + size);
-    if (block == NULL) return NULL;
-    memcpy(block, &size, sizeof size);
+    union piece *piece = take_piece(class_of(size));
+    if (piece == NULL) return NULL;
+    piece->head.size = size;
     held += size;
     if (held > peak) peak = held;
-    return block + 1;
-}
-
-static size_t size_of(const void *block) {
-    size_t size;
-    memcpy(&size, (const max_align_t *)block - 1, sizeof size);
-    return size;
+    return piece + 1;
 }
 
 static void give(void *block, const char *file, int line) {
     (void)file;
     (void)line;
     if (block == NULL) return;
-    held -= size_of(block);
-    free((max_align_t *)block - 1);
+    union piece *piece = (union piece *)block - 1;
+    int index = class_of(piece->head.size);
+    held -= piece->head.size;
+    piece->head.next = spare[index];
+    spare[index] = piece;
 }
 
 static void *resize(void *block, size_t size, const char *file, int line) {
@@ -50,7 +83,7 @@ static void *resize(void *block, size_t size, const char *file, int line) {
     }
     void *more = get(size, file, line);
     if (block == NULL || more == NULL) return more;
-    size_t before = size_of(block);
+    size_t before = ((union piece *)block - 1)->head.size;
     memcpy(more, block, before < size ? before : size);
     give(block, file, line);
     return more;
