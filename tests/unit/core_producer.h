@@ -194,6 +194,17 @@ static inline int prod_try_put(struct prod *p, const char *topic, int32_t partit
 static inline void prod_put(struct prod *p, const char *topic, int32_t partition, uint64_t tag) {
     assert_int_equal(prod_try_put(p, topic, partition, tag), 0);
 }
+/* With a key that is a number. */
+static inline int prod_try_put_key(struct prod *p, const char *topic, uint32_t key, uint64_t tag) {
+    struct sl_staging_input in = {.topic = topic,
+                                  .key = &key,
+                                  .key_size = sizeof key,
+                                  .value = &tag,
+                                  .value_size = sizeof tag,
+                                  .tag = tag,
+                                  .partition = -1};
+    return prod_put_input(p, &in);
+}
 static inline void prod_command(struct prod *p, enum sl_command_kind kind) {
     prod_take(p);
     sl_core_on_command(p->h->core, host_command_make(p->h, kind, NULL, NULL));

@@ -2,111 +2,51 @@
  * would have come of it otherwise: every record whole and in order, one outcome each, accounts even,
  * linger kept. Method: staging alone, its chunks decoded; then a whole core with a scripted broker
  * (core_producer.h), the topic unknown, refused, small of limit, memory failing in turn. */
-#include "core_producer.h"
-
-enum { WIRE_BATCH = 5000, WIRE_LINGER_MS = 20, WIRE_MS = 1000000 };
+#include "core_wire.h"
 
 static struct prod_request req;
 
 /* ---- staging alone ---- */
 
-struct fixture {
-    struct test_memory memory;
-    struct sl_settings settings;
-    struct sl_staging *staging;
-    uint64_t next; /* tag and value of the next record */
-};
-
-static void set_up(struct fixture *f) {
-    memset(f, 0, sizeof *f);
-    test_memory_init(&f->memory);
-    f->settings.role = SL_ROLE_PRODUCER;
-    f->settings.reports = SL_REPORTS_ALL;
-    f->settings.partitioner = SL_PARTITIONER_MURMUR2_RANDOM;
-    f->settings.buffer_memory = 1 << 20;
-    f->settings.max_request_size = 1 << 20;
-    f->settings.batch_size = WIRE_BATCH;
-    f->settings.linger_ms = WIRE_LINGER_MS;
-    assert_int_equal(sl_staging_create(&f->settings, &f->memory.alloc, &f->staging), 0);
-}
-
-static void give_back(struct fixture *f, struct sl_staged *staged) {
-    int64_t charge = 0;
-    struct sl_list back;
-    sl_list_init(&back);
-    for (struct sl_list *node; (node = sl_list_pop_front(&staged->chunks)) != NULL;) {
-        struct sl_delivery_sum sum = {0};
-        sl_list_init(&sum.values);
-        sl_delivery_count_chunk(SL_LIST_OF(node, struct sl_chunk, node), &sum);
-        for (struct sl_list *v; (v = sl_list_pop_front(&sum.values)) != NULL;)
-            sl_staging_chunk_destroy(&f->memory.alloc, SL_LIST_OF(v, struct sl_chunk, node));
-        charge += sum.charge;
-        sl_list_push_back(&back, node);
-    }
-    (void)sl_staging_give(f->staging, &back, charge);
-}
-
-static void tear_down(struct fixture *f) {
-    struct sl_staged staged;
-    sl_staging_take(f->staging, 1, true, &staged);
-    give_back(f, &staged);
-    assert_int_equal(sl_staging_used(f->staging), 0);
-    sl_staging_destroy(f->staging);
-    test_memory_check(&f->memory);
-}
-
-static int put_input(struct fixture *f, struct sl_staging_input *in, bool *wake) {
-    bool unused;
-    in->tag = f->next;
-    int rv = sl_staging_put(f->staging, in, wake == NULL ? &unused : wake);
-    if (rv == 0) f->next++;
-    return rv;
-}
-
-static int put_plain(struct fixture *f, bool *wake) {
+static int put_plain(struct wire *f, bool *wake) {
     uint64_t value = f->next;
     struct sl_staging_input in = {.topic = "t",
                                   .value = &value,
                                   .value_size = sizeof value,
                                   .partition = -1,
                                   .flags = SL_STAGED_KEY_NULL};
-    return put_input(f, &in, wake);
+    return wire_put_input(f, &in, wake);
 }
 
 /* Until the record put last went into a wire chunk; that chunk is taken and given back, so the next
  * one begins a new one. */
-static void begin_stream(struct fixture *f) {
+static void begin_stream(struct wire *f) {
     struct sl_staged staged;
     for (;;) {
         assert_int_equal(put_plain(f, NULL), 0);
         sl_staging_take(f->staging, 1, false, &staged);
-        give_back(f, &staged);
+        (void)wire_give_back(f, &staged);
         if (staged.left_until != INT64_MAX) return;
         assert_true(f->next < 10000);
     }
 }
 
-static struct sl_chunk *last_of(struct sl_staged *staged) {
-    assert_false(sl_list_is_empty(&staged->chunks));
-    return SL_LIST_OF(staged->chunks.prev, struct sl_chunk, node);
-}
-
 static void test_chunk_holds_a_batch(void **state) {
     (void)state;
-    struct fixture f;
+    struct wire f;
     struct sl_staged staged;
-    set_up(&f);
+    wire_set_up(&f);
     begin_stream(&f);
     uint64_t first = f.next - 1;
     uint32_t records = 1;
     sl_staging_take(f.staging, 1, true, &staged);
     assert_int_equal(staged.records, 1);
-    give_back(&f, &staged);
+    (void)wire_give_back(&f, &staged);
     /* A small one ends the stream: the next records are staged apart again. */
     assert_int_equal(put_plain(&f, NULL), 0);
     sl_staging_take(f.staging, 1, true, &staged);
-    assert_false(last_of(&staged)->is_wire);
-    give_back(&f, &staged);
+    assert_false(wire_last_of(&staged)->is_wire);
+    (void)wire_give_back(&f, &staged);
     begin_stream(&f);
     first = f.next - 1;
     while (!sl_list_is_empty(&staged.chunks) || records < 500) {
@@ -116,7 +56,7 @@ static void test_chunk_holds_a_batch(void **state) {
         if (!sl_list_is_empty(&staged.chunks)) break; /* it is full, and another one open */
     }
     assert_int_equal(staged.records, records - 1);
-    struct sl_chunk *chunk = last_of(&staged);
+    struct sl_chunk *chunk = wire_last_of(&staged);
     assert_true(chunk->is_wire && staged.chunks.next == staged.chunks.prev);
     assert_int_equal(chunk->count, records - 1);
     const uint8_t *data = (const uint8_t *)chunk->data;
@@ -143,8 +83,8 @@ static void test_chunk_holds_a_batch(void **state) {
     assert_true(chunk->size <= chunk->cap - 8 * chunk->count);
     size_t summed = chunk->summed - SL_STAGING_WIRE_FRONT;
     assert_int_equal(chunk->crc, sl_crc32c(0, data + SL_STAGING_WIRE_FRONT, summed));
-    give_back(&f, &staged);
-    tear_down(&f);
+    (void)wire_give_back(&f, &staged);
+    wire_tear_down(&f);
 }
 
 /* What cannot be in the batch of its neighbours goes into a chunk of the other kind, behind them. */
@@ -167,12 +107,12 @@ static void test_other_records_end_the_stream(void **state) {
         {.topic = "t", .partition = -1, .flags = SL_STAGED_KEY_NULL | SL_STAGED_WATCHED},
     };
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        struct fixture f;
+        struct wire f;
         struct sl_staged staged;
-        set_up(&f);
+        wire_set_up(&f);
         begin_stream(&f);
         struct sl_staging_input in = others[i];
-        assert_int_equal(put_input(&f, &in, NULL), 0);
+        assert_int_equal(wire_put_input(&f, &in, NULL), 0);
         assert_int_equal(put_plain(&f, NULL), 0);
         sl_staging_take(f.staging, 1, false, &staged);
         assert_int_equal(staged.left_until, INT64_MAX);
@@ -183,18 +123,18 @@ static void test_other_records_end_the_stream(void **state) {
         chunk = SL_LIST_OF(chunk->node.next, struct sl_chunk, node);
         assert_false(chunk->is_wire);
         assert_int_equal(sl_staging_record(chunk, 0)->tag, f.next - 2);
-        assert_false(last_of(&staged)->is_wire);
-        give_back(&f, &staged);
-        tear_down(&f);
+        assert_false(wire_last_of(&staged)->is_wire);
+        (void)wire_give_back(&f, &staged);
+        wire_tear_down(&f);
     }
 }
 
 /* Threads that take turns end it too, and a thread that comes alone begins another. */
 static void test_other_threads_end_the_stream(void **state) {
     (void)state;
-    struct fixture f;
+    struct wire f;
     struct sl_staged staged;
-    set_up(&f);
+    wire_set_up(&f);
     begin_stream(&f);
     for (uintptr_t i = 0; i < 1000; i++) {
         sl_staging_begin(f.staging, 1 + i % 2);
@@ -205,17 +145,17 @@ static void test_other_threads_end_the_stream(void **state) {
         const struct sl_chunk *chunk = SL_LIST_OF(it, struct sl_chunk, node);
         assert_int_equal(chunk->is_wire, chunk->count == 1);
     }
-    give_back(&f, &staged);
+    (void)wire_give_back(&f, &staged);
     begin_stream(&f);
-    tear_down(&f);
+    wire_tear_down(&f);
 }
 
 /* Null and empty values, headers, keys that count for nothing: all are kept apart. */
 static void test_parts_of_a_record(void **state) {
     (void)state;
-    struct fixture f;
+    struct wire f;
     struct sl_staged staged;
-    set_up(&f);
+    wire_set_up(&f);
     f.settings.ignore_keys = true;
     sl_staging_destroy(f.staging);
     assert_int_equal(sl_staging_create(&f.settings, &f.memory.alloc, &f.staging), 0);
@@ -230,9 +170,9 @@ static void test_parts_of_a_record(void **state) {
          .header_count = 1,
          .flags = SL_STAGED_KEY_NULL},
     };
-    for (int i = 0; i < 3; i++) assert_int_equal(put_input(&f, &records[i], NULL), 0);
+    for (int i = 0; i < 3; i++) assert_int_equal(wire_put_input(&f, &records[i], NULL), 0);
     sl_staging_take(f.staging, 1, true, &staged);
-    struct sl_chunk *chunk = last_of(&staged);
+    struct sl_chunk *chunk = wire_last_of(&staged);
     assert_true(chunk->is_wire);
     assert_int_equal(chunk->count, 4);
     const uint8_t *data = (const uint8_t *)chunk->data;
@@ -252,21 +192,21 @@ static void test_parts_of_a_record(void **state) {
     assert_int_equal(r.value_size, 0);
     assert_int_equal(r.header_count, 1);
     assert_memory_equal(r.headers, "\x02h\x02x", 4);
-    give_back(&f, &staged);
-    tear_down(&f);
+    (void)wire_give_back(&f, &staged);
+    wire_tear_down(&f);
 }
 
 /* A chunk that is being filled stays for linger.ms, and no wake-up is lost meanwhile. */
 static void test_open_chunk_lingers(void **state) {
     (void)state;
-    struct fixture f;
+    struct wire f;
     struct sl_staged staged;
     const int64_t linger = WIRE_LINGER_MS * (int64_t)WIRE_MS;
     bool wake;
-    set_up(&f);
+    wire_set_up(&f);
     begin_stream(&f);
     sl_staging_take(f.staging, 1, true, &staged); /* ended: begin anew */
-    give_back(&f, &staged);
+    (void)wire_give_back(&f, &staged);
     begin_stream(&f); /* takes at 1 */
     sl_staging_take(f.staging, 700, false, &staged);
     assert_int_equal(staged.records, 0);
@@ -281,27 +221,27 @@ static void test_open_chunk_lingers(void **state) {
     assert_int_equal(staged.records, 2);
     assert_true(staged.hurry); /* linger is over for all that is open */
     assert_int_equal(staged.left_until, INT64_MAX);
-    give_back(&f, &staged);
+    (void)wire_give_back(&f, &staged);
     assert_true(sl_staging_sleep(f.staging, 1));
     assert_int_equal(put_plain(&f, &wake), 0);
     assert_true(wake);
-    tear_down(&f);
+    wire_tear_down(&f);
 }
 
 /* One that came after the take has no time set yet; two full ones wake. */
 static void test_sleep_with_open_chunk(void **state) {
     (void)state;
-    struct fixture f;
+    struct wire f;
     struct sl_staged staged;
     bool wake = false;
-    set_up(&f);
+    wire_set_up(&f);
     begin_stream(&f);
     uint32_t chunks = 0;
     for (int64_t now = 2; chunks < 1; now++) {
         assert_int_equal(put_plain(&f, &wake), 0);
         sl_staging_take(f.staging, now, false, &staged);
         if (!sl_list_is_empty(&staged.chunks)) chunks++;
-        give_back(&f, &staged);
+        (void)wire_give_back(&f, &staged);
     }
     assert_true(sl_staging_sleep(f.staging, 1));
     size_t bytes = 0;
@@ -315,18 +255,18 @@ static void test_sleep_with_open_chunk(void **state) {
     assert_false(sl_staging_sleep(f.staging, 1));
     sl_staging_take(f.staging, 50, false, &staged);
     assert_int_equal(staged.left_until, 50 + WIRE_LINGER_MS * (int64_t)WIRE_MS);
-    give_back(&f, &staged);
+    (void)wire_give_back(&f, &staged);
     assert_true(sl_staging_sleep(f.staging, 1));
-    tear_down(&f);
+    wire_tear_down(&f);
 }
 
 /* Someone without room gets what can be had. */
 static void test_refused_records_take_the_open_chunk(void **state) {
     (void)state;
-    struct fixture f;
+    struct wire f;
     struct sl_staged staged;
     bool wake;
-    set_up(&f);
+    wire_set_up(&f);
     begin_stream(&f);
     for (int i = 0; i < 4; i++) assert_int_equal(put_plain(&f, NULL), 0);
     f.settings.buffer_memory = sl_staging_used(f.staging) + 10;
@@ -335,16 +275,16 @@ static void test_refused_records_take_the_open_chunk(void **state) {
     assert_int_equal(staged.records, 5);
     assert_true(staged.hurry);
     f.settings.buffer_memory = 1 << 20;
-    give_back(&f, &staged);
-    tear_down(&f);
+    (void)wire_give_back(&f, &staged);
+    wire_tear_down(&f);
 }
 
 static void test_settings_without_wire_chunks(void **state) {
     (void)state;
     for (int kind = 0; kind < 4; kind++) {
-        struct fixture f;
+        struct wire f;
         struct sl_staged staged;
-        set_up(&f);
+        wire_set_up(&f);
         sl_staging_destroy(f.staging);
         if (kind == 0) f.settings.partitioner = SL_PARTITIONER_RANDOM;
         if (kind == 1) f.settings.partitioner = SL_PARTITIONER_ROUNDROBIN;
@@ -357,15 +297,15 @@ static void test_settings_without_wire_chunks(void **state) {
         SL_LIST_EACH(it, tmp, &staged.chunks) {
             assert_false(SL_LIST_OF(it, struct sl_chunk, node)->is_wire);
         }
-        give_back(&f, &staged);
-        tear_down(&f);
+        (void)wire_give_back(&f, &staged);
+        wire_tear_down(&f);
     }
 }
 
 static void test_no_memory_for_a_chunk(void **state) {
     (void)state;
-    struct fixture f;
-    set_up(&f);
+    struct wire f;
+    wire_set_up(&f);
     begin_stream(&f);
     int rv = 0;
     while (rv == 0) {
@@ -375,7 +315,7 @@ static void test_no_memory_for_a_chunk(void **state) {
     assert_int_equal(rv, SLUICE_ERR_NOMEM);
     test_memory_fail_at(&f.memory, 0);
     assert_int_equal(put_plain(&f, NULL), 0);
-    tear_down(&f);
+    wire_tear_down(&f);
 }
 
 static const char *name_of_topic(void *owner, uint32_t index) {
@@ -388,14 +328,14 @@ static const char *name_of_topic(void *owner, uint32_t index) {
 static void test_reports_in_place(void **state) {
     (void)state;
     for (uint32_t done = 0; done < 4; done++) {
-        struct fixture f;
+        struct wire f;
         struct sl_staged staged;
-        set_up(&f);
+        wire_set_up(&f);
         begin_stream(&f);
         uint64_t first = f.next - 1;
         for (int i = 0; i < 4; i++) assert_int_equal(put_plain(&f, NULL), 0);
         sl_staging_take(f.staging, 1, true, &staged);
-        struct sl_chunk *chunk = last_of(&staged);
+        struct sl_chunk *chunk = wire_last_of(&staged);
         sl_list_remove(&chunk->node);
         int64_t charge = chunk->charge;
         chunk->done = done; /* their charge is given back at once here */
@@ -417,39 +357,11 @@ static void test_reports_in_place(void **state) {
         struct sl_list none;
         sl_list_init(&none);
         (void)sl_staging_give(f.staging, &none, charge);
-        tear_down(&f);
+        wire_tear_down(&f);
     }
 }
 
 /* ---- with a core ---- */
-
-static struct prod *prepare(void) {
-    struct prod *p = prod_prepare();
-    p->h->settings.batch_size = WIRE_BATCH;
-    p->h->settings.linger_ms = WIRE_LINGER_MS;
-    return p;
-}
-
-/* Each record was put once; the logs of the partitions have each once, in order. */
-static void expect_logs(struct prod *p, uint64_t first, uint64_t last) {
-    static bool seen[PROD_TAGS];
-    memset(seen, 0, sizeof seen);
-    uint64_t count = 0;
-    for (int i = 0; i < p->log_count; i++) {
-        uint64_t before = 0;
-        for (int32_t k = 0; k < p->logs[i].count; k++) {
-            uint64_t tag = p->logs[i].tags[k];
-            if (tag < first || tag > last) continue;
-            assert_true(tag >= before && !seen[tag]);
-            assert_int_equal(p->offset[tag], k);
-            assert_int_equal(p->partition[tag], p->logs[i].partition);
-            before = tag;
-            seen[tag] = true;
-            count++;
-        }
-    }
-    assert_int_equal(count, last - first + 1);
-}
 
 static void put_stream(struct prod *p, const char *topic, uint64_t first, uint64_t last) {
     for (uint64_t tag = first; tag <= last; tag++) prod_put(p, topic, -1, tag);
@@ -459,7 +371,7 @@ static void test_stream_is_written(void **state) {
     (void)state;
     static const int codecs[] = {SL_CODEC_NONE, SL_CODEC_LZ4};
     for (int c = 0; c < 2; c++) {
-        struct prod *p = prepare();
+        struct prod *p = wire_prod();
         p->h->settings.codec = codecs[c];
         prod_open(p);
         prod_put(p, "t", -1, 0);
@@ -484,7 +396,7 @@ static void test_stream_is_written(void **state) {
         assert_true(largest > WIRE_BATCH / 30);
         prod_serve_for(p, 100);
         prod_expect(p, 0, 2000, SL_OUTCOME_WRITTEN);
-        expect_logs(p, 0, 2000);
+        wire_expect_logs(p, 0, 2000);
         prod_end(p);
     }
 }
@@ -504,7 +416,7 @@ static uint64_t reach_stream(struct prod *p, const char *topic, uint64_t tag) {
 /* A chunk with few records joins the batch that is open. */
 static void test_small_chunk_joins(void **state) {
     (void)state;
-    struct prod *p = prod_open(prepare());
+    struct prod *p = prod_open(wire_prod());
     uint64_t next = reach_stream(p, "t", 0);
     prod_serve_for(p, 100);
     next = reach_stream(p, "t", next);
@@ -521,14 +433,14 @@ static void test_small_chunk_joins(void **state) {
     prod_serve(p);
     assert_int_equal(op->state, SL_OP_ENDED);
     prod_expect(p, 0, next + 4, SL_OUTCOME_WRITTEN);
-    expect_logs(p, 0, next + 4);
+    wire_expect_logs(p, 0, next + 4);
     prod_end(p);
 }
 
 /* linger.ms holds for a chunk that staging keeps: not later, and not much sooner. */
 static void test_linger_of_an_open_chunk(void **state) {
     (void)state;
-    struct prod *p = prod_open(prepare());
+    struct prod *p = prod_open(wire_prod());
     uint64_t next = reach_stream(p, "t", 0);
     prod_serve_for(p, 100);
     prod_expect(p, 0, next - 1, SL_OUTCOME_WRITTEN);
@@ -550,7 +462,7 @@ static void test_linger_of_an_open_chunk(void **state) {
 static void test_topic_is_not_known_yet(void **state) {
     (void)state;
     for (int refused = 0; refused < 2; refused++) {
-        struct prod *p = prod_open(prepare());
+        struct prod *p = prod_open(wire_prod());
         p->h->settings.delivery_timeout_ms = 5000;
         p->h->topics[1] = (struct host_topic){.name = "later",
                                               .id = 8,
@@ -571,7 +483,7 @@ static void test_topic_is_not_known_yet(void **state) {
         }
         prod_serve_for(p, refused == 0 ? 3000 : 8000);
         prod_expect(p, 0, 1499, refused == 0 ? SL_OUTCOME_WRITTEN : SL_OUTCOME_NOT_WRITTEN);
-        if (refused == 0) expect_logs(p, 0, 1499);
+        if (refused == 0) wire_expect_logs(p, 0, 1499);
         prod_end(p);
     }
 }
@@ -579,7 +491,7 @@ static void test_topic_is_not_known_yet(void **state) {
 /* The broker takes smaller batches than the settings say: what is staged larger is cut. */
 static void test_topic_with_a_lower_limit(void **state) {
     (void)state;
-    struct prod *p = prepare();
+    struct prod *p = wire_prod();
     prod_open(p);
     prod_put(p, "t", -1, 0);
     prod_serve_for(p, 50);
@@ -611,25 +523,12 @@ static void test_topic_with_a_lower_limit(void **state) {
     prod_end(p);
 }
 
-/* Each allocation of ours fails, once or from then on for a while: nothing is lost. */
+static int try_put_keyless(struct prod *p, uint64_t tag) { return prod_try_put(p, "t", -1, tag); }
+
 static bool stream_without_memory(long n, bool for_long) {
-    struct prod *p = prepare();
-    prod_open(p);
-    prod_put(p, "t", -1, 0);
-    prod_serve_for(p, 50);
-    test_memory_fail_at(&p->h->memory, p->h->memory.calls + n);
-    p->h->memory.fail_on = for_long;
-    uint64_t tag = 1;
-    for (int i = 0; tag < 700 && i < 3000; i++) {
-        tag += prod_try_put(p, "t", -1, tag) == 0;
-        if (i % 40 == 0) prod_turn(p);
-    }
-    prod_turn(p);
-    test_memory_fail_at(&p->h->memory, 0);
-    bool failed = test_memory_has_failed(&p->h->memory);
-    prod_serve_for(p, 3000);
-    prod_expect(p, 0, tag - 1, SL_OUTCOME_WRITTEN);
-    expect_logs(p, 0, tag - 1);
+    struct prod *p = wire_prod();
+    uint64_t next;
+    bool failed = wire_short_of_memory(p, n, for_long, try_put_keyless, &next);
     prod_end(p);
     return failed;
 }
@@ -646,7 +545,7 @@ static void test_every_allocation_may_fail(void **state) {
 static void test_discard_and_close(void **state) {
     (void)state;
     for (int closes = 0; closes < 2; closes++) {
-        struct prod *p = prod_open(prepare());
+        struct prod *p = prod_open(wire_prod());
         p->h->topics[0].partition_count = 0;
         p->h->topics[0].code = 3;
         p->h->settings.delivery_timeout_ms = 5000;
