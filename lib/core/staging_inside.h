@@ -38,9 +38,10 @@ struct sl_staging_wire {
     /* What is being filled, with records of `open_topic` and `form`: of SL_STAGING_CHOSEN one chunk, else
      * one for each partition. */
     int32_t filling_count; /* 0: nothing is */
+    uint32_t filling_cap;  /* bytes at data of each */
     struct sl_staging_filling filling[SL_STAGING_SPREAD_MAX];
-    int64_t written;       /* bytes since … */
-    int64_t judged_at;     /* … it was last asked whether it pays; 0: never */
+    int64_t written;   /* bytes since … */
+    int64_t judged_at; /* … it was last asked whether it pays; 0: never */
     uint32_t spread_topic; /* the topic of the chunk that came back last, … */
     int32_t spread;        /* … and how many partitions it had */
 };

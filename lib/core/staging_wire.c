@@ -172,10 +172,6 @@ void sl_staging_wire_on_plain(struct sl_staging *s, uint32_t bytes) {
     if (w->form != SL_STAGING_PLAIN && w->streak < w->after) w->streak += bytes;
 }
 
-static uint32_t cap_of(const struct sl_staging_wire *w) {
-    return w->form == SL_STAGING_PLACED ? w->placed.cap : w->chosen.cap;
-}
-
 static uint32_t write_wire(struct sl_staging *s, struct sl_chunk *chunk,
                            const struct sl_staging_input *in) {
     struct sl_record_in record = {
@@ -218,12 +214,13 @@ int sl_staging_wire_put(struct sl_staging *s, const struct sl_staging_input *in,
     if (w->filling_count != count) {
         close_filling(w);
         w->filling_count = count;
+        w->filling_cap = partition < 0 ? w->chosen.cap : w->placed.cap;
         w->written = w->judged_at = 0;
         s->open = NULL;
     }
     struct sl_staging_filling *filling = &w->filling[partition < 0 ? 0 : partition];
     if (filling->chunk == NULL || !has_wire_room(s, filling->chunk, most)) {
-        filling->chunk = add_chunk(s, cap_of(w), topic, partition);
+        filling->chunk = add_chunk(s, w->filling_cap, topic, partition);
         filling->left_since = 0;
     }
     if (filling->chunk == NULL) return SLUICE_ERR_NOMEM;
@@ -237,7 +234,7 @@ int sl_staging_wire_put(struct sl_staging *s, const struct sl_staging_input *in,
 
 /* What could be filled was not half filled: the stream is too slow. */
 static void judge(struct sl_staging_wire *w, int64_t written) {
-    if (written < (int64_t)w->filling_count * cap_of(w) / 2) w->streak = 0;
+    if (written < (int64_t)w->filling_count * w->filling_cap / 2) w->streak = 0;
 }
 
 /* All that is being filled goes. */
@@ -287,7 +284,9 @@ void sl_staging_wire_leave(struct sl_staging *s, int64_t now, bool all, struct s
 
 size_t sl_staging_wire_extra(const struct sl_staging *s) {
     const struct sl_staging_wire *w = &s->wire;
-    return w->filling_count > 1 ? (size_t)w->filling_count * w->placed.cap : 0;
+    /* One of ordinary size fits in, and the bound is where what waits is in a cache still. */
+    bool is_much = w->filling_count > 1 || w->filling_cap > SL_STAGING_BOUND / 2;
+    return is_much ? (size_t)w->filling_count * w->filling_cap : 0;
 }
 
 bool sl_staging_wire_sleep(const struct sl_staging *s, uint32_t *wake_at_bytes) {
@@ -297,7 +296,7 @@ bool sl_staging_wire_sleep(const struct sl_staging *s, uint32_t *wake_at_bytes) 
         if (filling->chunk == NULL) continue;
         /* It came after the last take, which has to set a time for it. */
         if (filling->left_since == 0) return false;
-        *wake_at_bytes = ((uint32_t)w->filling_count + 1) * cap_of(w);
+        *wake_at_bytes = ((uint32_t)w->filling_count + 1) * w->filling_cap;
     }
     return true;
 }

@@ -362,6 +362,28 @@ static void test_full_staging(void **state) {
     placed_end(f);
 }
 
+/* A record that is refused changes nothing of when the I/O thread is woken for those that are being
+ * filled. */
+static void test_refused_record_of_another_form(void **state) {
+    (void)state;
+    static const uint8_t value[17 << 20];
+    bool wake = false;
+    struct placed *f = placed_prepare();
+    f->w.settings.buffer_memory = 16 << 20;
+    f->w.settings.max_request_size = 32 << 20;
+    f->w.settings.batch_size = 500000;
+    f->pad = 1000;
+    placed_open(f);
+    placed_begin(f, 0);
+    struct sl_staging_input in = {
+        .topic = "t", .value = value, .value_size = sizeof value, .partition = -1};
+    assert_int_equal(wire_put_input(&f->w, &in, NULL), SLUICE_ERR_TOO_BIG);
+    assert_true(sl_staging_sleep(f->w.staging, 1));
+    while (!wake) assert_int_equal(placed_try_put(f, placed_key(f, 0), &wake), 0);
+    assert_true(sl_staging_used(f->w.staging) < (PLACED_PARTS + 2) * 128 * 1024);
+    placed_end(f);
+}
+
 /* ---- with a core ---- */
 
 enum { PLACED_CORE_KEYS = 40 };
@@ -534,6 +556,7 @@ int main(void) {
         cmocka_unit_test(test_no_memory_for_a_chunk),
         cmocka_unit_test(test_full_budget_takes_all),
         cmocka_unit_test(test_full_staging),
+        cmocka_unit_test(test_refused_record_of_another_form),
         cmocka_unit_test(test_stream_is_written),
         cmocka_unit_test(test_topic_changes),
         cmocka_unit_test(test_every_allocation_may_fail),

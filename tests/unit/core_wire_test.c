@@ -279,6 +279,33 @@ static void test_refused_records_take_the_open_chunk(void **state) {
     wire_tear_down(&f);
 }
 
+/* A chunk larger than all that may be staged can be filled all the same. */
+static void test_batches_larger_than_the_bound(void **state) {
+    (void)state;
+    static const uint8_t value[SL_STAGING_LARGE - 1];
+    struct sl_staged staged;
+    struct wire f;
+    wire_prepare(&f);
+    f.settings.buffer_memory = 1 << 30;
+    f.settings.batch_size = f.settings.max_request_size = 3 * SL_STAGING_BOUND;
+    wire_open(&f);
+    struct sl_staging_input in = {.topic = "t",
+                                  .value = value,
+                                  .value_size = sizeof value,
+                                  .partition = -1,
+                                  .flags = SL_STAGED_KEY_NULL};
+    uint32_t full = 0;
+    while (full < 2) {
+        if (wire_put_input(&f, &in, NULL) == 0) continue;
+        sl_staging_take(f.staging, 1, false, &staged);
+        full += !sl_list_is_empty(&staged.chunks) && wire_last_of(&staged)->is_wire;
+        assert_true(staged.room);
+        assert_int_equal(wire_put_input(&f, &in, NULL), 0);
+        (void)wire_give_back(&f, &staged);
+    }
+    wire_tear_down(&f);
+}
+
 static void test_settings_without_wire_chunks(void **state) {
     (void)state;
     for (int kind = 0; kind < 4; kind++) {
@@ -568,6 +595,7 @@ int main(void) {
         cmocka_unit_test(test_open_chunk_lingers),
         cmocka_unit_test(test_sleep_with_open_chunk),
         cmocka_unit_test(test_refused_records_take_the_open_chunk),
+        cmocka_unit_test(test_batches_larger_than_the_bound),
         cmocka_unit_test(test_settings_without_wire_chunks),
         cmocka_unit_test(test_no_memory_for_a_chunk),
         cmocka_unit_test(test_reports_in_place),
