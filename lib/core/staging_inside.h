@@ -40,6 +40,7 @@ struct sl_staging_wire {
     int32_t filling_count; /* 0: nothing is */
     uint32_t filling_cap;  /* bytes at data of each */
     struct sl_staging_filling filling[SL_STAGING_SPREAD_MAX];
+    bool cut_short;    /* one was closed that a take had left: for the next one, linger has begun */
     int64_t written;   /* bytes since … */
     int64_t judged_at; /* … it was last asked whether it pays; 0: never */
     uint32_t spread_topic; /* the topic of the chunk that came back last, … */

@@ -493,6 +493,39 @@ static void test_topic_changes(void **state) {
     }
 }
 
+/* Closed by a record of another kind, the chunk has lingered in part when it is taken: the rest is linger.ms
+ * in all. */
+static void test_linger_of_closed_chunks(void **state) {
+    (void)state;
+    for (int asked = 0; asked < 2; asked++) {
+        struct prod *p = wire_prod();
+        uint64_t next = begin_stream(p);
+        for (; next < 1001; next += 100) {
+            put_stream(p, next, next + 99);
+            prod_serve(p);
+        }
+        host_advance(p->h, WIRE_LINGER_MS);
+        prod_serve(p);
+        prod_expect(p, 0, next - 1, SL_OUTCOME_WRITTEN);
+        put_stream(p, next, next);
+        prod_serve(p); /* it is left */
+        int64_t until = p->h->now + PLACED_LINGER;
+        assert_true(sl_staging_has_records(p->staging));
+        host_advance(p->h, WIRE_LINGER_MS / 2);
+        if (asked != 0)
+            prod_take(p); /* for a command, say */
+        else
+            prod_put(p, "t", 0, next + 1);
+        host_advance(p->h, WIRE_LINGER_MS / 2);
+        while (p->reports[next] == 0) {
+            prod_serve(p);
+            assert_true(p->h->now <= until + 2 * (int64_t)WIRE_MS);
+            host_advance(p->h, 1);
+        }
+        prod_end(p);
+    }
+}
+
 static bool stream_without_memory(long n, bool for_long) {
     struct prod *p = wire_prod();
     uint64_t next;
@@ -558,6 +591,7 @@ int main(void) {
         cmocka_unit_test(test_full_staging),
         cmocka_unit_test(test_refused_record_of_another_form),
         cmocka_unit_test(test_stream_is_written),
+        cmocka_unit_test(test_linger_of_closed_chunks),
         cmocka_unit_test(test_topic_changes),
         cmocka_unit_test(test_every_allocation_may_fail),
         cmocka_unit_test(test_discard_and_close),
