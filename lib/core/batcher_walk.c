@@ -210,11 +210,12 @@ static bool encode_record(struct sl_core *core, struct sl_batching *t, const str
 
 /* ---- wire chunks ---- */
 
-/* The partition that all records of the chunk were staged for. NULL: they were for none, or the topic
- * had another number of them then. */
+/* The partition that all records of the chunk were staged for, also when the topic has more by now, as
+ * with the Java client: encoded anew, records that were put by turns into two chunks would come into a new
+ * partition in another order. NULL: they were for none, or the topic has fewer. */
 static struct sl_partition *place_of_chunk(const struct sl_batching *t,
                                            const struct sl_chunk *chunk) {
-    if (chunk->partition < 0 || chunk->spread != t->topic->partition_count) return NULL;
+    if (chunk->partition < 0 || chunk->spread > t->topic->partition_count) return NULL;
     int32_t index = chunk->partition + (SL_PLANTED(12) ? 1 : 0);
     return t->topic->partitions[index % chunk->spread];
 }

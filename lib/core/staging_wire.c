@@ -8,8 +8,8 @@
  *   chosen   the library chooses the partition of a record without key, and may choose the same one for
  *            a whole batch: one chunk is being filled
  *   placed   a record with key has its partition: a chunk for each is being filled. How many the topic
- *            has core says with each chunk that it gives back; a chunk that was filled under another
- *            number is encoded anew. Not with a codec, which wants larger batches than these.
+ *            has core says with each chunk that it gives back; one that was filled when there were more is
+ *            encoded anew. Not with a codec, which wants larger batches than these.
  *
  * A stream is what has brought `after` bytes in a row (`streak`) of one form, topic and thread; any other
  * record ends it, and closes what is being filled: so chunks lie in the order of their records as far
@@ -57,9 +57,7 @@ void sl_staging_wire_init(struct sl_staging *s) {
     sl_list_init(&w->placed.list);
     if (s->partitioner.forget == 0) w->chosen.cap = choose_cap(s->settings, INT32_MAX);
     if (s->settings->codec == SL_CODEC_NONE) w->placed.cap = choose_cap(s->settings, WIRE_PLACED);
-    w->after = SL_STAGING_CHUNK;
-    uint32_t cap = w->chosen.cap != 0 ? w->chosen.cap : w->placed.cap;
-    if (cap < w->after) w->after = cap;
+    w->after = w->chosen.cap < SL_STAGING_CHUNK ? w->chosen.cap : SL_STAGING_CHUNK;
 }
 
 static void empty_pool(const struct sl_alloc *alloc, struct sl_staging_pool *pool) {
@@ -297,7 +295,8 @@ bool sl_staging_wire_sleep(const struct sl_staging *s, uint32_t *wake_at_bytes) 
         if (filling->chunk == NULL) continue;
         /* It came after the last take, which has to set a time for it. */
         if (filling->left_since == 0) return false;
-        *wake_at_bytes = ((uint32_t)w->filling_count + 1) * w->filling_cap;
+        uint64_t full = ((uint64_t)w->filling_count + 1) * w->filling_cap;
+        *wake_at_bytes = full < SL_STAGING_AWAKE ? (uint32_t)full : SL_STAGING_AWAKE - 1;
     }
     return true;
 }
