@@ -27,6 +27,7 @@
 #include "sluice/error.h"
 
 enum {
+    STAGING_LITTLE = 4 * 1024,  /* arbitrary */
     STAGING_KEPT_CHUNKS = 4,    /* more than can be staged */
     STAGING_STRETCH = 2 * 1024, /* staged for each partition; more changes little */
     STAGING_STRETCH_SHARE = 8,  /* but no more than 1/8 of the budget; arbitrary */
@@ -342,6 +343,7 @@ bool sl_staging_wake(struct sl_staging *s) { return rouse(s); }
 
 /* ---- I/O side ---- */
 
+bool sl_staging_is_little(const struct sl_staging *s) { return s->staged <= STAGING_LITTLE; }
 bool sl_staging_has_records(const struct sl_staging *s) { return s->records > 0; }
 
 void sl_staging_take(struct sl_staging *s, int64_t now, bool all, struct sl_staged *out) {

@@ -159,6 +159,8 @@ void sl_staging_begin(struct sl_staging *s, uintptr_t thread);
 int sl_staging_put(struct sl_staging *s, struct sl_staging_input *in, bool *wake);
 /* Something else waits for the I/O thread, a command for one. True: it sleeps and must be woken. */
 bool sl_staging_wake(struct sl_staging *s);
+/* What waits to be taken is no more than some records. */
+bool sl_staging_is_little(const struct sl_staging *s);
 /* True: something waits to be taken. */
 bool sl_staging_has_records(const struct sl_staging *s);
 /* I/O side: moves what is staged into *out (initialised here). It is awake from then on, until

@@ -111,12 +111,19 @@ void sl_client_poke(struct sluice_client *c) {
 
 /* ---- room ---- */
 
+/* The I/O thread sleeps, and has something to do. */
+static void wake_or_borrow(struct sluice_client *c, bool is_little) {
+    if (is_little && sl_runtime_borrow(c->runtime, &c->member)) return;
+    if (is_little) sl_inbox_count_wake(&c->inbox);
+    sl_runtime_wake(c->runtime);
+}
+
 /* One attempt, with all that has to be done after the lock. */
 static int put_records(struct sluice_client *c, struct sl_staging_input *records, int32_t count,
                        const struct sl_inbox_wait *wait, int32_t *accepted) {
     struct sl_inbox_put put;
     int rv = sl_inbox_put(&c->inbox, records, count, wait, &put);
-    if (put.wake) sl_runtime_wake(c->runtime);
+    if (put.wake) wake_or_borrow(c, put.is_little);
     if (put.room_over) {
         sl_outbox_lock(&c->outbox);
         c->outbox.room = false;

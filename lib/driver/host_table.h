@@ -88,6 +88,9 @@ struct sl_host_table {
     /* Optional (NULL): has the descriptor that an application's own loop watches turn readable at
      * that time (SL_NEVER: no time; one that has passed: at once). */
     void (*arm)(void *self, int64_t until);
+    /* Optional (NULL): sleeps as wait does, until the time that `arm` was given, but takes nothing; the
+     * next wait finds it. Meanwhile another thread may call all other functions. */
+    void (*doze)(void *self);
 };
 
 #endif

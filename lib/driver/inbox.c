@@ -148,7 +148,6 @@ int sl_inbox_put(struct sl_inbox *in, struct sl_staging_input *records, int32_t 
         done += rv == 0;
     }
     in->accepted += done;
-    in->wakes += wake;
     if (rv == SLUICE_ERR_FULL) {
         in->refused |= wait == NULL;
         waits = wait != NULL && wait->until != 0 && !wake && done == 0;
@@ -157,11 +156,20 @@ int sl_inbox_put(struct sl_inbox *in, struct sl_staging_input *records, int32_t 
     out->room_over = done > 0 && in->room_told;
     if (out->room_over) in->room_told = false;
     uint64_t news = in->news;
+    bool is_little = wake && sl_list_is_empty(&in->commands) && sl_staging_is_little(in->staging);
+    in->wakes += wake && !is_little;
     sl_latch_unlock(&in->latch);
+    out->is_little = is_little;
     out->accepted = done;
     out->wake = wake;
     if (waits) wait_for_inbox_room(in, wait, news);
     return rv;
+}
+
+void sl_inbox_count_wake(struct sl_inbox *in) {
+    sl_latch_lock(&in->latch);
+    in->wakes++;
+    sl_latch_unlock(&in->latch);
 }
 
 int sl_inbox_post(struct sl_inbox *in, struct sl_command *command, bool close, bool *wake) {

@@ -79,6 +79,7 @@ struct sl_inbox_wait {
 struct sl_inbox_put {
     int32_t accepted; /* how many were taken */
     bool wake;        /* the I/O thread sleeps and must be woken */
+    bool is_little;   /* … for a matter of microseconds: a wake that is not counted yet */
     bool room_over;   /* the room that was told of is used: its event is void */
 };
 /* Stages `count` records. 0, CLOSED, or as sl_staging_put. With wait (else NULL) FULL comes after
@@ -86,6 +87,8 @@ struct sl_inbox_put {
  * at its deadline and calls again with the rest. */
 int sl_inbox_put(struct sl_inbox *in, struct sl_staging_input *records, int32_t count,
                  const struct sl_inbox_wait *wait, struct sl_inbox_put *out);
+/* It was woken for what is_little said. */
+void sl_inbox_count_wake(struct sl_inbox *in);
 /* 0 with *wake, or CLOSED (the command is still the caller's). close: it is the CLOSE. */
 int sl_inbox_post(struct sl_inbox *in, struct sl_command *command, bool close, bool *wake);
 /* Something changed that the I/O thread has to look at. True: it must be woken. */

@@ -394,7 +394,13 @@ static void write_log(struct sluice_client *c, struct sl_list *notices, int64_t 
 }
 
 static void post_notices_last(struct sluice_client *c, struct sl_list *notices) {
-    if (sl_list_is_empty(notices)) return;
+    sl_list_splice_back(&c->late_notices, notices);
+    if (sl_list_is_empty(&c->late_notices)) return;
+    if (c->member.is_borrowed) {
+        c->again = true; /* the I/O thread writes them */
+        return;
+    }
+    sl_list_splice_back(notices, &c->late_notices);
     struct sl_events events;
     sl_events_init(&events);
     write_log(c, notices, c->host->wall_ms(c->host_self));

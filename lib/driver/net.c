@@ -197,6 +197,7 @@ void sl_net_forget(struct sl_net *net) {
     free_net_memory(net);
 }
 
+bool sl_net_can_doze(const struct sl_net *net) { return net->table->doze != NULL; }
 int sl_net_fd(const struct sl_net *net) { return net->table->fd(net->poller); }
 void sl_net_arm(struct sl_net *net, int64_t until) { net->table->arm(net->poller, until); }
 struct sl_errands *sl_net_errands(struct sl_net *net) {
@@ -498,6 +499,10 @@ static int wait_in_net(void *self, int64_t until, struct sl_ready *ready, int ca
     return net->table->wait(net->poller, until, ready, cap);
 }
 static void arm_net(void *self, int64_t until) { sl_net_arm(self, until); }
+static void doze_in_net(void *self) {
+    struct sl_net *net = self;
+    net->table->doze(net->poller);
+}
 
 const struct sl_host_table sl_net_table = {
     .now = read_net_clock,
@@ -519,4 +524,5 @@ const struct sl_host_table sl_net_table = {
     .wait = wait_in_net,
     .wake = wake_net,
     .arm = arm_net,
+    .doze = doze_in_net,
 };

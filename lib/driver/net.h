@@ -30,6 +30,8 @@ void sl_net_abandon(struct sl_net *net);
 void sl_net_forget(struct sl_net *net);
 /* Readable when a socket, the timer or a wake is; -1: this poller has no such thing. */
 int sl_net_fd(const struct sl_net *net);
+/* Whether its poller has doze of the host table. */
+bool sl_net_can_doze(const struct sl_net *net);
 /* Has the descriptor turn readable at that time; SL_NEVER: no time. */
 void sl_net_arm(struct sl_net *net, int64_t until);
 struct sl_errands *sl_net_errands(struct sl_net *net);

@@ -127,6 +127,12 @@ static int wait_in_epoll(struct sl_poller *poller, int64_t until, struct sl_read
     return count;
 }
 
+/* An event stays for the next wait; but a wake's, which has said all with this. */
+static void doze_in_epoll(struct sl_poller *poller) {
+    struct epoll_event event;
+    (void)epoll_wait(epoll_of(poller)->epoll_fd, &event, 1, -1);
+}
+
 static int peek_epoll_fd(const struct sl_poller *poller) {
     return ((const struct sl_epoll_poller *)(const void *)poller)->epoll_fd;
 }
@@ -144,6 +150,7 @@ const struct sl_poller_table sl_net_epoll_table = {
     .remove = remove_from_epoll,
     .wait = wait_in_epoll,
     .arm = arm_epoll_timer,
+    .doze = doze_in_epoll,
     .fd = peek_epoll_fd,
     .wake = wake_epoll,
     .share_wake = share_epoll_wake,

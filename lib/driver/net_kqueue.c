@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/types.h>
 
+#include <poll.h>
 #include <sys/event.h>
 #include <sys/time.h>
 
@@ -137,6 +138,11 @@ static bool put_kqueue_event(struct sl_kqueue_poller *p, const struct kevent *ev
     return true;
 }
 
+static void doze_in_kqueue(struct sl_poller *poller) {
+    struct pollfd one = {.fd = kqueue_of(poller)->kqueue_fd, .events = POLLIN};
+    (void)poll(&one, 1, -1);
+}
+
 static int wait_in_kqueue(struct sl_poller *poller, int64_t until, struct sl_ready *ready,
                           int cap) {
     struct sl_kqueue_poller *p = kqueue_of(poller);
@@ -168,6 +174,7 @@ const struct sl_poller_table sl_net_kqueue_table = {
     .remove = remove_from_kqueue,
     .wait = wait_in_kqueue,
     .arm = arm_kqueue_timer,
+    .doze = doze_in_kqueue,
     .fd = peek_kqueue_fd,
     .wake = wake_kqueue,
     .share_wake = share_kqueue_wake,

@@ -26,6 +26,8 @@ struct sl_poller_table {
     int (*wait)(struct sl_poller *p, int64_t until, struct sl_ready *ready, int cap);
     /* Without waiting: fd turns readable at that time. */
     void (*arm)(struct sl_poller *p, int64_t until);
+    /* As doze of the host table; NULL: it cannot be used by another thread meanwhile. */
+    void (*doze)(struct sl_poller *p);
     int (*fd)(const struct sl_poller *p); /* -1: none */
     void (*wake)(struct sl_poller *p);    /* any thread, signal-safe */
     /* A descriptor of its own that wakes it when sl_net_wake_fd is called, also after the poller

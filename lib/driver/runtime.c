@@ -9,6 +9,11 @@
  *   sleep (poller) ─▶ turn: joiners come in, begin, ready sockets, answers, finish,
  *                     leavers go out ─▶ sleep
  *
+ * While the I/O thread sleeps it lends the loop: a thread that has put something small in, after a while in
+ * which nothing happened, runs a turn of that member itself (borrow). A wake would cost it as much, and the
+ * record another wait for a processor. The I/O thread takes nothing from the poller before the loop
+ * is its own again. Whoever sends more than now and then wakes it instead, and goes on meanwhile.
+ *
  * Members come and go through the mailbox: `joining` and `leaving` are the only things that other
  * threads touch. Who takes a member out waits for the turn under way, or does a turn itself when
  * nobody runs a driven loop.
@@ -34,7 +39,8 @@
 
 enum {
     RUNTIME_MAGIC = 0x51c0a0e1,
-    RUNTIME_READY_MAX = 128 /* sockets served in one turn; the rest are ready in the next */
+    RUNTIME_READY_MAX = 128,  /* sockets served in one turn; the rest are ready in the next */
+    RUNTIME_QUIET_NS = 200000 /* of sleep, before it may be borrowed; arbitrary: some turns */
 };
 
 struct sluice_runtime {
@@ -45,24 +51,28 @@ struct sluice_runtime {
     void *self;
     struct sl_net *net; /* owned; NULL: another host */
     bool has_thread;    /* kind THREAD */
+    bool lends;         /* it does so while it sleeps */
 
     struct sl_mailbox mail; /* guards what follows */
     struct sl_tls_shelf tls;
     struct sl_list joining; /* struct sl_member */
     uint32_t member_count;  /* joined and not left */
     uint32_t last_id;
-    bool released;    /* the public handle is gone */
-    bool starting;    /* some thread is starting the thread */
-    bool started;     /* the thread runs */
-    bool stop;        /* the thread is to end */
-    bool busy;        /* some thread runs the loop */
-    bool in_callback; /* … and is in a function of the application's */
-    uint64_t turns;   /* how often a driven loop was left, and 1 */
-    pthread_t driver; /* with busy: who runs the loop */
+    bool released;       /* the public handle is gone */
+    bool starting;       /* some thread is starting the thread */
+    bool started;        /* the thread runs */
+    bool stop;           /* the thread is to end */
+    bool busy;           /* some thread runs the loop */
+    bool is_asleep;      /* the I/O thread sleeps, and lends the loop meanwhile … */
+    int64_t quiet_since; /* … and nobody has run a turn since */
+    bool in_callback;    /* … and is in a function of the application's */
+    uint64_t turns;      /* how often a driven loop was left, and 1 */
+    pthread_t driver;    /* with busy: who runs the loop */
     pthread_t thread;
 
     /* whoever runs the loop */
     struct sl_list members;
+    int64_t doze_until; /* what the host's timer is set to while the I/O thread sleeps */
     bool turning;
     struct sl_ready ready[RUNTIME_READY_MAX];
 };
@@ -116,6 +126,7 @@ int sl_runtime_create(int32_t kind, const struct sl_alloc *alloc, struct sluice_
     rt->table = &sl_net_table;
     rt->self = rt->net;
     rt->has_thread = kind == SL_RUNTIME_THREAD;
+    rt->lends = rt->has_thread && sl_net_can_doze(rt->net);
     *out = rt;
     return 0;
 }
@@ -319,14 +330,77 @@ static void leave_loop(struct sluice_runtime *rt) {
     sl_inbox_mail_unlock(&rt->mail);
 }
 
+/* The I/O thread sleeps, and has the loop again afterwards. */
+static void lend_loop(struct sluice_runtime *rt, int64_t until) {
+    rt->table->arm(rt->self, until);
+    rt->doze_until = until;
+    int64_t now = rt->table->now(rt->self);
+    sl_inbox_mail_lock(&rt->mail);
+    rt->busy = false;
+    rt->is_asleep = true;
+    rt->quiet_since = now;
+    sl_inbox_mail_unlock(&rt->mail);
+    rt->table->doze(rt->self);
+    sl_inbox_mail_lock(&rt->mail);
+    rt->is_asleep = false;
+    while (!enter_loop(rt)) (void)sl_inbox_mail_wait(&rt->mail, SL_NEVER);
+    sl_inbox_mail_unlock(&rt->mail);
+}
+
 static void *run_io_thread(void *arg) {
     struct sluice_runtime *rt = arg;
+    int64_t until;
+    int count;
     sl_inbox_mail_lock(&rt->mail);
     bool entered = enter_loop(rt);
     sl_inbox_mail_unlock(&rt->mail);
     SL_ASSERT(entered);
-    while (run_once(rt, SL_NEVER)) continue;
+    do {
+        until = SL_NEVER;
+        ask_members_to_sleep(rt, &until);
+        if (until > 0 && rt->lends) {
+            lend_loop(rt, until);
+            until = 0;
+        }
+        count = rt->table->wait(rt->self, until, rt->ready, RUNTIME_READY_MAX);
+    } while (run_turn(rt, count));
     return NULL;
+}
+
+/* Not held. The caller has the loop, because it was quiet. */
+static bool borrow_loop(struct sluice_runtime *rt, int64_t now) {
+    sl_inbox_mail_lock(&rt->mail);
+    bool is_quiet = rt->is_asleep && sl_list_is_empty(&rt->joining) &&
+                    now - rt->quiet_since >= RUNTIME_QUIET_NS;
+    bool is_mine = is_quiet && enter_loop(rt);
+    sl_inbox_mail_unlock(&rt->mail);
+    return is_mine;
+}
+
+bool sl_runtime_borrow(struct sluice_runtime *rt, struct sl_member *m) {
+    if (!rt->lends) return false;
+    int64_t now = rt->table->now(rt->self);
+    if (!borrow_loop(rt, now)) return false;
+    rt->turning = true;
+    m->is_borrowed = true;
+    m->table->begin(m, now, rt->table->wall_ms(rt->self));
+    m->table->finish(m);
+    m->is_borrowed = false;
+    rt->turning = false;
+    now = rt->table->now(rt->self);
+    int64_t until = rt->doze_until;
+    bool sleeps = m->table->sleep(m, now, &until);
+    if (sleeps && until < rt->doze_until) {
+        rt->table->arm(rt->self, until);
+        rt->doze_until = until;
+    }
+    sl_inbox_mail_lock(&rt->mail);
+    rt->busy = false;
+    rt->quiet_since = now;
+    if (!rt->is_asleep) sl_inbox_mail_tell(&rt->mail);
+    sl_inbox_mail_unlock(&rt->mail);
+    if (!sleeps) sl_runtime_wake(rt);
+    return true;
 }
 
 /* One sleep and one turn. False: another thread runs the loop. With turn (else NULL), as in

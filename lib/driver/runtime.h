@@ -36,6 +36,7 @@ struct sl_member {
     uint32_t id;                    /* upper half of its sockets' tokens; set by join */
     bool leaving;                   /* mailbox */
     bool left;                      /* mailbox: end was called, the loop has forgotten it */
+    bool is_borrowed; /* in a turn: by who may call no function of the application's */
 };
 static inline uint64_t sl_runtime_token(const struct sl_member *m, uint32_t link) {
     return (uint64_t)m->id << 32 | link;
@@ -84,6 +85,10 @@ bool sl_runtime_is_inside(struct sluice_runtime *rt);
  * turn. *turn, 0 at first, is kept for the next call: without a sleep when a turn has passed since
  * the last one, because the caller may have looked too early. False: the runtime has a thread. */
 bool sl_runtime_serve(struct sluice_runtime *rt, int64_t until, uint64_t *turn);
+/* For a caller that has put something small in for the member, whose runtime sleeps: a turn of this member by
+ * the caller, instead of a wake. False: the thread is not asleep, or has not been for long. No
+ * function of the application's is called. */
+bool sl_runtime_borrow(struct sluice_runtime *rt, struct sl_member *m);
 /* Around a call of a user's function by the loop: who waits for the loop may ask whether it is
  * there. */
 void sl_runtime_enter_callback(struct sluice_runtime *rt);

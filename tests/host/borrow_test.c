@@ -1,0 +1,247 @@
+/* Goal: a loop whose thread sleeps is lent to a thread that has something small for it, to one at a time,
+ * and goes on as before: nobody else is in it meanwhile, no time is missed, no function of the
+ * application's is called by the wrong thread.
+ * Method: a runtime on the system's sockets with a member of the test's own, which notes who calls it; then a
+ * producer that sends now and then. */
+#include "host/threads.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "driver/runtime.h"
+#include "driver/system.h"
+#include "sluice/sluice.h"
+
+enum { PATIENCE_MS = 20000, STAY_NS = 1000000 };
+static const int64_t patience = PATIENCE_MS * INT64_C(1000000);
+
+/* ---- a member ---- */
+
+struct guest {
+    struct sl_member member;
+    struct sluice_runtime *runtime;
+    pthread_t owner;          /* the test's thread */
+    atomic_int inside;        /* threads in a turn of it */
+    atomic_int own_turns;     /* by the owner */
+    atomic_int other_turns;   /* by the I/O thread */
+    atomic_bool has_work;     /* it does not sleep */
+    _Atomic int64_t deadline; /* SL_NEVER: none */
+    bool leaves_work;         /* the owner's turns do */
+    bool wakes;               /* … wake the I/O thread, and stay for a while */
+    bool was_right;           /* what the last one found */
+};
+
+static struct guest *guest_of(struct sl_member *m) { return (struct guest *)(void *)m; }
+
+static bool is_owner(const struct guest *g) { return pthread_equal(pthread_self(), g->owner) != 0; }
+
+/* Long enough for a thread that is woken to be there. */
+static bool stay_alone(struct guest *g) {
+    int others = atomic_load(&g->other_turns);
+    int64_t until = sl_system_now() + STAY_NS;
+    sl_runtime_wake(g->runtime);
+    while (sl_system_now() < until)
+        if (atomic_load(&g->inside) != 1) return false;
+    return atomic_load(&g->other_turns) == others;
+}
+
+static void begin_guest(struct sl_member *m, int64_t now, int64_t wall_ms) {
+    struct guest *g = guest_of(m);
+    (void)wall_ms;
+    atomic_fetch_add(&g->inside, 1);
+    if (now >= atomic_load(&g->deadline)) atomic_store(&g->deadline, SL_NEVER);
+    if (!is_owner(g)) return;
+    g->was_right = m->is_borrowed && sl_runtime_is_inside(g->runtime);
+    if (g->wakes) g->was_right &= stay_alone(g);
+}
+
+static void finish_guest(struct sl_member *m) {
+    struct guest *g = guest_of(m);
+    atomic_store(&g->has_work, is_owner(g) && g->leaves_work);
+    atomic_fetch_sub(&g->inside, 1);
+    atomic_fetch_add(is_owner(g) ? &g->own_turns : &g->other_turns, 1);
+}
+
+static bool let_guest_sleep(struct sl_member *m, int64_t now, int64_t *until) {
+    struct guest *g = guest_of(m);
+    int64_t deadline = atomic_load(&g->deadline);
+    if (atomic_load(&g->has_work) || deadline <= now) return false;
+    if (deadline < *until) *until = deadline;
+    return true;
+}
+
+static void end_guest(struct sl_member *m, int64_t now, int64_t wall_ms) {
+    (void)m;
+    (void)now;
+    (void)wall_ms;
+}
+
+static const struct sl_member_table guest_table = {
+    .begin = begin_guest, .finish = finish_guest, .sleep = let_guest_sleep, .end = end_guest};
+
+static void open_guest(struct guest *g) {
+    memset(g, 0, sizeof *g);
+    g->member.table = &guest_table;
+    g->owner = pthread_self();
+    atomic_store(&g->deadline, SL_NEVER);
+    assert_int_equal(sl_runtime_create(SL_RUNTIME_THREAD, sl_alloc_default(), &g->runtime), 0);
+    assert_int_equal(sl_runtime_join(g->runtime, &g->member), 0);
+}
+
+static void close_guest(struct guest *g) {
+    sl_runtime_leave(&g->member);
+    sl_runtime_release(g->runtime);
+}
+
+/* Until the I/O thread has slept for a while. */
+static void borrow(struct guest *g) {
+    int64_t until = sl_system_now() + patience;
+    while (!sl_runtime_borrow(g->runtime, &g->member)) assert_true(sl_system_now() < until);
+}
+
+static void wait_for(atomic_int *count, int least) {
+    int64_t until = sl_system_now() + patience;
+    while (atomic_load(count) < least) assert_true(sl_system_now() < until);
+}
+
+/* ---- tests ---- */
+
+static void test_a_turn_of_ones_own(void **state) {
+    (void)state;
+    struct guest g;
+    open_guest(&g);
+    wait_for(&g.other_turns, 1);
+    for (int i = 1; i <= 50; i++) {
+        borrow(&g);
+        assert_int_equal(atomic_load(&g.own_turns), i);
+        assert_true(g.was_right);
+        assert_false(g.member.is_borrowed);
+        assert_false(sl_runtime_is_inside(g.runtime));
+        /* Who comes again at once is one for whom the thread is to be woken. */
+        assert_false(sl_runtime_borrow(g.runtime, &g.member));
+    }
+    close_guest(&g);
+}
+
+/* The I/O thread that is woken meanwhile waits for the end of the turn, and has its own then. */
+static void test_one_at_a_time(void **state) {
+    (void)state;
+    struct guest g;
+    open_guest(&g);
+    wait_for(&g.other_turns, 1);
+    g.wakes = true;
+    for (int i = 0; i < 20; i++) {
+        int others = atomic_load(&g.other_turns);
+        borrow(&g);
+        assert_true(g.was_right);
+        wait_for(&g.other_turns, others + 1);
+    }
+    close_guest(&g);
+}
+
+/* What the turn sets a time for, or leaves undone, is done by the I/O thread. */
+static void test_what_it_leaves(void **state) {
+    (void)state;
+    struct guest g;
+    open_guest(&g);
+    wait_for(&g.other_turns, 1);
+    for (int i = 0; i < 40; i++) {
+        int others = atomic_load(&g.other_turns);
+        g.leaves_work = i % 2 == 0;
+        if (!g.leaves_work) atomic_store(&g.deadline, sl_system_now() + STAY_NS);
+        borrow(&g);
+        wait_for(&g.other_turns, others + 1);
+    }
+    close_guest(&g);
+}
+
+/* ---- a producer ---- */
+
+struct diary {
+    pthread_t owner;
+    atomic_int lines;
+    atomic_int wrong; /* written by the application's thread */
+};
+
+static void write_line(void *user, int32_t level, const char *text) {
+    struct diary *d = user;
+    (void)level;
+    (void)text;
+    atomic_fetch_add(&d->lines, 1);
+    if (pthread_equal(pthread_self(), d->owner) != 0) atomic_fetch_add(&d->wrong, 1);
+}
+
+static sluice_client *open_producer(const char *bootstrap, struct diary *d) {
+    sluice_config *config = sluice_config_create();
+    sluice_client *client;
+    sluice_config_set(config, "bootstrap.servers", bootstrap);
+    sluice_config_set(config, "delivery.reports", "all");
+    sluice_config_set(config, "linger.ms", "0");
+    sluice_config_set(config, "log.level", "debug");
+    sluice_config_log(config, write_line, d);
+    int rv = sluice_client_open(config, SLUICE_PRODUCER, NULL, &client);
+    if (rv != 0) fail_msg("open: %d %s", rv, sluice_config_message(config));
+    sluice_config_free(config);
+    return client;
+}
+
+static int64_t count_wakes(sluice_client *client) {
+    sluice_op *op;
+    int64_t wakes = -1;
+    assert_int_equal(sluice_metrics_snapshot(client, PATIENCE_MS, &op), 0);
+    assert_int_equal(sluice_op_wait(op, PATIENCE_MS), 0);
+    const sluice_table *t = sluice_op_table(op, NULL);
+    for (int32_t row = 0; row < sluice_table_rows(t); row++)
+        if (strcmp(sluice_table_str(t, row, "name"), "io-wake-total") == 0)
+            wakes = sluice_table_int(t, row, "value", 0);
+    assert_true(wakes >= 0);
+    sluice_op_free(op);
+    return wakes;
+}
+
+/* Now and then a record, some to topics that are new: each is written, hardly any wakes the thread. */
+static void test_a_quiet_producer(void **state) {
+    (void)state;
+    enum { QUIET_RECORDS = 200 };
+    struct diary diary = {.owner = pthread_self()};
+    sluice_testbroker *broker;
+    assert_int_equal(sluice_testbroker_create(3, NULL, &broker), 0);
+    sluice_client *producer = open_producer(sluice_testbroker_bootstrap(broker), &diary);
+    int64_t before = count_wakes(producer);
+    for (int i = 0; i < QUIET_RECORDS; i++) {
+        char topic[16];
+        sluice_deliveries *set;
+        sluice_delivery d;
+        snprintf(topic, sizeof topic, "t%d", i / 50);
+        sluice_record r = {.topic = topic, .value = "v", .value_size = 1, .tag = (uint64_t)i};
+        assert_int_equal(sluice_producer_send_record(producer, &r, sizeof r, PATIENCE_MS), 0);
+        assert_int_equal(sluice_producer_deliveries(producer, PATIENCE_MS, &set), 0);
+        assert_int_equal(sluice_deliveries_next(set, &d, sizeof d), 1);
+        assert_int_equal(d.outcome, SLUICE_WRITTEN);
+        assert_int_equal(d.tags[0], i);
+        sluice_deliveries_free(set);
+        /* There is none more: the loop has nothing to do for a millisecond. */
+        assert_int_equal(sluice_producer_deliveries(producer, 1, &set), 0);
+        assert_null(set);
+    }
+    int64_t wakes = count_wakes(producer) - before;
+    print_message("%d records, %d wakes, %d lines of log\n", QUIET_RECORDS, (int)wakes,
+                  atomic_load(&diary.lines));
+    assert_true(wakes < QUIET_RECORDS / 2);
+    assert_int_equal(sluice_client_close(producer, PATIENCE_MS, NULL), 0);
+    sluice_client_free(producer);
+    sluice_testbroker_free(broker);
+    assert_true(atomic_load(&diary.lines) > 0);
+    assert_int_equal(atomic_load(&diary.wrong), 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_turn_of_ones_own),
+        cmocka_unit_test(test_one_at_a_time),
+        cmocka_unit_test(test_what_it_leaves),
+        cmocka_unit_test(test_a_quiet_producer),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
