@@ -112,8 +112,7 @@ struct sl_tls_chain sl_tls_chain_weigh(const uint8_t *list, size_t size, bool ha
 /* The list in a Certificate message: RFC 5246 section 7.4.2; RFC 8446 section 4.4.2, where the
  * context of a request comes before it. NULL: the message ends before. */
 static const uint8_t *find_list(const uint8_t *message, size_t size, bool is_13) {
-    enum { HEADER = 4 };
-    struct span s = {message + HEADER, message + size}, context;
+    struct span s = {message + SSL3_HM_HEADER_LENGTH, message + size}, context;
     if (is_13 && !take_span(&s, 1, &context)) return NULL;
     return span_size(&s) < 3 ? NULL : s.at;
 }
