@@ -290,13 +290,16 @@ size_t sl_staging_wire_extra(const struct sl_staging *s) {
 
 bool sl_staging_wire_sleep(const struct sl_staging *s, uint32_t *wake_at_bytes) {
     const struct sl_staging_wire *w = &s->wire;
+    uint64_t full = ((uint64_t)w->filling_count + 1) * w->filling_cap;
+    bool is_filling = false;
     for (int32_t i = 0; i < w->filling_count; i++) {
         const struct sl_staging_filling *filling = &w->filling[i];
         if (filling->chunk == NULL) continue;
         /* It came after the last take, which has to set a time for it. */
         if (filling->left_since == 0) return false;
-        uint64_t full = ((uint64_t)w->filling_count + 1) * w->filling_cap;
-        *wake_at_bytes = full < SL_STAGING_AWAKE ? (uint32_t)full : SL_STAGING_AWAKE - 1;
+        is_filling = true;
     }
+    if (is_filling)
+        *wake_at_bytes = full < SL_STAGING_AWAKE ? (uint32_t)full : SL_STAGING_AWAKE - 1;
     return true;
 }

@@ -123,7 +123,7 @@ int sl_client_create(const struct sl_client_options *options, struct sluice_clie
     c->fork_generation = sl_forked_generation;
     c->member.table = &sl_loop_member_table;
     sl_sockets_init(&c->sockets, &c->alloc);
-    sl_list_init(&c->late_notices);
+    sl_list_init(&c->notices);
     rv = sl_inbox_init(&c->inbox, c->settings, &c->alloc);
     if (rv != 0) goto free_client;
     rv = sl_outbox_init(&c->outbox, c->settings, &c->alloc);
@@ -346,7 +346,7 @@ static void settle_in_child(struct sluice_client *c) {
     settle_commands_in_child(c);
     sl_core_abandon(c->core);
     sl_core_take_events(c->core, &events);
-    sl_list_splice_back(&events.notices, &c->late_notices);
+    sl_list_splice_back(&events.notices, &c->notices);
     SL_LIST_EACH(it, tmp, &events.ops) {
         struct sl_op *op = SL_LIST_OF(it, struct sl_op, node);
         op->posted = true;

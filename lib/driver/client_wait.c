@@ -114,7 +114,7 @@ void sl_client_poke(struct sluice_client *c) {
 /* The I/O thread sleeps, and has something to do. */
 static void wake_or_borrow(struct sluice_client *c, bool is_little) {
     if (is_little && sl_runtime_borrow(c->runtime, &c->member)) return;
-    if (is_little) sl_inbox_count_wake(&c->inbox);
+    sl_inbox_count_wake(&c->inbox);
     sl_runtime_wake(c->runtime);
 }
 

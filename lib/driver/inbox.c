@@ -157,7 +157,6 @@ int sl_inbox_put(struct sl_inbox *in, struct sl_staging_input *records, int32_t 
     if (out->room_over) in->room_told = false;
     uint64_t news = in->news;
     bool is_little = wake && sl_list_is_empty(&in->commands) && sl_staging_is_little(in->staging);
-    in->wakes += wake && !is_little;
     sl_latch_unlock(&in->latch);
     out->is_little = is_little;
     out->accepted = done;

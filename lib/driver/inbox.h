@@ -78,8 +78,8 @@ struct sl_inbox_wait {
 /* What put found out beside its code. */
 struct sl_inbox_put {
     int32_t accepted; /* how many were taken */
-    bool wake;        /* the I/O thread sleeps and must be woken */
-    bool is_little;   /* … for a matter of microseconds: a wake that is not counted yet */
+    bool wake;        /* the I/O thread sleeps and must be woken, which is to be counted, … */
+    bool is_little;   /* … for a matter of microseconds */
     bool room_over;   /* the room that was told of is used: its event is void */
 };
 /* Stages `count` records. 0, CLOSED, or as sl_staging_put. With wait (else NULL) FULL comes after
@@ -87,7 +87,7 @@ struct sl_inbox_put {
  * at its deadline and calls again with the rest. */
 int sl_inbox_put(struct sl_inbox *in, struct sl_staging_input *records, int32_t count,
                  const struct sl_inbox_wait *wait, struct sl_inbox_put *out);
-/* It was woken for what is_little said. */
+/* It was woken for what was put. */
 void sl_inbox_count_wake(struct sl_inbox *in);
 /* 0 with *wake, or CLOSED (the command is still the caller's). close: it is the CLOSE. */
 int sl_inbox_post(struct sl_inbox *in, struct sl_command *command, bool close, bool *wake);

@@ -393,18 +393,16 @@ static void write_log(struct sluice_client *c, struct sl_list *notices, int64_t 
     }
 }
 
-static void post_notices_last(struct sluice_client *c, struct sl_list *notices) {
-    sl_list_splice_back(&c->late_notices, notices);
-    if (sl_list_is_empty(&c->late_notices)) return;
+static void post_notices_last(struct sluice_client *c) {
+    if (sl_list_is_empty(&c->notices)) return;
     if (c->member.is_borrowed) {
         c->again = true; /* the I/O thread writes them */
         return;
     }
-    sl_list_splice_back(notices, &c->late_notices);
     struct sl_events events;
     sl_events_init(&events);
-    write_log(c, notices, c->host->wall_ms(c->host_self));
-    sl_list_splice_back(&events.notices, notices);
+    write_log(c, &c->notices, c->host->wall_ms(c->host_self));
+    sl_list_splice_back(&events.notices, &c->notices);
     struct sl_outbox_post post = {.events = &events};
     sl_outbox_post(&c->outbox, &post);
     sl_events_deinit(&events, &c->alloc);
@@ -412,11 +410,9 @@ static void post_notices_last(struct sluice_client *c, struct sl_list *notices) 
 
 static void post_client_events(struct sluice_client *c) {
     struct sl_events events;
-    struct sl_list notices;
     int64_t unread = 0;
     sl_core_take_events(c->core, &events);
-    sl_list_init(&notices);
-    sl_list_splice_back(&notices, &events.notices);
+    sl_list_splice_back(&c->notices, &events.notices);
     SL_LIST_EACH(it, tmp, &events.deliveries) {
         const struct sl_delivery *d = SL_LIST_OF(it, struct sl_delivery, node);
         if (d->watch == NULL) unread += (int64_t)sl_delivery_bytes(d);
@@ -439,7 +435,7 @@ static void post_client_events(struct sluice_client *c) {
     c->room = false;
     c->closed_posted |= closed;
     sl_events_deinit(&events, &c->alloc);
-    post_notices_last(c, &notices);
+    post_notices_last(c);
 }
 
 static void check_client(struct sluice_client *c) {

@@ -299,13 +299,6 @@ static void ask_members_to_sleep(struct sluice_runtime *rt, int64_t *until) {
     }
 }
 
-/* One sleep and one turn. */
-static bool run_once(struct sluice_runtime *rt, int64_t until) {
-    if (until > 0) ask_members_to_sleep(rt, &until);
-    int count = rt->table->wait(rt->self, until, rt->ready, RUNTIME_READY_MAX);
-    return run_turn(rt, count);
-}
-
 /* ---- who runs ---- */
 
 /* Held. The caller runs the loop from now on. False: another thread does. */
@@ -347,23 +340,24 @@ static void lend_loop(struct sluice_runtime *rt, int64_t until) {
     sl_inbox_mail_unlock(&rt->mail);
 }
 
+/* One sleep and one turn. */
+static bool run_once(struct sluice_runtime *rt, int64_t until) {
+    if (until > 0) ask_members_to_sleep(rt, &until);
+    if (until > 0 && rt->lends) {
+        lend_loop(rt, until);
+        until = 0;
+    }
+    int count = rt->table->wait(rt->self, until, rt->ready, RUNTIME_READY_MAX);
+    return run_turn(rt, count);
+}
+
 static void *run_io_thread(void *arg) {
     struct sluice_runtime *rt = arg;
-    int64_t until;
-    int count;
     sl_inbox_mail_lock(&rt->mail);
     bool entered = enter_loop(rt);
     sl_inbox_mail_unlock(&rt->mail);
     SL_ASSERT(entered);
-    do {
-        until = SL_NEVER;
-        ask_members_to_sleep(rt, &until);
-        if (until > 0 && rt->lends) {
-            lend_loop(rt, until);
-            until = 0;
-        }
-        count = rt->table->wait(rt->self, until, rt->ready, RUNTIME_READY_MAX);
-    } while (run_turn(rt, count));
+    while (run_once(rt, SL_NEVER)) continue;
     return NULL;
 }
 

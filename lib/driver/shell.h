@@ -53,11 +53,10 @@ struct sluice_client {
     uint32_t interrupt_seen; /* the last interrupt that waiting calls were woken for */
     int32_t jobs_out;        /* jobs that the host has */
     bool again;              /* core got an input since its last run */
-    struct sl_list
-        late_notices;   /* struct sl_notice: of a borrowed turn, whose thread may not write them */
-    bool room;          /* the room event is due */
-    bool closed_posted; /* the end of the client was posted */
-    int64_t trusted_until; /* the outbox was told that last (sl_core_trusted_until) */
+    struct sl_list notices;  /* struct sl_notice: not written yet; a borrowed turn leaves them */
+    bool room;               /* the room event is due */
+    bool closed_posted;      /* the end of the client was posted */
+    int64_t trusted_until;   /* the outbox was told that last (sl_core_trusted_until) */
 
     bool abandoned; /* forked child: the parent was working on it, nothing is freed */
 };

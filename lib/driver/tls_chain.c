@@ -123,10 +123,11 @@ void sl_tls_chain_on_message(int is_sent, int version, int kind, const void *mes
     (void)arg;
     if (is_sent || kind != SSL3_RT_HANDSHAKE || size < SSL3_HM_HEADER_LENGTH) return;
     if (*(const uint8_t *)message != SSL3_MT_CERTIFICATE) return;
-    const uint8_t *list = find_list(message, size, version == TLS1_3_VERSION);
+    bool is_13 = version == TLS1_3_VERSION;
+    const uint8_t *list = find_list(message, size, is_13);
     if (list == NULL) return;
     size_t rest = size - (size_t)(list + 3 - (const uint8_t *)message);
-    struct sl_tls_chain chain = sl_tls_chain_weigh(list + 3, rest, version == TLS1_3_VERSION);
+    struct sl_tls_chain chain = sl_tls_chain_weigh(list + 3, rest, is_13);
     if (chain.cost <= SL_TLS_CHAIN_COST_MAX) return;
     struct sl_text out;
     sl_text_init(&out, conn->verdict, sizeof conn->verdict);

@@ -153,4 +153,13 @@ static inline bool wire_short_of_memory(struct prod *p, long n, bool for_long,
     return failed;
 }
 
+/* One life after the other with a later failure, until none is reached. */
+static inline void wire_fail_each_allocation(bool (*live)(long n, bool for_long)) {
+    for (int for_long = 0; for_long < 2; for_long++) {
+        long n = 1;
+        while (live(n, for_long != 0)) n++;
+        assert_true(n > 5);
+    }
+}
+
 #endif

@@ -542,11 +542,7 @@ static bool stream_without_memory(long n, bool for_long) {
 }
 static void test_every_allocation_may_fail(void **state) {
     (void)state;
-    for (int for_long = 0; for_long < 2; for_long++) {
-        long n = 1;
-        while (stream_without_memory(n, for_long != 0)) n++;
-        assert_true(n > 5);
-    }
+    wire_fail_each_allocation(stream_without_memory);
 }
 
 /* The application discards what is unsent, closes, or closes while no broker answers; with records in
