@@ -293,6 +293,10 @@ int64_t sl_core_trusted_until(const struct sl_core *core) {
     return is_consumer(core) ? sl_group_trusted_until(core) : SL_NEVER;
 }
 
+bool sl_core_is_short(const struct sl_core *core) {
+    return is_consumer(core) && core->fetcher.is_short;
+}
+
 void sl_core_on_command(struct sl_core *core, struct sl_command *command) {
     struct sl_op *op = command->op;
     sl_trace_add(&core->trace, SL_TRACE_COMMAND, core->now, command->kind,

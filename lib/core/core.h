@@ -63,6 +63,8 @@ bool sl_core_wants_finished(const struct sl_core *core, bool *everything);
 /* Of a consumer: partitions of its group are its own until then, as far as core knows. SL_NEVER:
  * for good. */
 int64_t sl_core_trusted_until(const struct sl_core *core);
+/* Of a consumer: it asks for less than it could, because the receiving account is used up. */
+bool sl_core_is_short(const struct sl_core *core);
 /* Takes the command. */
 void sl_core_on_command(struct sl_core *core, struct sl_command *command);
 /* Receive buffers came back from the application, and its receiving account changed by that many

@@ -7,8 +7,9 @@
  * the broker was told of it; answers are matched against that.
  *
  * A request reserves its max_bytes in the receiving account before it leaves; without
- * SL_GATE_ROOM_MIN of free room none does. When the application gives memory back, the turn that
- * takes it in asks again: there is no timer between.
+ * SL_GATE_ROOM_MIN of free room none does. When the application gives memory back then, the turn that
+ * takes it in asks again: there is no timer between. What it gives back before is taken in by the next
+ * turn, whatever that is for (sl_gate_is_due).
  *
  * A broker that has nothing keeps a request for fetch.max.wait.ms; when all of them have nothing
  * and all that was fetched has been read, for FETCH_IDLE_WAITS times as long, so that an idle
@@ -384,6 +385,7 @@ static void try_session(struct sl_fetch_session *session, int32_t waiting, int32
     struct sl_core *core = session->core;
     if (session->not_before > core->now) return;
     int32_t room = grant_room(core, waiting, active);
+    core->fetcher.is_short |= room == 0;
     if (room == 0) return;
     struct sl_link *link = sl_brokers_link(session->broker, SL_PURPOSE_FETCH);
     if (link != NULL && sl_link_is_ready(link)) {
@@ -414,6 +416,7 @@ static void end_idle_waits(struct sl_core *core) {
 
 void sl_fetch_session_run(struct sl_core *core) {
     end_idle_waits(core);
+    core->fetcher.is_short = false;
     if (sl_list_is_empty(&core->fetcher.brokers)) return;
     int32_t waiting = count_list(&core->fetcher.brokers);
     int32_t active = count_active_sessions(core);

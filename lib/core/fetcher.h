@@ -90,6 +90,7 @@ struct sl_fetcher {
     struct sl_arena arena;      /* of the request being built or the answer being read */
     bool has_newcomers;         /* a position came to a session that has a request in flight */
     int64_t free_bytes;         /* of the receiving account; what is reserved counts as free */
+    bool is_short;              /* a request could not leave for want of them */
     int64_t reserved;           /* max_bytes of requests under way */
     int64_t homeless_at;        /* when to look at the homeless; SL_NEVER: when something changes */
     int64_t leases_at; /* when the first lease of a follower ends, or a connection takes too long */

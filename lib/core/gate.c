@@ -17,6 +17,9 @@
 #include "core/gate_slots.h"
 #include "sluice/error.h"
 
+/* What came back is much when it is one part in so many of fetch.memory; arbitrary. */
+enum { GATE_MUCH_SHARE = 8 };
+
 int sl_gate_create(const struct sl_settings *settings, const struct sl_alloc *alloc,
                    struct sl_gate **out) {
     struct sl_gate *g = sl_alloc_zero(alloc, sizeof *g);
@@ -416,7 +419,15 @@ static void queue_slice(struct sl_gate *g, struct sl_slice *slice) {
     sl_gate_slots_update(g, slot);
 }
 
-bool sl_gate_on_fetched(struct sl_gate *g, struct sl_list *fetched) {
+void sl_gate_tell_short(struct sl_gate *g, bool is_short) { g->is_short = is_short; }
+
+bool sl_gate_is_due(struct sl_gate *g) {
+    bool is_much = g->freed >= g->settings->fetch_memory / GATE_MUCH_SHARE;
+    return (g->is_short && g->freed != 0) || is_much || !sl_list_is_empty(&g->orders) ||
+           sl_gate_unpack_is_wanted(g);
+}
+
+void sl_gate_on_fetched(struct sl_gate *g, struct sl_list *fetched) {
     struct sl_list *node;
     while ((node = sl_list_pop_front(fetched)) != NULL) {
         struct sl_fetched *f = SL_LIST_OF(node, struct sl_fetched, node);
@@ -429,7 +440,6 @@ bool sl_gate_on_fetched(struct sl_gate *g, struct sl_list *fetched) {
         }
     }
     shed_paused(g);
-    return g->freed != 0 || !sl_list_is_empty(&g->orders) || sl_gate_unpack_is_wanted(g);
 }
 
 void sl_gate_on_news(struct sl_gate *g, struct sl_list *news) {

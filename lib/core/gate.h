@@ -125,10 +125,15 @@ void sl_gate_trust(struct sl_gate *g, int64_t until);
 /* Takes struct sl_rebalance from the group. */
 void sl_gate_on_rebalances(struct sl_gate *g, struct sl_list *rebalances);
 
+/* Whether core waits for what comes back (sl_core_is_short). */
+void sl_gate_tell_short(struct sl_gate *g, bool is_short);
+/* Core has something to take that it should not have to wait for: orders, jobs, or room, when it is
+ * short of it or this is a good part of all. */
+bool sl_gate_is_due(struct sl_gate *g);
 /* Takes fetched answers; stale slices are dropped here. News are taken before the answers of the same
- * turn. True: core has something to take at once (take_orders, take_returned), and must not sleep
- * before: what was dropped may be all the room there is. */
-bool sl_gate_on_fetched(struct sl_gate *g, struct sl_list *fetched);
+ * turn. After it core asks sl_gate_is_due, before it sleeps: what was dropped may be all the room there
+ * is. */
+void sl_gate_on_fetched(struct sl_gate *g, struct sl_list *fetched);
 void sl_gate_on_news(struct sl_gate *g, struct sl_list *news);
 /* Adds a COMMIT of what is finished to the orders: what core was not told before, or everything that
  * is not known to be committed. Without memory there is none; core asks again. */

@@ -80,6 +80,7 @@ struct sl_gate {
     int64_t used;           /* bytes of the receiving account that are buffered or in hand */
     int64_t in_hand;        /* of these, in the application's hands */
     int64_t freed;          /* change since the last take_returned */
+    bool is_short;          /* core waits for what comes back */
     struct sl_gate_unpacks unpacks;
     int left_code;        /* of giving a batch back, that nobody may have looked at */
     bool told_unfinished; /* the log knows that batches were freed without a word */

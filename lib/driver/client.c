@@ -132,6 +132,7 @@ int sl_client_create(const struct sl_client_options *options, struct sluice_clie
     if (rv != 0) goto free_close;
     rv = find_runtime(c, options->runtime);
     if (rv != 0) goto free_close;
+    c->outbox.runtime = c->runtime;
     if ((c->settings->security & SL_SECURITY_SSL) != 0)
         rv = sl_runtime_take_tls(c->runtime, &c->settings->tls, options->why, &c->tls);
     if (rv != 0) goto release_runtime;
@@ -225,7 +226,7 @@ static void start_close(struct sluice_client *c, int64_t deadline) {
     int rv = sl_inbox_post(&c->inbox, command, true, &wake);
     SL_ASSERT(rv == 0);
     if (wake) sl_runtime_wake(c->runtime);
-    sl_inbox_mail_tell(&c->outbox.mail); /* who waits for something else sees CLOSED */
+    sl_outbox_call(&c->outbox); /* who waits for something else sees CLOSED */
 }
 
 /* Held. True: this call is the first, and has to start it. */
@@ -249,7 +250,7 @@ static int give_up_close(struct sluice_client *c) {
     }
     int code = c->outbox.close_code;
     sl_outbox_unlock(&c->outbox);
-    sl_inbox_mail_tell(&c->outbox.mail);
+    sl_outbox_call(&c->outbox);
     sl_runtime_wake(c->runtime);
     return code;
 }

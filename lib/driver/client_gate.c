@@ -26,15 +26,24 @@ static bool claim_poke(struct sluice_client *c) {
     return alive;
 }
 
-/* Held, to begin with. Unlocks after a change of the gate, and pokes the loop. */
-static void end_gate_change(struct sluice_client *c, int rv, bool claimed) {
+/* Held, to begin with. Unlocks after a change of the gate, and pokes the loop if that is due. */
+static void end_claimed_change(struct sluice_client *c, bool is_due, bool claimed) {
     sl_outbox_unlock_and_signal(&c->outbox);
     if (!claimed) return;
-    if (rv == 0) sl_client_poke(c);
+    if (is_due) sl_client_poke(c);
     sl_outbox_lock(&c->outbox);
     bool last = --c->pokers == 0 && c->freeing;
     if (last) sl_inbox_mail_tell(&c->outbox.mail);
     sl_outbox_unlock(&c->outbox);
+}
+
+static void end_gate_change(struct sluice_client *c, int rv, bool claimed) {
+    end_claimed_change(c, rv == 0, claimed);
+}
+
+/* Where memory came back: an idle loop need not know before core has a use for it. */
+static void end_gate_return(struct sluice_client *c, bool claimed) {
+    end_claimed_change(c, claimed && sl_gate_is_due(c->outbox.gate), claimed);
 }
 
 int sl_client_assign(struct sluice_client *c, const struct sl_offsets *list) {
@@ -212,7 +221,7 @@ int sl_client_untake(struct sluice_client *c, struct sl_slice *slice, int64_t fr
     bool claimed = rv == 0 && claim_poke(c);
     if (rv == 0) rv = sl_gate_untake(c->outbox.gate, slice, from);
     end_gate_change(c, rv, claimed);
-    sl_inbox_mail_tell(&c->outbox.mail);
+    sl_outbox_call(&c->outbox);
     return rv;
 }
 
@@ -252,7 +261,7 @@ void sl_client_give(struct sluice_client *c, struct sl_slice *const *slices, int
     bool alive = claim_poke(c);
     give_to_gate(c, slices, count);
     if (!alive) sl_gate_take_returned(c->outbox.gate, &buffers, &freed);
-    end_gate_change(c, 0, alive);
+    end_gate_return(c, alive);
     for (struct sl_list *node; (node = sl_list_pop_front(&buffers)) != NULL;)
         sl_buffers_free(&c->alloc, SL_LIST_OF(node, struct sl_buffer, node));
 }
@@ -262,7 +271,7 @@ void sl_client_charge(struct sluice_client *c, int64_t bytes) {
     sl_outbox_lock(&c->outbox);
     bool claimed = bytes < 0 && claim_poke(c);
     sl_gate_charge(c->outbox.gate, bytes);
-    end_gate_change(c, 0, claimed);
+    end_gate_return(c, claimed);
 }
 
 void sl_client_leave_code(struct sluice_client *c, int code) {

@@ -78,6 +78,25 @@ static bool is_interrupted(struct sluice_client *c, const struct sl_shell_wait *
     return state->begun && !wait->deaf && sl_interrupt_peek(&c->interrupt) != state->since;
 }
 
+/* Not held. Waits where the loop sleeps, and runs the turn that comes. False: it cannot. */
+static bool watch_loop(struct sluice_client *c, const struct sl_shell_wait *wait,
+                       const struct wait_state *state) {
+    if (!sl_runtime_watch(c->runtime)) return false;
+    sl_outbox_lock(&c->outbox);
+    bool waits = !wait->done(c, wait->arg) && !is_interrupted(c, wait, state);
+    c->outbox.is_away = waits;
+    sl_outbox_unlock(&c->outbox);
+    if (!waits) {
+        sl_runtime_unwatch(c->runtime);
+        return true;
+    }
+    sl_runtime_serve_watched(c->runtime, state->until);
+    sl_outbox_lock(&c->outbox);
+    c->outbox.is_away = false;
+    sl_outbox_unlock(&c->outbox);
+    return true;
+}
+
 int sl_client_await(struct sluice_client *c, const struct sl_shell_wait *given) {
     struct sl_shell_wait wait = *given;
     struct wait_state state = {.begun = false};
@@ -90,7 +109,9 @@ int sl_client_await(struct sluice_client *c, const struct sl_shell_wait *given) 
         bool goes_on = rv == 0 && !is_interrupted(c, &wait, &state);
         if (goes_on && wait.deadline == 0) wait.deadline = read_host_clock(c);
         if (goes_on && !may_wait_longer(c, &wait, &state)) rv = SLUICE_ERR_PENDING;
-        bool served = goes_on && rv == 0 && sl_runtime_serve(c->runtime, state.until, &state.turn);
+        bool served = goes_on && rv == 0 &&
+                      (sl_runtime_serve(c->runtime, state.until, &state.turn) ||
+                       watch_loop(c, &wait, &state));
         sl_outbox_lock(&c->outbox);
         if (wait.done(c, wait.arg)) break;
         if (rv != 0) return rv;

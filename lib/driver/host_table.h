@@ -88,9 +88,17 @@ struct sl_host_table {
     /* Optional (NULL): has the descriptor that an application's own loop watches turn readable at
      * that time (SL_NEVER: no time; one that has passed: at once). */
     void (*arm)(void *self, int64_t until);
-    /* Optional (NULL): sleeps as wait does, until the time that `arm` was given, but takes nothing; the
-     * next wait finds it. Meanwhile another thread may call all other functions. */
-    void (*doze)(void *self);
+    /* Whether a wait would find a socket ready that was ready before: the loop may not sleep. Optional (NULL:
+     * it sees to it itself), like … */
+    bool (*has_ready)(void *self);
+    /* … sleeping while other threads may call all other functions, and sleep as well: until there is an
+     * event, until the time that `arm` was given, or until `until`. Each event wakes one of them, the
+     * one that came last (a matter of speed: who finds an event serves it, whoever it is). Returns how many are
+     * stored in *events, which are to be settled by … */
+    int (*doze)(void *self, int64_t until, struct sl_ready *events, int cap);
+    /* … whoever has the loop; then report says which sockets are ready, and returns their number. */
+    void (*settle)(void *self, const struct sl_ready *events, int count);
+    int (*report)(void *self, struct sl_ready *ready, int cap);
 };
 
 #endif

@@ -46,7 +46,7 @@ static void take_interrupts(struct sluice_client *c) {
     if (word == c->interrupt_seen) return;
     c->interrupt_seen = word;
     sl_inbox_mail_call(&c->inbox.mail);
-    sl_inbox_mail_call(&c->outbox.mail);
+    sl_outbox_call(&c->outbox);
 }
 
 static void pass_commands(struct sluice_client *c, struct sl_list *commands) {
@@ -422,16 +422,20 @@ static void post_client_events(struct sluice_client *c) {
     events.freed_bytes = 0;
     bool closed = sl_core_is_closed(c->core) && !c->closed_posted;
     int64_t trusted_until = sl_core_trusted_until(c->core);
+    bool is_short = sl_core_is_short(c->core);
     struct sl_outbox_post post = {.events = &events,
                                   .unread = unread,
                                   .room = c->room,
                                   .has_trust = trusted_until != c->trusted_until,
                                   .trusted_until = trusted_until,
+                                  .has_short = is_short != c->is_short,
+                                  .is_short = is_short,
                                   .closed = closed,
                                   .code = closed ? sl_core_close_code(c->core) : 0};
     sl_outbox_post(&c->outbox, &post);
     c->again |= post.again;
     c->trusted_until = trusted_until;
+    c->is_short = is_short;
     c->room = false;
     c->closed_posted |= closed;
     sl_events_deinit(&events, &c->alloc);

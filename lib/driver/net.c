@@ -5,7 +5,7 @@
  * says otherwise (measured: its pages then stay in the cache); elsewhere, and for receiving always,
  * the system's own tuning is better.
  *
- * A socket is its descriptor; `places`, by descriptor, has its token and what is watched, and is
+ * A socket is its descriptor; `sockets`, by descriptor, has whose it is and whether it is ready, and is
  * what a forked child closes. Only the thread that runs the loop calls these functions, wake
  * excepted.
  *
@@ -29,6 +29,7 @@
 #include "driver/gssapi.h"
 #include "driver/gssapi_errand.h"
 #include "driver/net_poller.h"
+#include "driver/readiness.h"
 #include "driver/system.h"
 #include "driver/token.h"
 #include "driver/workers.h"
@@ -51,11 +52,6 @@ enum { NET_SEND_FLAGS = MSG_NOSIGNAL };
 enum { NET_SEND_FLAGS = 0 }; /* SO_NOSIGPIPE is set instead */
 #endif
 
-struct net_place {
-    uint64_t token;
-    bool open;
-    bool write; /* watched for writing */
-};
 struct sl_net {
     const struct sl_alloc *alloc;
     const struct sl_poller_table *table;
@@ -65,8 +61,7 @@ struct sl_net {
     struct sl_gssapi_tickets *tickets; /* owned; NULL: nobody has asked for one */
     struct sl_workers *workers;        /* owned; NULL: none */
     int32_t worker_most;
-    struct net_place *places; /* owned; by descriptor */
-    uint32_t cap;
+    struct sl_readiness sockets;
 };
 
 /* ---- descriptors ---- */
@@ -122,6 +117,15 @@ void sl_net_drain_fd(int fd) {
     while (read(fd, bytes, sizeof bytes) == (ssize_t)sizeof bytes) continue;
 }
 
+int sl_net_timeout(int64_t until) {
+    if (until == SL_NEVER) return -1;
+    if (until <= 0) return 0;
+    int64_t left = until - sl_system_now();
+    if (left <= 0) return 0;
+    int64_t ms = (left + 999999) / 1000000;
+    return ms > 3600000 ? 3600000 : (int)ms; /* an hour: waking up for nothing is allowed */
+}
+
 void sl_net_raise(int fd) { (void)send(fd, "", 1, NET_SEND_FLAGS); }
 void sl_net_clear(int fd) { sl_net_drain_fd(fd); }
 
@@ -149,6 +153,7 @@ int sl_net_create(enum sl_net_kind kind, int32_t worker_most, const struct sl_al
     rv = wake_fd < 0 ? SLUICE_ERR_SYSTEM : sl_errands_create(wake_fd, &net->errands);
     if (rv != 0) goto destroy_poller;
     net->lookup = sl_resolve_look_up;
+    sl_readiness_init(&net->sockets, alloc);
     net->worker_most = worker_most;
     if (worker_most > 0) rv = sl_workers_create(alloc, worker_most, wake_net, net, &net->workers);
     if (rv != 0) goto destroy_errands;
@@ -165,15 +170,20 @@ free_net:
 }
 
 static void free_net_memory(struct sl_net *net) {
-    sl_alloc_free(net->alloc, net->places, net->cap * sizeof *net->places);
+    sl_readiness_deinit(&net->sockets);
     sl_alloc_free(net->alloc, net, sizeof *net);
+}
+
+static void close_sockets(struct sl_net *net) {
+    for (int fd = 0; (fd = sl_readiness_next(&net->sockets, fd)) >= 0; fd++) {
+        sl_net_close_fd(fd);
+        sl_readiness_remove(&net->sockets, fd);
+    }
 }
 
 void sl_net_destroy(struct sl_net *net) {
     if (net == NULL) return;
-    for (uint32_t fd = 0; fd < net->cap; fd++) {
-        if (net->places[fd].open) sl_net_close_fd((int)fd);
-    }
+    close_sockets(net);
     sl_workers_destroy(net->workers); /* first: they wake the poller */
     sl_errands_destroy(net->errands);
     sl_gssapi_tickets_release(net->tickets);
@@ -182,10 +192,7 @@ void sl_net_destroy(struct sl_net *net) {
 }
 
 void sl_net_abandon(struct sl_net *net) {
-    for (uint32_t fd = 0; fd < net->cap; fd++) {
-        if (net->places[fd].open) sl_net_close_fd((int)fd);
-        net->places[fd].open = false;
-    }
+    close_sockets(net);
     sl_errands_abandon(net->errands);
     net->table->abandon(net->poller);
 }
@@ -208,18 +215,11 @@ void sl_net_replace_lookup(struct sl_net *net, sl_resolve_fn lookup) { net->look
 /* ---- sockets ---- */
 
 static int watch_socket(struct sl_net *net, int fd, uint64_t token, bool write) {
-    if ((uint32_t)fd >= net->cap) {
-        uint32_t cap = net->cap == 0 ? 64 : net->cap; /* arbitrary */
-        while (cap <= (uint32_t)fd) cap *= 2;
-        struct net_place *places =
-            sl_alloc_resize(net->alloc, net->places, net->cap, cap, sizeof *places);
-        if (places == NULL) return SLUICE_ERR_NOMEM;
-        memset(places + net->cap, 0, (cap - net->cap) * sizeof *places);
-        net->places = places;
-        net->cap = cap;
-    }
-    int rv = net->table->add(net->poller, fd, token, write);
-    if (rv == 0) net->places[fd] = (struct net_place){.token = token, .open = true, .write = write};
+    uint64_t key;
+    int rv = sl_readiness_add(&net->sockets, fd, token, write, &key);
+    if (rv != 0) return rv;
+    rv = net->table->add(net->poller, fd, key, write);
+    if (rv != 0) sl_readiness_remove(&net->sockets, fd);
     return rv;
 }
 
@@ -318,34 +318,37 @@ static int64_t translate_io_error(int error, char *text, size_t cap) {
 }
 
 static int64_t receive_bytes(void *self, int fd, void *buf, size_t size, char *text, size_t cap) {
-    (void)self;
+    struct sl_net *net = self;
     ssize_t got = recv(fd, buf, size, 0);
+    if (got >= 0 || errno != EINTR) sl_readiness_on_read(&net->sockets, fd, got, size);
     if (got > 0) return got;
     return got == 0 ? SL_IO_CLOSED : translate_io_error(errno, text, cap);
 }
 
 static int64_t send_pieces(void *self, int fd, const struct sl_iov *pieces, size_t count,
                            char *text, size_t cap) {
+    struct sl_net *net = self;
     struct msghdr message;
-    (void)self;
+    size_t size = 0;
     memset(&message, 0, sizeof message);
     message.msg_iov = (struct iovec *)(uintptr_t)pieces;
     message.msg_iovlen = count;
+    for (size_t i = 0; i < count; i++) size += pieces[i].size;
     ssize_t sent = sendmsg(fd, &message, NET_SEND_FLAGS);
+    if (sent >= 0 || errno != EINTR) sl_readiness_on_written(&net->sockets, fd, sent, size);
     return sent >= 0 ? sent : translate_io_error(errno, text, cap);
 }
 
 static void want_socket_write(void *self, int fd, bool wanted) {
     struct sl_net *net = self;
-    struct net_place *place = &net->places[fd];
-    if (place->write == wanted) return;
-    place->write = wanted;
-    net->table->change(net->poller, fd, place->token, wanted);
+    uint64_t key;
+    if (sl_readiness_want_write(&net->sockets, fd, wanted, &key))
+        net->table->change(net->poller, fd, key, wanted);
 }
 
 void sl_net_unwatch(struct sl_net *net, int fd) {
-    if ((uint32_t)fd >= net->cap || !net->places[fd].open) return;
-    net->places[fd].open = false;
+    if (!sl_readiness_has(&net->sockets, fd)) return;
+    sl_readiness_remove(&net->sockets, fd);
     net->table->remove(net->poller, fd);
 }
 
@@ -416,7 +419,6 @@ static bool is_out_of_room(int error) {
 }
 
 int sl_net_accept(struct sl_net *net, int listener) {
-    (void)net;
 #if defined(__linux__)
     int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 #else
@@ -426,7 +428,12 @@ int sl_net_accept(struct sl_net *net, int listener) {
         fd = -1;
     }
 #endif
-    if (fd < 0) return is_out_of_room(errno) ? SL_NET_FULL : SL_NET_NONE;
+    if (fd < 0 && is_out_of_room(errno)) return SL_NET_FULL;
+    if (fd < 0) {
+        if (errno == EAGAIN || errno == EWOULDBLOCK)
+            sl_readiness_on_read(&net->sockets, listener, -1, 0);
+        return SL_NET_NONE;
+    }
     set_stream_options(fd);
     return fd;
 }
@@ -494,14 +501,28 @@ static void start_net_job(void *self, struct sl_job *job) {
 static struct sl_job *take_net_job(void *self, uint64_t member, bool is_last) {
     return sl_workers_take(((struct sl_net *)self)->workers, member, is_last);
 }
+static void settle_in_net(void *self, const struct sl_ready *events, int count) {
+    struct sl_net *net = self;
+    for (int i = 0; i < count; i++)
+        if (net->table->settle(net->poller, &events[i]))
+            sl_readiness_note(&net->sockets, &events[i]);
+}
+static int report_from_net(void *self, struct sl_ready *ready, int cap) {
+    return sl_readiness_report(&((struct sl_net *)self)->sockets, ready, cap);
+}
 static int wait_in_net(void *self, int64_t until, struct sl_ready *ready, int cap) {
     struct sl_net *net = self;
-    return net->table->wait(net->poller, until, ready, cap);
+    if (sl_readiness_any(&net->sockets)) until = 0;
+    settle_in_net(net, ready, net->table->wait(net->poller, until, ready, cap));
+    return report_from_net(net, ready, cap);
+}
+static bool has_net_ready(void *self) {
+    return sl_readiness_any(&((struct sl_net *)self)->sockets);
 }
 static void arm_net(void *self, int64_t until) { sl_net_arm(self, until); }
-static void doze_in_net(void *self) {
-    struct sl_net *net = self;
-    net->table->doze(net->poller);
+static int doze_in_net(void *self, int64_t until, struct sl_ready *events, int cap) {
+    const struct sl_net *net = self;
+    return net->table->doze(net->poller, until, events, cap);
 }
 
 const struct sl_host_table sl_net_table = {
@@ -524,5 +545,8 @@ const struct sl_host_table sl_net_table = {
     .wait = wait_in_net,
     .wake = wake_net,
     .arm = arm_net,
+    .has_ready = has_net_ready,
     .doze = doze_in_net,
+    .settle = settle_in_net,
+    .report = report_from_net,
 };

@@ -1,8 +1,10 @@
 /* The poller on Linux: epoll with an eventfd for wakes and a timerfd, so that one descriptor
  * covers sockets, wakes and time, and an application's own loop can watch it.
  *
- * System calls are spared. Wakes are edge-triggered: each write to the eventfd is an event, and it
- * is never read. The timer stays armed between waits and is set again only for an earlier time; one
+ * Everything is edge-triggered, so that one event wakes one thread: of several in epoll_wait that is the
+ * one that came last. Neither eventfd nor timerfd is ever read: each write and each expiry is an event.
+ *
+ * System calls are spared. The timer stays armed between waits and is set again only for an earlier time; one
  * that fires too early costs a turn in which nothing is due, and is set again then. (With a request
  * in flight and without, the time goes to and fro between its timeout and the next refresh.)
  *
@@ -19,6 +21,7 @@
 #include <unistd.h>
 
 #include "driver/net.h"
+#include "driver/readiness.h"
 #include "sluice/error.h"
 
 /* Tokens that no socket has: a member's id is never 0. */
@@ -65,7 +68,8 @@ static int create_epoll_poller(const struct sl_alloc *alloc, struct sl_poller **
     int rv = p->epoll_fd < 0 || p->wake_fd < 0 || p->timer_fd < 0 ? SLUICE_ERR_SYSTEM : 0;
     if (rv == 0)
         rv = watch_epoll_fd(p, EPOLL_CTL_ADD, p->wake_fd, EPOLL_TOKEN_WAKE, EPOLLIN | EPOLLET);
-    if (rv == 0) rv = watch_epoll_fd(p, EPOLL_CTL_ADD, p->timer_fd, EPOLL_TOKEN_TIMER, EPOLLIN);
+    if (rv == 0)
+        rv = watch_epoll_fd(p, EPOLL_CTL_ADD, p->timer_fd, EPOLL_TOKEN_TIMER, EPOLLIN | EPOLLET);
     if (rv != 0) {
         destroy_epoll_poller((void *)p);
         return rv;
@@ -74,14 +78,16 @@ static int create_epoll_poller(const struct sl_alloc *alloc, struct sl_poller **
     return 0;
 }
 
-static int add_to_epoll(struct sl_poller *poller, int fd, uint64_t token, bool write) {
-    return watch_epoll_fd(epoll_of(poller), EPOLL_CTL_ADD, fd, token,
-                          write ? EPOLLIN | EPOLLOUT : EPOLLIN);
+static uint32_t events_for(bool write) {
+    return EPOLLET | EPOLLIN | EPOLLRDHUP | (write ? (uint32_t)EPOLLOUT : 0);
 }
 
-static void change_in_epoll(struct sl_poller *poller, int fd, uint64_t token, bool write) {
-    (void)watch_epoll_fd(epoll_of(poller), EPOLL_CTL_MOD, fd, token,
-                         write ? EPOLLIN | EPOLLOUT : EPOLLIN);
+static int add_to_epoll(struct sl_poller *poller, int fd, uint64_t key, bool write) {
+    return watch_epoll_fd(epoll_of(poller), EPOLL_CTL_ADD, fd, key, events_for(write));
+}
+
+static void change_in_epoll(struct sl_poller *poller, int fd, uint64_t key, bool write) {
+    (void)watch_epoll_fd(epoll_of(poller), EPOLL_CTL_MOD, fd, key, events_for(write));
 }
 
 static void remove_from_epoll(struct sl_poller *poller, int fd) {
@@ -97,40 +103,41 @@ static void arm_epoll_timer(struct sl_poller *poller, int64_t until) {
     p->armed = timerfd_settime(p->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL) == 0 ? until : SL_NEVER;
 }
 
-/* True: the event is a socket's. */
-static bool put_epoll_event(struct sl_epoll_poller *p, const struct epoll_event *event,
-                            struct sl_ready *ready) {
-    if (event->data.u64 == EPOLL_TOKEN_WAKE) return false;
-    if (event->data.u64 == EPOLL_TOKEN_TIMER) {
-        sl_net_drain_fd(p->timer_fd);
-        p->armed = SL_NEVER;
-        return false;
-    }
-    ready->token = event->data.u64;
-    ready->what = 0;
-    if ((event->events & EPOLLIN) != 0) ready->what |= SL_READY_READ;
-    if ((event->events & EPOLLOUT) != 0) ready->what |= SL_READY_WRITE;
-    if ((event->events & (EPOLLERR | EPOLLHUP)) != 0) ready->what |= SL_READY_ERROR;
-    return true;
+static void put_epoll_event(const struct epoll_event *event, struct sl_ready *out) {
+    out->token = event->data.u64;
+    out->what = 0;
+    if ((event->events & EPOLLIN) != 0) out->what |= SL_READY_READ;
+    if ((event->events & EPOLLOUT) != 0) out->what |= SL_READY_WRITE;
+    if ((event->events & (EPOLLERR | EPOLLHUP)) != 0) out->what |= SL_READY_ERROR;
+    if ((event->events & (EPOLLRDHUP | EPOLLHUP)) != 0) out->what |= SL_READY_ENDED;
+}
+
+/* timeout_ms as epoll_wait has it. */
+static int take_epoll_events(const struct sl_epoll_poller *p, int timeout_ms, struct sl_ready *out,
+                             int cap) {
+    struct epoll_event events[EPOLL_EVENTS_MAX];
+    int most = cap < EPOLL_EVENTS_MAX ? cap : EPOLL_EVENTS_MAX;
+    int count = epoll_wait(p->epoll_fd, events, most, timeout_ms);
+    for (int i = 0; i < count; i++) put_epoll_event(&events[i], &out[i]);
+    return count < 0 ? 0 : count;
 }
 
 static int wait_in_epoll(struct sl_poller *poller, int64_t until, struct sl_ready *ready, int cap) {
     struct sl_epoll_poller *p = epoll_of(poller);
-    struct epoll_event events[EPOLL_EVENTS_MAX];
     /* A time that has passed only looks, and leaves the timer as it is. */
     bool look = until <= 0;
     if (!look) arm_epoll_timer(poller, until);
-    int most = cap < EPOLL_EVENTS_MAX ? cap : EPOLL_EVENTS_MAX;
-    int n = epoll_wait(p->epoll_fd, events, most, look ? 0 : -1);
-    int count = 0;
-    for (int i = 0; i < n; i++) count += put_epoll_event(p, &events[i], &ready[count]);
-    return count;
+    return take_epoll_events(p, look ? 0 : -1, ready, cap);
 }
 
-/* An event stays for the next wait; but a wake's, which has said all with this. */
-static void doze_in_epoll(struct sl_poller *poller) {
-    struct epoll_event event;
-    (void)epoll_wait(epoll_of(poller)->epoll_fd, &event, 1, -1);
+static bool settle_epoll_event(struct sl_poller *poller, const struct sl_ready *event) {
+    if (event->token == EPOLL_TOKEN_TIMER) epoll_of(poller)->armed = SL_NEVER;
+    return event->token != EPOLL_TOKEN_TIMER && event->token != EPOLL_TOKEN_WAKE;
+}
+
+static int doze_in_epoll(struct sl_poller *poller, int64_t until, struct sl_ready *events,
+                         int cap) {
+    return take_epoll_events(epoll_of(poller), sl_net_timeout(until), events, cap);
 }
 
 static int peek_epoll_fd(const struct sl_poller *poller) {
@@ -149,6 +156,7 @@ const struct sl_poller_table sl_net_epoll_table = {
     .change = change_in_epoll,
     .remove = remove_from_epoll,
     .wait = wait_in_epoll,
+    .settle = settle_epoll_event,
     .arm = arm_epoll_timer,
     .doze = doze_in_epoll,
     .fd = peek_epoll_fd,

@@ -1,6 +1,8 @@
 /* The poller on macOS and the BSDs: kqueue with a timer filter and a pipe for wakes; its
  * descriptor covers sockets, wakes and time.
  *
+ * No doze: an event's key would be read while another thread may move it.
+ *
  * A kqueue is not inherited by fork, so a child has nothing of it to close but the pipe. The timer
  * is one-shot and relative (the monotonic clock as this folder reads it). */
 #include "driver/net_poller.h"
@@ -10,7 +12,6 @@
 #include <string.h>
 #include <sys/types.h>
 
-#include <poll.h>
 #include <sys/event.h>
 #include <sys/time.h>
 
@@ -25,8 +26,8 @@ struct sl_kqueue_poller {
     int kqueue_fd;
     int wake[2];
     int64_t armed;
-    /* kevent's udata is a pointer, which may be narrower than a token: tokens lie here by fd. */
-    uint64_t *tokens; /* owned */
+    /* kevent's udata is a pointer, which may be narrower than a key: keys lie here by fd. */
+    uint64_t *keys; /* owned */
     uint32_t cap;
 };
 
@@ -54,26 +55,26 @@ static void destroy_kqueue_poller(struct sl_poller *poller) {
     struct sl_kqueue_poller *p = kqueue_of(poller);
     close_kqueue_pipe(p);
     if (p->kqueue_fd >= 0) sl_net_close_fd(p->kqueue_fd);
-    sl_alloc_free(p->alloc, p->tokens, p->cap * sizeof *p->tokens);
+    sl_alloc_free(p->alloc, p->keys, p->cap * sizeof *p->keys);
     sl_alloc_free(p->alloc, p, sizeof *p);
 }
 
-static int keep_kqueue_token(struct sl_kqueue_poller *p, int fd, uint64_t token) {
+static int keep_kqueue_key(struct sl_kqueue_poller *p, int fd, uint64_t key) {
     if ((uint32_t)fd >= p->cap) {
         uint32_t cap = p->cap == 0 ? 64 : p->cap;
         while (cap <= (uint32_t)fd) cap *= 2;
-        uint64_t *tokens = sl_alloc_resize(p->alloc, p->tokens, p->cap, cap, sizeof *tokens);
-        if (tokens == NULL) return SLUICE_ERR_NOMEM;
-        p->tokens = tokens;
+        uint64_t *keys = sl_alloc_resize(p->alloc, p->keys, p->cap, cap, sizeof *keys);
+        if (keys == NULL) return SLUICE_ERR_NOMEM;
+        p->keys = keys;
         p->cap = cap;
     }
-    p->tokens[fd] = token;
+    p->keys[fd] = key;
     return 0;
 }
 
-static int add_to_kqueue(struct sl_poller *poller, int fd, uint64_t token, bool write) {
+static int add_to_kqueue(struct sl_poller *poller, int fd, uint64_t key, bool write) {
     struct sl_kqueue_poller *p = kqueue_of(poller);
-    int rv = keep_kqueue_token(p, fd, token);
+    int rv = keep_kqueue_key(p, fd, key);
     if (rv != 0) return rv;
     change_kevent(p, fd, EVFILT_READ, EV_ADD);
     if (write) change_kevent(p, fd, EVFILT_WRITE, EV_ADD);
@@ -97,8 +98,8 @@ static int create_kqueue_poller(const struct sl_alloc *alloc, struct sl_poller *
     return 0;
 }
 
-static void change_in_kqueue(struct sl_poller *poller, int fd, uint64_t token, bool write) {
-    (void)token;
+static void change_in_kqueue(struct sl_poller *poller, int fd, uint64_t key, bool write) {
+    (void)key;
     change_kevent(kqueue_of(poller), fd, EVFILT_WRITE, write ? EV_ADD : EV_DELETE);
 }
 
@@ -133,14 +134,15 @@ static bool put_kqueue_event(struct sl_kqueue_poller *p, const struct kevent *ev
         sl_net_drain_fd(p->wake[0]);
         return false;
     }
-    ready->token = p->tokens[event->ident];
+    ready->token = p->keys[event->ident];
     ready->what = event->filter == EVFILT_WRITE ? SL_READY_WRITE : SL_READY_READ;
     return true;
 }
 
-static void doze_in_kqueue(struct sl_poller *poller) {
-    struct pollfd one = {.fd = kqueue_of(poller)->kqueue_fd, .events = POLLIN};
-    (void)poll(&one, 1, -1);
+static bool settle_kqueue_event(struct sl_poller *poller, const struct sl_ready *event) {
+    (void)poller;
+    (void)event;
+    return true;
 }
 
 static int wait_in_kqueue(struct sl_poller *poller, int64_t until, struct sl_ready *ready,
@@ -173,8 +175,8 @@ const struct sl_poller_table sl_net_kqueue_table = {
     .change = change_in_kqueue,
     .remove = remove_from_kqueue,
     .wait = wait_in_kqueue,
+    .settle = settle_kqueue_event,
     .arm = arm_kqueue_timer,
-    .doze = doze_in_kqueue,
     .fd = peek_kqueue_fd,
     .wake = wake_kqueue,
     .share_wake = share_kqueue_wake,

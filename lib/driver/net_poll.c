@@ -14,7 +14,7 @@ struct sl_poll_poller {
     const struct sl_alloc *alloc;
     int wake[2];        /* the end that is read is fds[0] */
     struct pollfd *fds; /* owned; cap of them */
-    uint64_t *tokens;   /* owned; by the same index */
+    uint64_t *keys;     /* owned; by the same index */
     uint32_t count;
     uint32_t cap;
 };
@@ -33,39 +33,39 @@ static void destroy_poll_poller(struct sl_poller *poller) {
     struct sl_poll_poller *p = poll_of(poller);
     close_poll_poller(poller);
     sl_alloc_free(p->alloc, p->fds, p->cap * sizeof *p->fds);
-    sl_alloc_free(p->alloc, p->tokens, p->cap * sizeof *p->tokens);
+    sl_alloc_free(p->alloc, p->keys, p->cap * sizeof *p->keys);
     sl_alloc_free(p->alloc, p, sizeof *p);
 }
 
 static int grow_poll_arrays(struct sl_poll_poller *p) {
     uint32_t cap = p->cap == 0 ? 16 : p->cap * 2;
     struct pollfd *fds = sl_alloc_array(p->alloc, cap, sizeof *fds);
-    uint64_t *tokens = sl_alloc_array(p->alloc, cap, sizeof *tokens);
-    if (fds == NULL || tokens == NULL) {
+    uint64_t *keys = sl_alloc_array(p->alloc, cap, sizeof *keys);
+    if (fds == NULL || keys == NULL) {
         sl_alloc_free(p->alloc, fds, cap * sizeof *fds);
-        sl_alloc_free(p->alloc, tokens, cap * sizeof *tokens);
+        sl_alloc_free(p->alloc, keys, cap * sizeof *keys);
         return SLUICE_ERR_NOMEM;
     }
     if (p->count > 0) {
         memcpy(fds, p->fds, p->count * sizeof *fds);
-        memcpy(tokens, p->tokens, p->count * sizeof *tokens);
+        memcpy(keys, p->keys, p->count * sizeof *keys);
     }
     sl_alloc_free(p->alloc, p->fds, p->cap * sizeof *p->fds);
-    sl_alloc_free(p->alloc, p->tokens, p->cap * sizeof *p->tokens);
+    sl_alloc_free(p->alloc, p->keys, p->cap * sizeof *p->keys);
     p->fds = fds;
-    p->tokens = tokens;
+    p->keys = keys;
     p->cap = cap;
     return 0;
 }
 
-static int add_to_poll(struct sl_poller *poller, int fd, uint64_t token, bool write) {
+static int add_to_poll(struct sl_poller *poller, int fd, uint64_t key, bool write) {
     struct sl_poll_poller *p = poll_of(poller);
     if (p->count == p->cap) {
         int rv = grow_poll_arrays(p);
         if (rv != 0) return rv;
     }
     p->fds[p->count] = (struct pollfd){.fd = fd, .events = write ? POLLIN | POLLOUT : POLLIN};
-    p->tokens[p->count++] = token;
+    p->keys[p->count++] = key;
     return 0;
 }
 
@@ -89,10 +89,10 @@ static uint32_t find_in_poll(const struct sl_poll_poller *p, int fd) {
     return i;
 }
 
-static void change_in_poll(struct sl_poller *poller, int fd, uint64_t token, bool write) {
+static void change_in_poll(struct sl_poller *poller, int fd, uint64_t key, bool write) {
     struct sl_poll_poller *p = poll_of(poller);
     uint32_t i = find_in_poll(p, fd);
-    (void)token;
+    (void)key;
     if (i < p->count) p->fds[i].events = write ? POLLIN | POLLOUT : POLLIN;
 }
 
@@ -102,29 +102,19 @@ static void remove_from_poll(struct sl_poller *poller, int fd) {
     if (i == p->count) return;
     p->count--;
     p->fds[i] = p->fds[p->count];
-    p->tokens[i] = p->tokens[p->count];
-}
-
-/* Milliseconds for poll, rounded up so that the time has passed when it returns. */
-static int poll_timeout(int64_t until) {
-    if (until == SL_NEVER) return -1;
-    if (until <= 0) return 0;
-    int64_t left = until - sl_system_now();
-    if (left <= 0) return 0;
-    int64_t ms = (left + 999999) / 1000000;
-    return ms > 3600000 ? 3600000 : (int)ms; /* an hour: waking up for nothing is allowed */
+    p->keys[i] = p->keys[p->count];
 }
 
 static int wait_in_poll(struct sl_poller *poller, int64_t until, struct sl_ready *ready, int cap) {
     struct sl_poll_poller *p = poll_of(poller);
-    int n = poll(p->fds, p->count, poll_timeout(until));
+    int n = poll(p->fds, p->count, sl_net_timeout(until));
     int count = 0;
     if (n <= 0) return 0;
     if (p->fds[0].revents != 0) sl_net_drain_fd(p->wake[0]);
     for (uint32_t i = 1; i < p->count && count < cap; i++) {
         short got = p->fds[i].revents;
         if (got == 0) continue;
-        ready[count].token = p->tokens[i];
+        ready[count].token = p->keys[i];
         ready[count].what = 0;
         if ((got & POLLIN) != 0) ready[count].what |= SL_READY_READ;
         if ((got & POLLOUT) != 0) ready[count].what |= SL_READY_WRITE;
@@ -134,6 +124,11 @@ static int wait_in_poll(struct sl_poller *poller, int64_t until, struct sl_ready
     return count;
 }
 
+static bool settle_poll_event(struct sl_poller *poller, const struct sl_ready *event) {
+    (void)poller;
+    (void)event;
+    return true;
+}
 static void arm_nothing(struct sl_poller *poller, int64_t until) {
     (void)poller;
     (void)until;
@@ -155,6 +150,7 @@ const struct sl_poller_table sl_net_poll_table = {
     .change = change_in_poll,
     .remove = remove_from_poll,
     .wait = wait_in_poll,
+    .settle = settle_poll_event,
     .arm = arm_nothing,
     .fd = peek_no_fd,
     .wake = wake_poll,

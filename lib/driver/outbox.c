@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "driver/net.h"
+#include "driver/runtime.h"
 #include "sluice/error.h"
 
 int sl_outbox_init(struct sl_outbox *out, const struct sl_settings *settings,
@@ -178,7 +179,8 @@ static void post_deliveries(struct sl_outbox *out, struct sl_list *deliveries) {
 
 void sl_outbox_post(struct sl_outbox *out, struct sl_outbox_post *post) {
     struct sl_events *e = post->events;
-    bool anything = post->room || post->has_trust || post->closed || !sl_events_is_empty(e);
+    bool anything =
+        post->room || post->has_trust || post->has_short || post->closed || !sl_events_is_empty(e);
     if (!anything) return;
     sl_outbox_lock(out);
     post_deliveries(out, &e->deliveries);
@@ -190,7 +192,9 @@ void sl_outbox_post(struct sl_outbox *out, struct sl_outbox_post *post) {
         sl_gate_on_news(out->gate, &e->news);
         if (post->has_trust) sl_gate_trust(out->gate, post->trusted_until);
         sl_gate_on_rebalances(out->gate, &e->rebalances);
-        post->again = sl_gate_on_fetched(out->gate, &e->fetched);
+        if (post->has_short) sl_gate_tell_short(out->gate, post->is_short);
+        sl_gate_on_fetched(out->gate, &e->fetched);
+        post->again = sl_gate_is_due(out->gate);
     }
     post_ended_ops(out, &e->ops);
     post_notices(out, &e->notices);
@@ -278,10 +282,20 @@ void sl_outbox_unlock_and_signal(struct sl_outbox *out) {
     if (has_fd) match_descriptor(out);
 }
 
-void sl_outbox_unlock_and_tell(struct sl_outbox *out) {
-    bool has_fd = has_descriptor(out);
+void sl_outbox_call(struct sl_outbox *out) {
+    sl_outbox_lock(out);
+    bool is_away = out->is_away;
     sl_outbox_unlock(out);
     sl_inbox_mail_tell(&out->mail);
+    if (is_away) sl_runtime_call(out->runtime);
+}
+
+void sl_outbox_unlock_and_tell(struct sl_outbox *out) {
+    bool has_fd = has_descriptor(out);
+    bool is_away = out->is_away;
+    sl_outbox_unlock(out);
+    sl_inbox_mail_tell(&out->mail);
+    if (is_away) sl_runtime_call(out->runtime);
     if (has_fd) match_descriptor(out);
 }
 

@@ -41,6 +41,8 @@ struct sl_outbox {
     struct sl_mailbox mail;
     const struct sl_alloc *alloc;       /* borrowed */
     const struct sl_settings *settings; /* borrowed */
+    struct sluice_runtime *runtime;     /* borrowed; watched by the thread that is away */
+    bool is_away;                       /* a thread that waits does so there (sl_runtime_watch) */
     struct sl_gate *gate;               /* owned; NULL: not a consumer */
     struct sl_list deliveries;          /* struct sl_delivery nobody has taken */
     int64_t unread;                     /* bytes they are charged with in the inbox */
@@ -87,6 +89,8 @@ struct sl_outbox_post {
     bool room;
     bool has_trust;        /* of a consumer: it has changed, to: */
     int64_t trusted_until; /* sl_core_trusted_until */
+    bool has_short;        /* of a consumer: it has changed, to: */
+    bool is_short;         /* sl_core_is_short */
     bool closed;           /* nothing will follow */
     int code;   /* with closed: core's result: 0, TIMEOUT (the deadline passed first), … */
     bool again; /* out: the gate has something for core, which must not sleep before */
@@ -110,6 +114,8 @@ void sl_outbox_take_finished(struct sl_outbox *out, bool everything, struct sl_l
 /* Held, to begin with. What ends a change of what there is to take: unlocks, and where the
  * descriptor was made, makes it match, with system calls. */
 void sl_outbox_unlock_and_signal(struct sl_outbox *out);
+/* Not held. Has all that wait look again. */
+void sl_outbox_call(struct sl_outbox *out);
 /* The same where something was put in: all that wait are told, before any system call. */
 void sl_outbox_unlock_and_tell(struct sl_outbox *out);
 /* The application's end of the descriptor, made when needed, or SYSTEM. */

@@ -26,6 +26,7 @@
 #include "driver/runtime.h"
 
 #include <pthread.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "driver/forked.h"
@@ -40,6 +41,7 @@
 enum {
     RUNTIME_MAGIC = 0x51c0a0e1,
     RUNTIME_READY_MAX = 128,  /* sockets served in one turn; the rest are ready in the next */
+    RUNTIME_TURNS_MAX = 4,    /* that one who watches runs in a row: what came takes two */
     RUNTIME_QUIET_NS = 200000 /* of sleep, before it may be borrowed; arbitrary: some turns */
 };
 
@@ -63,11 +65,17 @@ struct sluice_runtime {
     bool started;        /* the thread runs */
     bool stop;           /* the thread is to end */
     bool busy;           /* some thread runs the loop */
+    bool changed;        /* members have come or are to go */
     bool is_asleep;      /* the I/O thread sleeps, and lends the loop meanwhile … */
     int64_t quiet_since; /* … and nobody has run a turn since */
-    bool in_callback;    /* … and is in a function of the application's */
-    uint64_t turns;      /* how often a driven loop was left, and 1 */
-    pthread_t driver;    /* with busy: who runs the loop */
+    bool is_wanted;  /* it is to have the next turn: something is left that nobody else may do */
+    bool is_watched; /* another thread sleeps in the poller as well … */
+    bool is_called;  /* … and is to look what has become of what it waits for */
+    int stray_count; /* events that one took who did not get the loop */
+    struct sl_ready strays[RUNTIME_READY_MAX];
+    bool in_callback; /* … and is in a function of the application's */
+    uint64_t turns;   /* how often a driven loop was left, and 1 */
+    pthread_t driver; /* with busy: who runs the loop */
     pthread_t thread;
 
     /* whoever runs the loop */
@@ -229,6 +237,9 @@ static bool take_changes(struct sluice_runtime *rt, struct sl_list *leaving) {
         sl_list_remove(it);
         sl_list_push_back(leaving, it);
     }
+    if (rt->stray_count > 0) rt->table->settle(rt->self, rt->strays, rt->stray_count);
+    rt->stray_count = 0;
+    rt->changed = false;
     bool stop = rt->stop;
     sl_inbox_mail_unlock(&rt->mail);
     return !stop;
@@ -246,12 +257,12 @@ static void end_members(struct sluice_runtime *rt, struct sl_list *leaving, int6
     }
 }
 
-static void pass_ready(struct sluice_runtime *rt, int count) {
+static void pass_ready(struct sluice_runtime *rt, const struct sl_ready *ready, int count) {
     struct sl_member *m = NULL;
     for (int i = 0; i < count; i++) {
-        uint32_t id = (uint32_t)(rt->ready[i].token >> 32);
+        uint32_t id = (uint32_t)(ready[i].token >> 32);
         if (m == NULL || m->id != id) m = find_member(rt, id);
-        if (m != NULL) m->table->on_ready(m, (uint32_t)rt->ready[i].token, rt->ready[i].what);
+        if (m != NULL) m->table->on_ready(m, (uint32_t)ready[i].token, ready[i].what);
     }
 }
 
@@ -264,24 +275,29 @@ static void pass_answers(struct sluice_runtime *rt) {
     }
 }
 
+static void serve_members(struct sluice_runtime *rt, const struct sl_ready *ready, int count,
+                          int64_t now, int64_t wall_ms) {
+    SL_LIST_EACH(it, tmp, &rt->members) {
+        struct sl_member *m = SL_LIST_OF(it, struct sl_member, node);
+        m->table->begin(m, now, wall_ms);
+    }
+    pass_ready(rt, ready, count);
+    pass_answers(rt);
+    SL_LIST_EACH(it, tmp, &rt->members) {
+        struct sl_member *m = SL_LIST_OF(it, struct sl_member, node);
+        m->table->finish(m);
+    }
+}
+
 /* False: the loop is to stop. */
-static bool run_turn(struct sluice_runtime *rt, int ready_count) {
+static bool run_turn(struct sluice_runtime *rt, const struct sl_ready *ready, int count) {
     struct sl_list leaving;
     sl_list_init(&leaving);
     rt->turning = true;
     bool go_on = take_changes(rt, &leaving);
     int64_t now = rt->table->now(rt->self);
     int64_t wall_ms = rt->table->wall_ms(rt->self);
-    SL_LIST_EACH(it, tmp, &rt->members) {
-        struct sl_member *m = SL_LIST_OF(it, struct sl_member, node);
-        m->table->begin(m, now, wall_ms);
-    }
-    pass_ready(rt, ready_count);
-    pass_answers(rt);
-    SL_LIST_EACH(it, tmp, &rt->members) {
-        struct sl_member *m = SL_LIST_OF(it, struct sl_member, node);
-        m->table->finish(m);
-    }
+    serve_members(rt, ready, count, now, wall_ms);
     end_members(rt, &leaving, now, wall_ms);
     rt->turning = false;
     return go_on;
@@ -291,9 +307,10 @@ static bool run_turn(struct sluice_runtime *rt, int ready_count) {
  * work. */
 static void ask_members_to_sleep(struct sluice_runtime *rt, int64_t *until) {
     int64_t now = rt->table->now(rt->self);
+    if (rt->table->has_ready != NULL && rt->table->has_ready(rt->self)) *until = 0;
     SL_LIST_EACH(it, tmp, &rt->members) {
         struct sl_member *m = SL_LIST_OF(it, struct sl_member, node);
-        if (m->table->sleep(m, now, until)) continue;
+        if (*until > 0 && m->table->sleep(m, now, until)) continue;
         *until = 0;
         return;
     }
@@ -323,32 +340,47 @@ static void leave_loop(struct sluice_runtime *rt) {
     sl_inbox_mail_unlock(&rt->mail);
 }
 
-/* The I/O thread sleeps, and has the loop again afterwards. */
-static void lend_loop(struct sluice_runtime *rt, int64_t until) {
+/* Held, on the I/O thread. A call for the thread that watches was taken by this one: it is made once more, and
+ * waited for, because this thread would take it again. */
+static void pass_call_on(struct sluice_runtime *rt) {
+    if (!rt->is_watched || !rt->is_called) return;
+    sl_inbox_mail_unlock(&rt->mail);
+    sl_runtime_wake(rt);
+    sl_inbox_mail_lock(&rt->mail);
+    while (rt->is_watched && rt->is_called) (void)sl_inbox_mail_wait(&rt->mail, SL_NEVER);
+}
+
+/* The I/O thread sleeps, and has the loop again afterwards. Returns how many sockets are ready. */
+static int lend_loop(struct sluice_runtime *rt, int64_t until) {
     rt->table->arm(rt->self, until);
     rt->doze_until = until;
     int64_t now = rt->table->now(rt->self);
     sl_inbox_mail_lock(&rt->mail);
+    pass_call_on(rt);
+    if (rt->stray_count > 0) {
+        sl_inbox_mail_unlock(&rt->mail);
+        return 0;
+    }
     rt->busy = false;
     rt->is_asleep = true;
     rt->quiet_since = now;
     sl_inbox_mail_unlock(&rt->mail);
-    rt->table->doze(rt->self);
+    int count = rt->table->doze(rt->self, SL_NEVER, rt->ready, RUNTIME_READY_MAX);
     sl_inbox_mail_lock(&rt->mail);
-    rt->is_asleep = false;
+    rt->is_asleep = rt->is_wanted = false;
     while (!enter_loop(rt)) (void)sl_inbox_mail_wait(&rt->mail, SL_NEVER);
     sl_inbox_mail_unlock(&rt->mail);
+    rt->table->settle(rt->self, rt->ready, count);
+    return rt->table->report(rt->self, rt->ready, RUNTIME_READY_MAX);
 }
 
 /* One sleep and one turn. */
 static bool run_once(struct sluice_runtime *rt, int64_t until) {
     if (until > 0) ask_members_to_sleep(rt, &until);
-    if (until > 0 && rt->lends) {
-        lend_loop(rt, until);
-        until = 0;
-    }
-    int count = rt->table->wait(rt->self, until, rt->ready, RUNTIME_READY_MAX);
-    return run_turn(rt, count);
+    int count = until > 0 && rt->lends
+                    ? lend_loop(rt, until)
+                    : rt->table->wait(rt->self, until, rt->ready, RUNTIME_READY_MAX);
+    return run_turn(rt, rt->ready, count);
 }
 
 static void *run_io_thread(void *arg) {
@@ -364,11 +396,28 @@ static void *run_io_thread(void *arg) {
 /* Not held. The caller has the loop, because it was quiet. */
 static bool borrow_loop(struct sluice_runtime *rt, int64_t now) {
     sl_inbox_mail_lock(&rt->mail);
-    bool is_quiet = rt->is_asleep && sl_list_is_empty(&rt->joining) &&
+    bool is_quiet = rt->is_asleep && !rt->is_wanted && !rt->changed &&
                     now - rt->quiet_since >= RUNTIME_QUIET_NS;
     bool is_mine = is_quiet && enter_loop(rt);
     sl_inbox_mail_unlock(&rt->mail);
     return is_mine;
+}
+
+/* Who borrowed the loop leaves it; the I/O thread sleeps until `until`, or is to have a turn at once. */
+static void return_loop(struct sluice_runtime *rt, int64_t until, bool is_done) {
+    if (is_done) {
+        rt->table->arm(rt->self, until);
+        rt->doze_until = until;
+    }
+    int64_t now = rt->table->now(rt->self);
+    sl_inbox_mail_lock(&rt->mail);
+    rt->busy = false;
+    rt->quiet_since = now;
+    bool wake = !is_done && rt->is_asleep;
+    rt->is_wanted |= wake;
+    if (!rt->is_asleep) sl_inbox_mail_tell(&rt->mail);
+    sl_inbox_mail_unlock(&rt->mail);
+    if (wake) sl_runtime_wake(rt);
 }
 
 bool sl_runtime_borrow(struct sluice_runtime *rt, struct sl_member *m) {
@@ -381,20 +430,80 @@ bool sl_runtime_borrow(struct sluice_runtime *rt, struct sl_member *m) {
     m->table->finish(m);
     m->is_borrowed = false;
     rt->turning = false;
-    now = rt->table->now(rt->self);
     int64_t until = rt->doze_until;
-    bool sleeps = m->table->sleep(m, now, &until);
-    if (sleeps && until < rt->doze_until) {
-        rt->table->arm(rt->self, until);
-        rt->doze_until = until;
-    }
-    sl_inbox_mail_lock(&rt->mail);
-    rt->busy = false;
-    rt->quiet_since = now;
-    if (!rt->is_asleep) sl_inbox_mail_tell(&rt->mail);
-    sl_inbox_mail_unlock(&rt->mail);
-    if (!sleeps) sl_runtime_wake(rt);
+    bool sleeps = m->table->sleep(m, rt->table->now(rt->self), &until);
+    return_loop(rt, until, sleeps);
     return true;
+}
+
+/* ---- who watches ---- */
+
+bool sl_runtime_watch(struct sluice_runtime *rt) {
+    if (!rt->lends) return false;
+    sl_inbox_mail_lock(&rt->mail);
+    bool may = rt->is_asleep && !rt->is_wanted && !rt->is_watched && rt->stray_count == 0;
+    rt->is_watched |= may;
+    sl_inbox_mail_unlock(&rt->mail);
+    return may;
+}
+
+/* Held. */
+static void end_watch(struct sluice_runtime *rt) {
+    if (rt->is_called) sl_inbox_mail_tell(&rt->mail);
+    rt->is_watched = rt->is_called = false;
+}
+
+void sl_runtime_unwatch(struct sluice_runtime *rt) {
+    sl_inbox_mail_lock(&rt->mail);
+    end_watch(rt);
+    sl_inbox_mail_unlock(&rt->mail);
+}
+
+/* Held. The events are kept for whoever runs the loop. */
+static void keep_strays(struct sluice_runtime *rt, const struct sl_ready *events, int count) {
+    memcpy(rt->strays, events, (size_t)count * sizeof *events);
+    rt->stray_count = count;
+    rt->is_wanted |= rt->is_asleep;
+}
+
+/* The caller's turn of all members. */
+static void run_borrowed_turn(struct sluice_runtime *rt, struct sl_ready *events, int count) {
+    SL_LIST_EACH(it, tmp, &rt->members) SL_LIST_OF(it, struct sl_member, node)->is_borrowed = true;
+    count = rt->table->report(rt->self, events, count);
+    rt->turning = true;
+    serve_members(rt, events, count, rt->table->now(rt->self), rt->table->wall_ms(rt->self));
+    rt->turning = false;
+    SL_LIST_EACH(it, tmp, &rt->members) SL_LIST_OF(it, struct sl_member, node)->is_borrowed = false;
+}
+
+void sl_runtime_serve_watched(struct sluice_runtime *rt, int64_t until) {
+    struct sl_ready events[RUNTIME_READY_MAX];
+    int count = rt->table->doze(rt->self, until, events, RUNTIME_READY_MAX);
+    sl_inbox_mail_lock(&rt->mail);
+    end_watch(rt);
+    bool is_mine = count > 0 && enter_loop(rt);
+    if (count > 0 && !is_mine) keep_strays(rt, events, count);
+    bool wake = rt->is_wanted && !is_mine;
+    bool is_fit = !rt->changed;
+    sl_inbox_mail_unlock(&rt->mail);
+    if (wake) sl_runtime_wake(rt);
+    if (!is_mine) return;
+    rt->table->settle(rt->self, events, count);
+    until = 0;
+    for (int turns = 0; is_fit && until == 0 && turns < RUNTIME_TURNS_MAX; turns++) {
+        run_borrowed_turn(rt, events, RUNTIME_READY_MAX);
+        until = SL_NEVER;
+        ask_members_to_sleep(rt, &until);
+    }
+    return_loop(rt, until, until > 0);
+}
+
+void sl_runtime_call(struct sluice_runtime *rt) {
+    sl_inbox_mail_lock(&rt->mail);
+    bool calls = rt->is_watched && !rt->is_called;
+    rt->is_called |= rt->is_watched;
+    sl_inbox_mail_unlock(&rt->mail);
+    if (calls) sl_runtime_wake(rt);
 }
 
 /* One sleep and one turn. False: another thread runs the loop. With turn (else NULL), as in
@@ -515,6 +624,7 @@ int sl_runtime_join(struct sluice_runtime *rt, struct sl_member *m) {
     rt->member_count++;
     m->id = ++rt->last_id;
     sl_list_push_back(&rt->joining, &m->node);
+    rt->changed = true;
     sl_inbox_mail_unlock(&rt->mail);
     sl_runtime_wake(rt);
     return 0;
@@ -532,6 +642,7 @@ void sl_runtime_leave(struct sl_member *m) {
     struct sluice_runtime *rt = m->runtime;
     sl_inbox_mail_lock(&rt->mail);
     m->leaving = true;
+    rt->changed = true;
     sl_inbox_mail_unlock(&rt->mail);
     sl_runtime_wake(rt);
     for (bool left = false; !left;) {

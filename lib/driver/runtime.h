@@ -89,6 +89,16 @@ bool sl_runtime_serve(struct sluice_runtime *rt, int64_t until, uint64_t *turn);
  * the caller, instead of a wake. False: the thread is not asleep, or has not been for long. No
  * function of the application's is called. */
 bool sl_runtime_borrow(struct sluice_runtime *rt, struct sl_member *m);
+/* For a caller that waits for something a turn brings, in a runtime whose thread sleeps: it may watch
+ * the sockets as well, and run the turn that something comes in by, instead of being woken after it. True: it
+ * watches; it looks once more whether it has to wait, … */
+bool sl_runtime_watch(struct sluice_runtime *rt);
+/* … has sl_runtime_call called by whoever makes it come true, and sleeps here, until `until` at the latest and a
+ * turn that calls no function of the application's; or it does not have to. Both end the watch. */
+void sl_runtime_serve_watched(struct sluice_runtime *rt, int64_t until);
+void sl_runtime_unwatch(struct sluice_runtime *rt);
+/* Has the thread that watches, if there is one, look again. */
+void sl_runtime_call(struct sluice_runtime *rt);
 /* Around a call of a user's function by the loop: who waits for the loop may ask whether it is
  * there. */
 void sl_runtime_enter_callback(struct sluice_runtime *rt);

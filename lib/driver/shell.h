@@ -56,7 +56,8 @@ struct sluice_client {
     struct sl_list notices;  /* struct sl_notice: not written yet; a borrowed turn leaves them */
     bool room;               /* the room event is due */
     bool closed_posted;      /* the end of the client was posted */
-    int64_t trusted_until;   /* the outbox was told that last (sl_core_trusted_until) */
+    int64_t trusted_until;   /* the outbox was told that last (sl_core_trusted_until), and … */
+    bool is_short;           /* … that (sl_core_is_short) */
 
     bool abandoned; /* forked child: the parent was working on it, nothing is freed */
 };

@@ -1,11 +1,12 @@
-/* Goal: a loop whose thread sleeps is lent to a thread that has something small for it, to one at a time,
- * and goes on as before: nobody else is in it meanwhile, no time is missed, no function of the
- * application's is called by the wrong thread.
+/* Goal: a loop whose thread sleeps is lent to a thread that has something small for it, or that waits for what
+ * comes in, to one at a time, and goes on as before: nobody else is in it meanwhile, no time is missed, no
+ * call and no event is lost, no function of the application's is called by the wrong thread.
  * Method: a runtime on the system's sockets with a member of the test's own, which notes who calls it; then a
- * producer that sends now and then. */
+ * producer that sends now and then, and a consumer that waits for what comes. */
 #include "host/threads.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -27,9 +28,11 @@ struct guest {
     atomic_int other_turns;   /* by the I/O thread */
     atomic_bool has_work;     /* it does not sleep */
     _Atomic int64_t deadline; /* SL_NEVER: none */
-    bool leaves_work;         /* the owner's turns do */
+    bool leaves_work;         /* the owner's turns do … */
+    bool sets_time;           /* … have something to do a little later … */
     bool wakes;               /* … wake the I/O thread, and stay for a while */
     bool was_right;           /* what the last one found */
+    atomic_bool was_crowded;  /* two threads were in a turn of it */
 };
 
 static struct guest *guest_of(struct sl_member *m) { return (struct guest *)(void *)m; }
@@ -49,9 +52,10 @@ static bool stay_alone(struct guest *g) {
 static void begin_guest(struct sl_member *m, int64_t now, int64_t wall_ms) {
     struct guest *g = guest_of(m);
     (void)wall_ms;
-    atomic_fetch_add(&g->inside, 1);
+    if (atomic_fetch_add(&g->inside, 1) != 0) atomic_store(&g->was_crowded, true);
     if (now >= atomic_load(&g->deadline)) atomic_store(&g->deadline, SL_NEVER);
     if (!is_owner(g)) return;
+    if (g->sets_time) atomic_store(&g->deadline, now + STAY_NS);
     g->was_right = m->is_borrowed && sl_runtime_is_inside(g->runtime);
     if (g->wakes) g->was_right &= stay_alone(g);
 }
@@ -156,6 +160,177 @@ static void test_what_it_leaves(void **state) {
     close_guest(&g);
 }
 
+/* ---- who watches ---- */
+
+static int64_t soon(void) { return sl_system_now() + patience; }
+
+/* Until the I/O thread sleeps. */
+static void watch(struct guest *g) {
+    int64_t until = soon();
+    while (!sl_runtime_watch(g->runtime)) assert_true(sl_system_now() < until);
+}
+
+/* The time comes for the loop to do something: that is an event, and the thread that came last has it. */
+static void serve_in_time(struct guest *g) {
+    int others = atomic_load(&g->other_turns);
+    int64_t deadline = sl_system_now() + 2 * STAY_NS;
+    atomic_store(&g->deadline, deadline);
+    sl_runtime_wake(g->runtime);
+    wait_for(&g->other_turns, others + 1);
+    watch(g);
+    assert_false(sl_runtime_watch(g->runtime)); /* one at a time */
+    sl_runtime_serve_watched(g->runtime, deadline + STAY_NS);
+    assert_false(g->member.is_borrowed);
+    assert_false(sl_runtime_is_inside(g->runtime));
+}
+
+static void wait_for_nothing_to_do(struct guest *g) {
+    int64_t until = soon();
+    while (atomic_load(&g->deadline) != SL_NEVER || atomic_load(&g->has_work))
+        assert_true(sl_system_now() < until);
+}
+
+static void test_a_watcher_serves(void **state) {
+    (void)state;
+    struct guest g;
+    open_guest(&g);
+    wait_for(&g.other_turns, 1);
+    for (int i = 0; i < 50; i++) {
+        serve_in_time(&g);
+        wait_for_nothing_to_do(&g);
+    }
+    print_message("%d turns by the watcher\n", atomic_load(&g.own_turns));
+    assert_true(atomic_load(&g.own_turns) > 0);
+    assert_true(g.was_right);
+    close_guest(&g);
+}
+
+/* What the watcher's turns leave undone, or set a time for, is done by the I/O thread when it is away. */
+static void test_what_a_watcher_leaves(void **state) {
+    (void)state;
+    struct guest g;
+    open_guest(&g);
+    wait_for(&g.other_turns, 1);
+    for (int i = 0; i < 40; i++) {
+        g.leaves_work = i % 2 == 0;
+        g.sets_time = !g.leaves_work;
+        serve_in_time(&g);
+        wait_for_nothing_to_do(&g);
+    }
+    assert_true(atomic_load(&g.own_turns) > 0);
+    close_guest(&g);
+}
+
+/* Whoever takes the event: a call reaches the thread that watches. */
+static void test_a_call_is_not_lost(void **state) {
+    (void)state;
+    struct guest g;
+    open_guest(&g);
+    wait_for(&g.other_turns, 1);
+    for (int i = 0; i < 500; i++) {
+        int64_t until = soon();
+        watch(&g);
+        sl_runtime_call(g.runtime);
+        sl_runtime_serve_watched(g.runtime, until);
+        assert_true(sl_system_now() < until);
+    }
+    close_guest(&g);
+}
+
+/* Nothing comes: it ends by its time, and the loop is as it was. */
+static void test_a_watch_ends_in_time(void **state) {
+    (void)state;
+    struct guest g;
+    open_guest(&g);
+    wait_for(&g.other_turns, 1);
+    watch(&g);
+    int64_t until = sl_system_now() + 3 * STAY_NS;
+    sl_runtime_serve_watched(g.runtime, until);
+    assert_true(sl_system_now() >= until);
+    watch(&g);
+    sl_runtime_unwatch(g.runtime);
+    int others = atomic_load(&g.other_turns);
+    sl_runtime_wake(g.runtime);
+    wait_for(&g.other_turns, others + 1);
+    assert_int_equal(atomic_load(&g.own_turns), 0);
+    close_guest(&g);
+}
+
+/* Once a round, threads call the watcher, wake the loop, want to borrow it, and let a member come and go: each
+ * call is seen, nobody is in the loop with somebody else, and nobody waits for ever. */
+struct crowd {
+    struct guest *g;
+    atomic_int round; /* below 0: it is over */
+    atomic_int borrowed;
+};
+
+/* The next round, or below 0. */
+static int wait_for_round(struct crowd *c, int last) {
+    int round;
+    while ((round = atomic_load(&c->round)) == last) sched_yield();
+    return round;
+}
+
+static void *call_each_round(void *arg) {
+    struct crowd *c = arg;
+    for (int r = 0; (r = wait_for_round(c, r)) >= 0;) sl_runtime_call(c->g->runtime);
+    return NULL;
+}
+
+static void *wake_each_round(void *arg) {
+    struct crowd *c = arg;
+    for (int r = 0; (r = wait_for_round(c, r)) >= 0;) sl_runtime_wake(c->g->runtime);
+    return NULL;
+}
+
+static void *borrow_each_round(void *arg) {
+    struct crowd *c = arg;
+    for (int r = 0; (r = wait_for_round(c, r)) >= 0;)
+        atomic_fetch_add(&c->borrowed, sl_runtime_borrow(c->g->runtime, &c->g->member));
+    return NULL;
+}
+
+static void *join_each_round(void *arg) {
+    struct crowd *c = arg;
+    for (int r = 0; (r = wait_for_round(c, r)) >= 0;) {
+        struct guest other = {.owner = pthread_self(), .runtime = c->g->runtime};
+        other.member.table = &guest_table;
+        atomic_store(&other.deadline, SL_NEVER);
+        assert_int_equal(sl_runtime_join(other.runtime, &other.member), 0);
+        sl_runtime_leave(&other.member);
+        assert_int_equal(atomic_load(&other.inside), 0);
+    }
+    return NULL;
+}
+
+static void test_a_crowd(void **state) {
+    enum { CROWD_ROUNDS = 500, CROWD_THREADS = 4 };
+    static void *(*const work[CROWD_THREADS])(void *) = {call_each_round, wake_each_round,
+                                                         borrow_each_round, join_each_round};
+    (void)state;
+    struct guest g;
+    struct crowd crowd = {.g = &g};
+    pthread_t threads[CROWD_THREADS];
+    open_guest(&g);
+    wait_for(&g.other_turns, 1);
+    for (int i = 0; i < CROWD_THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, work[i], &crowd), 0);
+    for (int round = 1; round <= CROWD_ROUNDS; round++) {
+        int64_t until = soon();
+        watch(&g);
+        atomic_store(&crowd.round, round);
+        sl_runtime_serve_watched(g.runtime, until);
+        assert_true(sl_system_now() < until);
+    }
+    atomic_store(&crowd.round, -1);
+    for (int i = 0; i < CROWD_THREADS; i++) (void)pthread_join(threads[i], NULL);
+    print_message("%d rounds: %d turns by the watcher, %d by the I/O thread, %d borrowed\n",
+                  CROWD_ROUNDS, atomic_load(&g.own_turns), atomic_load(&g.other_turns),
+                  atomic_load(&crowd.borrowed));
+    assert_false(atomic_load(&g.was_crowded));
+    close_guest(&g);
+}
+
 /* ---- a producer ---- */
 
 struct diary {
@@ -236,12 +411,60 @@ static void test_a_quiet_producer(void **state) {
     assert_int_equal(atomic_load(&diary.wrong), 0);
 }
 
+/* ---- a consumer ---- */
+
+/* Records that come now and then to a thread that waits for them: its own turns bring them, and what it gives
+ * back wakes nobody. */
+static void test_a_quiet_consumer(void **state) {
+    (void)state;
+    enum { QUIET_RECORDS = 200 };
+    struct diary diary = {.owner = pthread_self()};
+    sluice_testbroker *broker;
+    assert_int_equal(sluice_testbroker_create(1, NULL, &broker), 0);
+    const char *bootstrap = sluice_testbroker_bootstrap(broker);
+    sluice_client *producer = open_producer(bootstrap, &diary);
+    sluice_config *config = sluice_config_create();
+    sluice_client *consumer;
+    sluice_offsets *offsets = sluice_offsets_create();
+    sluice_config_set(config, "bootstrap.servers", bootstrap);
+    sluice_config_set(config, "log.level", "debug");
+    sluice_config_log(config, write_line, &diary);
+    assert_int_equal(sluice_client_open(config, SLUICE_CONSUMER, NULL, &consumer), 0);
+    sluice_config_free(config);
+    assert_int_equal(sluice_offsets_add(offsets, "t", 0, 0), 0);
+    assert_int_equal(sluice_consumer_assign(consumer, offsets), 0);
+    sluice_offsets_free(offsets);
+    int64_t before = count_wakes(consumer);
+    for (int i = 0; i < QUIET_RECORDS; i++) {
+        sluice_batch *batch = NULL;
+        sluice_record r = {.topic = "t", .value = "v", .value_size = 1};
+        r.partition = 0;
+        assert_int_equal(sluice_producer_send_record(producer, &r, sizeof r, PATIENCE_MS), 0);
+        assert_int_equal(sluice_consumer_poll(consumer, PATIENCE_MS, &batch), 0);
+        assert_non_null(batch);
+        sluice_batch_free(batch);
+        assert_int_equal(sluice_consumer_poll(consumer, 1, &batch), 0);
+        assert_null(batch);
+    }
+    int64_t wakes = count_wakes(consumer) - before;
+    print_message("%d records, %d wakes\n", QUIET_RECORDS, (int)wakes);
+    assert_true(wakes < QUIET_RECORDS / 2);
+    sluice_client *clients[] = {producer, consumer};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(sluice_client_close(clients[i], PATIENCE_MS, NULL), 0);
+        sluice_client_free(clients[i]);
+    }
+    sluice_testbroker_free(broker);
+    assert_int_equal(atomic_load(&diary.wrong), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_turn_of_ones_own),
-        cmocka_unit_test(test_one_at_a_time),
-        cmocka_unit_test(test_what_it_leaves),
-        cmocka_unit_test(test_a_quiet_producer),
+        cmocka_unit_test(test_a_turn_of_ones_own),    cmocka_unit_test(test_one_at_a_time),
+        cmocka_unit_test(test_what_it_leaves),        cmocka_unit_test(test_a_watcher_serves),
+        cmocka_unit_test(test_a_call_is_not_lost),    cmocka_unit_test(test_a_watch_ends_in_time),
+        cmocka_unit_test(test_what_a_watcher_leaves), cmocka_unit_test(test_a_crowd),
+        cmocka_unit_test(test_a_quiet_producer),      cmocka_unit_test(test_a_quiet_consumer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -85,7 +85,7 @@ static inline void cons_turn(struct cons *c) {
         sl_gate_on_news(c->gate, &h->events.news);
         sl_gate_trust(c->gate, sl_core_trusted_until(h->core));
         sl_gate_on_rebalances(c->gate, &h->events.rebalances);
-        (void)sl_gate_on_fetched(c->gate, &h->events.fetched);
+        sl_gate_on_fetched(c->gate, &h->events.fetched);
         sl_gate_check(c->gate);
     }
 }

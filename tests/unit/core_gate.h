@@ -106,7 +106,8 @@ static inline bool send_answer(struct fixture *f, struct sl_fetched *fetched) {
     struct sl_list list;
     sl_list_init(&list);
     sl_list_push_back(&list, &fetched->node);
-    bool news = sl_gate_on_fetched(f->gate, &list);
+    sl_gate_on_fetched(f->gate, &list);
+    bool news = sl_gate_is_due(f->gate);
     sl_gate_check(f->gate);
     return news;
 }

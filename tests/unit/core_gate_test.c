@@ -203,6 +203,7 @@ static void after_a_seek_nothing_old_comes(void **state) {
     assert_int_equal(seek(&f, 0, 500), 0);
     assert_null(take(&f));
     take_orders(&f);
+    sl_gate_tell_short(f.gate, true);
     assert_true(send_answer(&f, late)); /* core is to have its memory back at once */
     assert_int_equal(sl_gate_mark(f.gate, slice, 10, -1), SLUICE_ERR_STALE);
     give(&f, slice);
@@ -211,6 +212,36 @@ static void after_a_seek_nothing_old_comes(void **state) {
     feed(&f, 0);
     finish(&f, take_from(&f, 0, 500));
     assert_int_equal(finished(&f, 0), 510);
+    end(&f);
+}
+
+/* Core is woken for memory that comes back only when it waits for it, or when it is a good part of all. */
+static void what_comes_back_waits_for_a_use(void **state) {
+    (void)state;
+    struct fixture f;
+    start(&f, 1);
+    take_orders(&f);
+    feed(&f, 0);
+    struct sl_slice *slice = take_from(&f, 0, 0);
+    assert_false(sl_gate_is_due(f.gate));
+    finish(&f, slice);
+    assert_false(sl_gate_is_due(f.gate));
+    sl_gate_tell_short(f.gate, true);
+    assert_true(sl_gate_is_due(f.gate));
+    sl_gate_tell_short(f.gate, false);
+    assert_false(sl_gate_is_due(f.gate));
+    for (int64_t back = BUFFER_BYTES; back < MEMORY / 8; back += BUFFER_BYTES) {
+        assert_false(sl_gate_is_due(f.gate));
+        feed(&f, 0);
+        finish(&f, take_from(&f, 0, position(&f, 0).offset));
+    }
+    assert_true(sl_gate_is_due(f.gate));
+    take_orders(&f);
+    assert_int_equal(f.free_bytes, MEMORY);
+    assert_false(sl_gate_is_due(f.gate));
+    assert_int_equal(seek(&f, 0, 7), 0); /* an order does not wait */
+    assert_true(sl_gate_is_due(f.gate));
+    take_orders(&f);
     end(&f);
 }
 
@@ -578,6 +609,7 @@ int main(void) {
         cmocka_unit_test(one_partition_a_poll_if_wanted),
         cmocka_unit_test(a_paused_partition_keeps_its_buffer),
         cmocka_unit_test(after_a_seek_nothing_old_comes),
+        cmocka_unit_test(what_comes_back_waits_for_a_use),
         cmocka_unit_test(an_error_is_told_once_and_in_its_place),
         cmocka_unit_test(a_full_account_is_told),
         cmocka_unit_test(paused_partitions_do_not_starve_the_others),

@@ -77,7 +77,7 @@ static void feed(struct fixture *f, uint32_t epoch, int64_t from, int32_t slices
     }
     sl_list_init(&list);
     sl_list_push_back(&list, &fetched->node);
-    (void)sl_gate_on_fetched(f->gate, &list);
+    sl_gate_on_fetched(f->gate, &list);
     sl_gate_check(f->gate);
 }
 
