@@ -241,7 +241,7 @@ static int take_leader_assignments(struct sl_group *g, const struct sl_sync_grou
     for (uint32_t at = 0; (m = sl_group_members_next(g, &at)) != NULL; count++) {
         sl_owned_free_bytes(g->groups->alloc, &m->assignment);
         m->assignment = made[count];
-        m->is_saved = true;
+        sl_group_members_save(g, m);
     }
     sl_owned_free_text(g->groups->alloc, &c->saved_protocol);
     c->saved_protocol = saved;
@@ -435,7 +435,10 @@ void sl_group_classic_reload(struct sl_group *g, int code) {
         m->owes_sync = m->is_new = false;
         sl_group_classic_renew(g, m);
         /* Without memory the members are lost, and join again. */
-        if (!m->is_saved || !is_kept) sl_group_members_remove(g, m);
+        if (!m->is_saved || !is_kept)
+            sl_group_members_remove(g, m);
+        else
+            sl_group_members_restore(g, m);
     }
     /* Not by set_state: nothing happened, this is another coordinator's view. */
     c->state = c->members.count > 0 ? SL_CLASSIC_STABLE : SL_CLASSIC_EMPTY;

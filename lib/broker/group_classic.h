@@ -42,7 +42,9 @@ struct sl_classic_member {
     bool is_joining; /* its JoinGroup is to be answered */
     bool is_syncing; /* its SyncGroup is to be answered */
     bool owes_sync;  /* it has not asked for its assignment in this generation */
-    bool is_saved;   /* a coordinator that takes over knows it */
+    bool is_saved;   /* a coordinator that takes over knows it … */
+    struct sl_join_group_protocol *saved; /* … with these, owned; NULL: with what it has now */
+    int32_t saved_count;
 };
 /* An id that was given out and has not been used. */
 struct sl_classic_pending {
@@ -149,6 +151,9 @@ int sl_group_members_add(struct sl_group *g, struct sl_classic_member *m);
 void sl_group_members_remove(struct sl_group *g, struct sl_classic_member *m);
 /* A static member comes back under another id. 0 or NOMEM. */
 int sl_group_members_rename(struct sl_group *g, struct sl_classic_member *m, struct sl_str id);
+/* The group is saved with the member as it is now; and the member is again as it was saved. */
+void sl_group_members_save(struct sl_group *g, struct sl_classic_member *m);
+void sl_group_members_restore(struct sl_group *g, struct sl_classic_member *m);
 /* Takes over protocols and timeouts. 0 or NOMEM. */
 int sl_group_members_update(struct sl_group *g, struct sl_classic_member *m,
                             const struct sl_join_group_request *r);

@@ -66,6 +66,7 @@ void sl_group_members_destroy(struct sl_group *g, struct sl_classic_member *m) {
     const struct sl_alloc *alloc = g->groups->alloc;
     SL_ASSERT(m->join == NULL && m->sync == NULL);
     sl_group_members_free_protocols(alloc, m->protocols, m->protocol_count);
+    sl_group_members_free_protocols(alloc, m->saved, m->saved_count);
     sl_owned_free_text(alloc, &m->id);
     sl_owned_free_text(alloc, &m->instance);
     sl_owned_free_text(alloc, &m->client_id);
@@ -102,12 +103,37 @@ int sl_group_members_rename(struct sl_group *g, struct sl_classic_member *m, str
     return sl_owned_rename(g->groups->alloc, &g->classic.members, &m->id, id, m);
 }
 
+static void drop_saved_protocols(struct sl_group *g, struct sl_classic_member *m) {
+    sl_group_members_free_protocols(g->groups->alloc, m->saved, m->saved_count);
+    m->saved = NULL;
+    m->saved_count = 0;
+}
+
+void sl_group_members_save(struct sl_group *g, struct sl_classic_member *m) {
+    drop_saved_protocols(g, m);
+    m->is_saved = true;
+}
+
+void sl_group_members_restore(struct sl_group *g, struct sl_classic_member *m) {
+    if (m->saved == NULL) return;
+    sl_group_members_free_protocols(g->groups->alloc, m->protocols, m->protocol_count);
+    m->protocols = m->saved;
+    m->protocol_count = m->saved_count;
+    m->saved = NULL;
+    m->saved_count = 0;
+}
+
 int sl_group_members_update(struct sl_group *g, struct sl_classic_member *m,
                             const struct sl_join_group_request *r) {
     struct sl_join_group_protocol *protocols =
         sl_group_members_copy_protocols(g->groups->alloc, &r->protocols);
     if (protocols == NULL) return SLUICE_ERR_NOMEM;
-    sl_group_members_free_protocols(g->groups->alloc, m->protocols, m->protocol_count);
+    if (m->is_saved && m->saved == NULL) {
+        m->saved = m->protocols;
+        m->saved_count = m->protocol_count;
+    } else {
+        sl_group_members_free_protocols(g->groups->alloc, m->protocols, m->protocol_count);
+    }
     m->protocols = protocols;
     m->protocol_count = r->protocols.count;
     take_timeouts(m, r);

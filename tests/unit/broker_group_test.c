@@ -772,6 +772,39 @@ static void test_coordinator_moves(void **state) {
     client_end(c);
 }
 
+/* What a member said after the generation was saved is news to the next coordinator, and a reason to
+ * rebalance, also when it is said again. */
+static void test_metadata_is_as_it_was_saved(void **state) {
+    (void)state;
+    struct pair p;
+    start_pair(&p, NULL, NULL);
+    for (int round = 0; round < 2; round++) {
+        unsettle(&p);
+        sl_broker_set_state(p.c->broker, 1, SL_BROKER_DOWN);
+        client_turn(p.c);
+        sl_broker_set_state(p.c->broker, 1, SL_BROKER_UP);
+        for (int i = 0; i < 2; i++) p.l[i] = client_connect(p.c, 1);
+        assert_int_equal(beat(&p, 0), 0);
+        assert_int_equal(beat(&p, 1), 0);
+    }
+    unsettle(&p);
+    assert_false(client_has_answer(p.l[1]));
+    assert_int_equal(beat(&p, 0), SLUICE_KAFKA_REBALANCE_IN_PROGRESS);
+    group_put_join(p.c, p.l[0], &p.j[0]);
+    client_turn(p.c);
+    take_pair(&p);
+    assert_int_equal(p.joined[0].generation, 2);
+    sync_pair(&p, "g");
+    /* Now it is saved. */
+    sl_broker_set_state(p.c->broker, 1, SL_BROKER_DOWN);
+    client_turn(p.c);
+    sl_broker_set_state(p.c->broker, 1, SL_BROKER_UP);
+    for (int i = 0; i < 2; i++) p.l[i] = client_connect(p.c, 1);
+    assert_int_equal(group_join(p.c, p.l[1], &p.j[1])->generation, 2);
+    assert_int_equal(beat(&p, 0), 0);
+    client_end(p.c);
+}
+
 static void test_loading_takes_its_time(void **state) {
     (void)state;
     struct client *c = client_start(1, 0);
@@ -903,6 +936,7 @@ int main(void) {
         cmocka_unit_test(test_absent_static_leader),
         cmocka_unit_test(test_nobody_joins),
         cmocka_unit_test(test_coordinator_moves),
+        cmocka_unit_test(test_metadata_is_as_it_was_saved),
         cmocka_unit_test(test_loading_takes_its_time),
         cmocka_unit_test(test_frozen_coordinator),
         cmocka_unit_test(test_rebalance_on_demand),
