@@ -9,11 +9,6 @@
  *   sleep (poller) ─▶ turn: joiners come in, begin, ready sockets, answers, finish,
  *                     leavers go out ─▶ sleep
  *
- * While the I/O thread sleeps it lends the loop: a thread that has put something small in, after a while in
- * which nothing happened, runs a turn of that member itself (borrow). A wake would cost it as much, and the
- * record another wait for a processor. The I/O thread takes nothing from the poller before the loop
- * is its own again. Whoever sends more than now and then wakes it instead, and goes on meanwhile.
- *
  * Members come and go through the mailbox: `joining` and `leaving` are the only things that other
  * threads touch. Who takes a member out waits for the turn under way, or does a turn itself when
  * nobody runs a driven loop.
@@ -22,11 +17,11 @@
  * and frees it. `turning` is read by a forked child alone, which must not touch machines that were
  * being worked on.
  *
- * Not here: what a member does in a turn (loop.c, host.c). */
+ * Not here: the loop in other hands while the I/O thread sleeps (runtime_lend.c), what a member does in a turn
+ * (loop.c, host.c). */
 #include "driver/runtime.h"
 
 #include <pthread.h>
-#include <string.h>
 
 #include "base/assert.h"
 #include "driver/forked.h"
@@ -34,56 +29,12 @@
 #include "driver/net.h"
 #include "driver/openssl.h"
 #include "driver/runtime_inside.h"
+#include "driver/runtime_loop.h"
 #include "driver/system.h"
 #include "driver/thread.h"
 #include "sluice/error.h"
 
-enum {
-    RUNTIME_MAGIC = 0x51c0a0e1,
-    RUNTIME_READY_MAX = 128,  /* sockets served in one turn; the rest are ready in the next */
-    RUNTIME_TURNS_MAX = 4,    /* that one who watches runs in a row: what came takes two */
-    RUNTIME_QUIET_NS = 200000 /* of sleep, before it may be borrowed; arbitrary: some turns */
-};
-
-struct sluice_runtime {
-    uint32_t magic;
-    int fork_generation;
-    struct sl_alloc alloc;
-    const struct sl_host_table *table;
-    void *self;
-    struct sl_net *net; /* owned; NULL: another host */
-    bool has_thread;    /* kind THREAD */
-    bool lends;         /* it does so while it sleeps */
-
-    struct sl_mailbox mail; /* guards what follows */
-    struct sl_tls_shelf tls;
-    struct sl_list joining; /* struct sl_member */
-    uint32_t member_count;  /* joined and not left */
-    uint32_t last_id;
-    bool released;       /* the public handle is gone */
-    bool starting;       /* some thread is starting the thread */
-    bool started;        /* the thread runs */
-    bool stop;           /* the thread is to end */
-    bool busy;           /* some thread runs the loop */
-    bool changed;        /* members have come or are to go */
-    bool is_asleep;      /* the I/O thread sleeps, and lends the loop meanwhile … */
-    int64_t quiet_since; /* … and nobody has run a turn since */
-    bool is_wanted;  /* it is to have the next turn: something is left that nobody else may do */
-    bool is_watched; /* another thread sleeps in the poller as well … */
-    bool is_called;  /* … and is to look what has become of what it waits for */
-    int stray_count; /* events that one took who did not get the loop */
-    struct sl_ready strays[RUNTIME_READY_MAX];
-    bool in_callback; /* … and is in a function of the application's */
-    uint64_t turns;   /* how often a driven loop was left, and 1 */
-    pthread_t driver; /* with busy: who runs the loop */
-    pthread_t thread;
-
-    /* whoever runs the loop */
-    struct sl_list members;
-    int64_t doze_until; /* what the host's timer is set to while the I/O thread sleeps */
-    bool turning;
-    struct sl_ready ready[RUNTIME_READY_MAX];
-};
+enum { RUNTIME_MAGIC = 0x51c0a0e1 };
 
 /* ---- life ---- */
 
@@ -275,8 +226,8 @@ static void pass_answers(struct sluice_runtime *rt) {
     }
 }
 
-static void serve_members(struct sluice_runtime *rt, const struct sl_ready *ready, int count,
-                          int64_t now, int64_t wall_ms) {
+void sl_runtime_serve_members(struct sluice_runtime *rt, const struct sl_ready *ready, int count,
+                              int64_t now, int64_t wall_ms) {
     SL_LIST_EACH(it, tmp, &rt->members) {
         struct sl_member *m = SL_LIST_OF(it, struct sl_member, node);
         m->table->begin(m, now, wall_ms);
@@ -297,15 +248,13 @@ static bool run_turn(struct sluice_runtime *rt, const struct sl_ready *ready, in
     bool go_on = take_changes(rt, &leaving);
     int64_t now = rt->table->now(rt->self);
     int64_t wall_ms = rt->table->wall_ms(rt->self);
-    serve_members(rt, ready, count, now, wall_ms);
+    sl_runtime_serve_members(rt, ready, count, now, wall_ms);
     end_members(rt, &leaving, now, wall_ms);
     rt->turning = false;
     return go_on;
 }
 
-/* When the loop may sleep until: *until is lowered to the members' deadlines, to 0 when one has
- * work. */
-static void ask_members_to_sleep(struct sluice_runtime *rt, int64_t *until) {
+void sl_runtime_ask_to_sleep(struct sluice_runtime *rt, int64_t *until) {
     int64_t now = rt->table->now(rt->self);
     if (rt->table->has_ready != NULL && rt->table->has_ready(rt->self)) *until = 0;
     SL_LIST_EACH(it, tmp, &rt->members) {
@@ -318,8 +267,7 @@ static void ask_members_to_sleep(struct sluice_runtime *rt, int64_t *until) {
 
 /* ---- who runs ---- */
 
-/* Held. The caller runs the loop from now on. False: another thread does. */
-static bool enter_loop(struct sluice_runtime *rt) {
+bool sl_runtime_enter(struct sluice_runtime *rt) {
     if (rt->busy) return false;
     rt->busy = true;
     rt->driver = pthread_self();
@@ -330,7 +278,7 @@ static void leave_loop(struct sluice_runtime *rt) {
     /* The application's own loop watches the descriptor from here on. */
     if (rt->table->arm != NULL) {
         int64_t until = SL_NEVER;
-        ask_members_to_sleep(rt, &until);
+        sl_runtime_ask_to_sleep(rt, &until);
         rt->table->arm(rt->self, until);
     }
     sl_inbox_mail_lock(&rt->mail);
@@ -340,170 +288,23 @@ static void leave_loop(struct sluice_runtime *rt) {
     sl_inbox_mail_unlock(&rt->mail);
 }
 
-/* Held, on the I/O thread. A call for the thread that watches was taken by this one: it is made once more, and
- * waited for, because this thread would take it again. */
-static void pass_call_on(struct sluice_runtime *rt) {
-    if (!rt->is_watched || !rt->is_called) return;
-    sl_inbox_mail_unlock(&rt->mail);
-    sl_runtime_wake(rt);
-    sl_inbox_mail_lock(&rt->mail);
-    while (rt->is_watched && rt->is_called) (void)sl_inbox_mail_wait(&rt->mail, SL_NEVER);
-}
-
-/* The I/O thread sleeps, and has the loop again afterwards. Returns how many sockets are ready. */
-static int lend_loop(struct sluice_runtime *rt, int64_t until) {
-    rt->table->arm(rt->self, until);
-    rt->doze_until = until;
-    int64_t now = rt->table->now(rt->self);
-    sl_inbox_mail_lock(&rt->mail);
-    pass_call_on(rt);
-    if (rt->stray_count > 0) {
-        sl_inbox_mail_unlock(&rt->mail);
-        return 0;
-    }
-    rt->busy = false;
-    rt->is_asleep = true;
-    rt->quiet_since = now;
-    sl_inbox_mail_unlock(&rt->mail);
-    int count = rt->table->doze(rt->self, SL_NEVER, rt->ready, RUNTIME_READY_MAX);
-    sl_inbox_mail_lock(&rt->mail);
-    rt->is_asleep = rt->is_wanted = false;
-    while (!enter_loop(rt)) (void)sl_inbox_mail_wait(&rt->mail, SL_NEVER);
-    sl_inbox_mail_unlock(&rt->mail);
-    rt->table->settle(rt->self, rt->ready, count);
-    return rt->table->report(rt->self, rt->ready, RUNTIME_READY_MAX);
-}
-
 /* One sleep and one turn. */
 static bool run_once(struct sluice_runtime *rt, int64_t until) {
-    if (until > 0) ask_members_to_sleep(rt, &until);
+    if (until > 0) sl_runtime_ask_to_sleep(rt, &until);
     int count = until > 0 && rt->lends
-                    ? lend_loop(rt, until)
-                    : rt->table->wait(rt->self, until, rt->ready, RUNTIME_READY_MAX);
+                    ? sl_runtime_lend(rt, until)
+                    : rt->table->wait(rt->self, until, rt->ready, SL_RUNTIME_READY_MAX);
     return run_turn(rt, rt->ready, count);
 }
 
 static void *run_io_thread(void *arg) {
     struct sluice_runtime *rt = arg;
     sl_inbox_mail_lock(&rt->mail);
-    bool entered = enter_loop(rt);
+    bool entered = sl_runtime_enter(rt);
     sl_inbox_mail_unlock(&rt->mail);
     SL_ASSERT(entered);
     while (run_once(rt, SL_NEVER)) continue;
     return NULL;
-}
-
-/* Not held. The caller has the loop, because it was quiet. */
-static bool borrow_loop(struct sluice_runtime *rt, int64_t now) {
-    sl_inbox_mail_lock(&rt->mail);
-    bool is_quiet = rt->is_asleep && !rt->is_wanted && !rt->changed &&
-                    now - rt->quiet_since >= RUNTIME_QUIET_NS;
-    bool is_mine = is_quiet && enter_loop(rt);
-    sl_inbox_mail_unlock(&rt->mail);
-    return is_mine;
-}
-
-/* Who borrowed the loop leaves it; the I/O thread sleeps until `until`, or is to have a turn at once. */
-static void return_loop(struct sluice_runtime *rt, int64_t until, bool is_done) {
-    if (is_done) {
-        rt->table->arm(rt->self, until);
-        rt->doze_until = until;
-    }
-    int64_t now = rt->table->now(rt->self);
-    sl_inbox_mail_lock(&rt->mail);
-    rt->busy = false;
-    rt->quiet_since = now;
-    bool wake = !is_done && rt->is_asleep;
-    rt->is_wanted |= wake;
-    if (!rt->is_asleep) sl_inbox_mail_tell(&rt->mail);
-    sl_inbox_mail_unlock(&rt->mail);
-    if (wake) sl_runtime_wake(rt);
-}
-
-bool sl_runtime_borrow(struct sluice_runtime *rt, struct sl_member *m) {
-    if (!rt->lends) return false;
-    int64_t now = rt->table->now(rt->self);
-    if (!borrow_loop(rt, now)) return false;
-    rt->turning = true;
-    m->is_borrowed = true;
-    m->table->begin(m, now, rt->table->wall_ms(rt->self));
-    m->table->finish(m);
-    m->is_borrowed = false;
-    rt->turning = false;
-    int64_t until = rt->doze_until;
-    bool sleeps = m->table->sleep(m, rt->table->now(rt->self), &until);
-    return_loop(rt, until, sleeps);
-    return true;
-}
-
-/* ---- who watches ---- */
-
-bool sl_runtime_watch(struct sluice_runtime *rt) {
-    if (!rt->lends) return false;
-    sl_inbox_mail_lock(&rt->mail);
-    bool may = rt->is_asleep && !rt->is_wanted && !rt->is_watched && rt->stray_count == 0;
-    rt->is_watched |= may;
-    sl_inbox_mail_unlock(&rt->mail);
-    return may;
-}
-
-/* Held. */
-static void end_watch(struct sluice_runtime *rt) {
-    if (rt->is_called) sl_inbox_mail_tell(&rt->mail);
-    rt->is_watched = rt->is_called = false;
-}
-
-void sl_runtime_unwatch(struct sluice_runtime *rt) {
-    sl_inbox_mail_lock(&rt->mail);
-    end_watch(rt);
-    sl_inbox_mail_unlock(&rt->mail);
-}
-
-/* Held. The events are kept for whoever runs the loop. */
-static void keep_strays(struct sluice_runtime *rt, const struct sl_ready *events, int count) {
-    memcpy(rt->strays, events, (size_t)count * sizeof *events);
-    rt->stray_count = count;
-    rt->is_wanted |= rt->is_asleep;
-}
-
-/* The caller's turn of all members. */
-static void run_borrowed_turn(struct sluice_runtime *rt, struct sl_ready *events, int count) {
-    SL_LIST_EACH(it, tmp, &rt->members) SL_LIST_OF(it, struct sl_member, node)->is_borrowed = true;
-    count = rt->table->report(rt->self, events, count);
-    rt->turning = true;
-    serve_members(rt, events, count, rt->table->now(rt->self), rt->table->wall_ms(rt->self));
-    rt->turning = false;
-    SL_LIST_EACH(it, tmp, &rt->members) SL_LIST_OF(it, struct sl_member, node)->is_borrowed = false;
-}
-
-void sl_runtime_serve_watched(struct sluice_runtime *rt, int64_t until) {
-    struct sl_ready events[RUNTIME_READY_MAX];
-    int count = rt->table->doze(rt->self, until, events, RUNTIME_READY_MAX);
-    sl_inbox_mail_lock(&rt->mail);
-    end_watch(rt);
-    bool is_mine = count > 0 && enter_loop(rt);
-    if (count > 0 && !is_mine) keep_strays(rt, events, count);
-    bool wake = rt->is_wanted && !is_mine;
-    bool is_fit = !rt->changed;
-    sl_inbox_mail_unlock(&rt->mail);
-    if (wake) sl_runtime_wake(rt);
-    if (!is_mine) return;
-    rt->table->settle(rt->self, events, count);
-    until = 0;
-    for (int turns = 0; is_fit && until == 0 && turns < RUNTIME_TURNS_MAX; turns++) {
-        run_borrowed_turn(rt, events, RUNTIME_READY_MAX);
-        until = SL_NEVER;
-        ask_members_to_sleep(rt, &until);
-    }
-    return_loop(rt, until, until > 0);
-}
-
-void sl_runtime_call(struct sluice_runtime *rt) {
-    sl_inbox_mail_lock(&rt->mail);
-    bool calls = rt->is_watched && !rt->is_called;
-    rt->is_called |= rt->is_watched;
-    sl_inbox_mail_unlock(&rt->mail);
-    if (calls) sl_runtime_wake(rt);
 }
 
 /* One sleep and one turn. False: another thread runs the loop. With turn (else NULL), as in
@@ -511,7 +312,7 @@ void sl_runtime_call(struct sluice_runtime *rt) {
 static bool run_driven_turn(struct sluice_runtime *rt, int64_t until, uint64_t *turn) {
     sl_inbox_mail_lock(&rt->mail);
     bool has_turned = turn != NULL && *turn != rt->turns;
-    bool entered = enter_loop(rt);
+    bool entered = sl_runtime_enter(rt);
     if (!entered && turn != NULL && !has_turned) (void)sl_inbox_mail_wait(&rt->mail, until);
     /* Who is in counts the turn that it is about to end; nobody else ends one meanwhile. */
     if (turn != NULL) *turn = rt->turns + entered;
@@ -540,7 +341,7 @@ int64_t sl_runtime_deadline(struct sluice_runtime *rt) {
     bool changes = !sl_list_is_empty(&rt->joining);
     sl_inbox_mail_unlock(&rt->mail);
     if (changes) return 0;
-    ask_members_to_sleep(rt, &until);
+    sl_runtime_ask_to_sleep(rt, &until);
     return until;
 }
 
