@@ -14,13 +14,15 @@
  *
  * No event is lost: who took some and does not get the loop leaves them as strays to whoever has it.
  * No call is lost: an event that was meant for the thread that watches may wake the I/O thread, which then
- * calls once more, and does not sleep before it was heard. */
+ * calls once more, and gives it the time to hear that before it sleeps again. */
 #include <string.h>
 
 #include "driver/runtime_loop.h"
 
 enum {
-    LEND_TURNS_MAX = 4,    /* that one who watches runs in a row: what came takes two */
+    LEND_TURNS_MAX = 4, /* that one who watches runs in a row: what came takes two */
+    LEND_HEARD_NS =
+        1000000, /* to hear a call, before the I/O thread sleeps nevertheless; arbitrary */
     LEND_QUIET_NS = 200000 /* of sleep, before it may be borrowed; arbitrary: some turns */
 };
 
@@ -39,9 +41,8 @@ int sl_runtime_lend(struct sluice_runtime *rt, int64_t until) {
     rt->doze_until = until;
     int64_t now = rt->table->now(rt->self);
     sl_inbox_mail_lock(&rt->mail);
-    if (pass_call_on(rt)) { /* it would be taken again */
-        while (rt->is_watched && rt->is_called) (void)sl_inbox_mail_wait(&rt->mail, SL_NEVER);
-    }
+    /* It would be taken again. */
+    if (pass_call_on(rt)) (void)sl_inbox_mail_wait(&rt->mail, now + LEND_HEARD_NS);
     if (rt->stray_count > 0) {
         sl_inbox_mail_unlock(&rt->mail);
         return 0;

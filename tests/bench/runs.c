@@ -29,7 +29,9 @@ enum {
     REPORT_WAIT_MS = 100,
     LATENCY_SLICE = 200,       /* records; a fifth of a second */
     GROUP_SETTLES_SECONDS = 4, /* joined, and without records for a while */
-    FULL_TRIES = 10,           /* no room for so many times FULL_WAIT_MS is full */
+    PAUSE_SETTLES_SECONDS =
+        6,           /* requests of before the pause are answered: an idle one is kept for 5 */
+    FULL_TRIES = 10, /* no room for so many times FULL_WAIT_MS is full */
     FULL_WAIT_MS = 50,
     IDLE_RECORDS = 5000 /* a keyed record or more to each of 100 partitions */
 };
@@ -303,6 +305,7 @@ static void run_idle(const struct bench_setup *setup) {
     struct bench_client *consumer = client_open_consumer(setup);
     watch_idleness(setup, &consuming);
     client_pause(consumer);
+    bench_sleep_until(bench_now() + PAUSE_SETTLES_SECONDS);
     watch_idleness(setup, &paused);
 
     /* The producer and the consumer that reads on, a second of each. */
