@@ -84,7 +84,7 @@ static bool watch_loop(struct sluice_client *c, const struct sl_shell_wait *wait
     if (!sl_runtime_watch(c->runtime)) return false;
     sl_outbox_lock(&c->outbox);
     bool waits = !wait->done(c, wait->arg) && !is_interrupted(c, wait, state);
-    c->outbox.is_away = waits;
+    c->outbox.away += waits;
     sl_outbox_unlock(&c->outbox);
     if (!waits) {
         sl_runtime_unwatch(c->runtime);
@@ -92,7 +92,7 @@ static bool watch_loop(struct sluice_client *c, const struct sl_shell_wait *wait
     }
     sl_runtime_serve_watched(c->runtime, state->until);
     sl_outbox_lock(&c->outbox);
-    c->outbox.is_away = false;
+    c->outbox.away--;
     sl_outbox_unlock(&c->outbox);
     return true;
 }

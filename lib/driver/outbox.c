@@ -284,18 +284,18 @@ void sl_outbox_unlock_and_signal(struct sl_outbox *out) {
 
 void sl_outbox_call(struct sl_outbox *out) {
     sl_outbox_lock(out);
-    bool is_away = out->is_away;
+    bool is_any_away = out->away > 0;
     sl_outbox_unlock(out);
     sl_inbox_mail_tell(&out->mail);
-    if (is_away) sl_runtime_call(out->runtime);
+    if (is_any_away) sl_runtime_call(out->runtime);
 }
 
 void sl_outbox_unlock_and_tell(struct sl_outbox *out) {
     bool has_fd = has_descriptor(out);
-    bool is_away = out->is_away;
+    bool is_any_away = out->away > 0;
     sl_outbox_unlock(out);
     sl_inbox_mail_tell(&out->mail);
-    if (is_away) sl_runtime_call(out->runtime);
+    if (is_any_away) sl_runtime_call(out->runtime);
     if (has_fd) match_descriptor(out);
 }
 

@@ -41,14 +41,15 @@ struct sl_outbox {
     struct sl_mailbox mail;
     const struct sl_alloc *alloc;       /* borrowed */
     const struct sl_settings *settings; /* borrowed */
-    struct sluice_runtime *runtime;     /* borrowed; watched by the thread that is away */
-    bool is_away;                       /* a thread that waits does so there (sl_runtime_watch) */
-    struct sl_gate *gate;               /* owned; NULL: not a consumer */
-    struct sl_list deliveries;          /* struct sl_delivery nobody has taken */
-    int64_t unread;                     /* bytes they are charged with in the inbox */
-    struct sl_list ended;               /* struct sl_op: tickets whose end nobody has seen */
-    struct sl_list tickets; /* struct sl_op: of close, that end when the client is closed */
-    struct sl_list notices; /* struct sl_notice, oldest first */
+    struct sluice_runtime *runtime;     /* borrowed */
+    uint32_t
+        away; /* threads that wait by watching it (sl_runtime_watch), or have just ended that */
+    struct sl_gate *gate;      /* owned; NULL: not a consumer */
+    struct sl_list deliveries; /* struct sl_delivery nobody has taken */
+    int64_t unread;            /* bytes they are charged with in the inbox */
+    struct sl_list ended;      /* struct sl_op: tickets whose end nobody has seen */
+    struct sl_list tickets;    /* struct sl_op: of close, that end when the client is closed */
+    struct sl_list notices;    /* struct sl_notice, oldest first */
     int32_t notice_count;
     int32_t dropped;       /* notices since the last one that was taken */
     struct sl_list topics; /* struct sl_topic_news: partition counts, last used first */
@@ -114,10 +115,10 @@ void sl_outbox_take_finished(struct sl_outbox *out, bool everything, struct sl_l
 /* Held, to begin with. What ends a change of what there is to take: unlocks, and where the
  * descriptor was made, makes it match, with system calls. */
 void sl_outbox_unlock_and_signal(struct sl_outbox *out);
-/* Not held. Has all that wait look again. */
-void sl_outbox_call(struct sl_outbox *out);
 /* The same where something was put in: all that wait are told, before any system call. */
 void sl_outbox_unlock_and_tell(struct sl_outbox *out);
+/* Not held. Has all that wait look again. */
+void sl_outbox_call(struct sl_outbox *out);
 /* The application's end of the descriptor, made when needed, or SYSTEM. */
 int sl_outbox_fd(struct sl_outbox *out);
 /* Held. Keeps a story for explain. */

@@ -411,6 +411,44 @@ static void test_a_quiet_producer(void **state) {
     assert_int_equal(atomic_load(&diary.wrong), 0);
 }
 
+/* Threads that wait for the same client, of which one at a time watches: each hears of what it waits for, also
+ * when nothing else happens any more. */
+struct company {
+    sluice_client *client;
+    pthread_barrier_t round;
+};
+
+static void *ask_each_round(void *arg) {
+    enum { COMPANY_ROUNDS = 3000 };
+    struct company *c = arg;
+    for (int i = 0; i < COMPANY_ROUNDS; i++) {
+        (void)pthread_barrier_wait(&c->round);
+        int64_t until = soon();
+        (void)count_wakes(c->client);
+        assert_true(sl_system_now() < until);
+    }
+    return NULL;
+}
+
+static void test_several_that_wait(void **state) {
+    enum { COMPANY_THREADS = 3 };
+    (void)state;
+    struct diary diary = {.owner = pthread_self()};
+    struct company company;
+    pthread_t threads[COMPANY_THREADS];
+    sluice_testbroker *broker;
+    assert_int_equal(sluice_testbroker_create(1, NULL, &broker), 0);
+    company.client = open_producer(sluice_testbroker_bootstrap(broker), &diary);
+    assert_int_equal(pthread_barrier_init(&company.round, NULL, COMPANY_THREADS), 0);
+    for (int i = 0; i < COMPANY_THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_each_round, &company), 0);
+    for (int i = 0; i < COMPANY_THREADS; i++) (void)pthread_join(threads[i], NULL);
+    (void)pthread_barrier_destroy(&company.round);
+    assert_int_equal(sluice_client_close(company.client, PATIENCE_MS, NULL), 0);
+    sluice_client_free(company.client);
+    sluice_testbroker_free(broker);
+}
+
 /* ---- a consumer ---- */
 
 /* Records that come now and then to a thread that waits for them: its own turns bring them, and what it gives
@@ -464,7 +502,8 @@ int main(void) {
         cmocka_unit_test(test_what_it_leaves),        cmocka_unit_test(test_a_watcher_serves),
         cmocka_unit_test(test_a_call_is_not_lost),    cmocka_unit_test(test_a_watch_ends_in_time),
         cmocka_unit_test(test_what_a_watcher_leaves), cmocka_unit_test(test_a_crowd),
-        cmocka_unit_test(test_a_quiet_producer),      cmocka_unit_test(test_a_quiet_consumer),
+        cmocka_unit_test(test_a_quiet_producer),      cmocka_unit_test(test_several_that_wait),
+        cmocka_unit_test(test_a_quiet_consumer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
