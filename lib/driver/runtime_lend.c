@@ -7,7 +7,8 @@
  * Watching: a thread that waits for what comes in sleeps in the poller as well. An event wakes one thread,
  * the one that came last: the one that waits, which runs the turn, and has what it waited for without
  * being woken for it. While it is busy with that, the I/O thread is there for what comes next; so the
- * loop does not have to change hands.
+ * loop does not have to change hands. Where one event follows the other nobody watches: the I/O thread reads
+ * on while the application works, each with what is in its own processor's cache.
  *
  * What both leave to the I/O thread: functions of the application's (log lines), members that come and go, and
  * work that is not done after a few turns. It is wanted then: nobody else has a turn before it.
@@ -23,7 +24,10 @@ enum {
     LEND_TURNS_MAX = 4, /* that one who watches runs in a row: what came takes two */
     LEND_HEARD_NS =
         1000000, /* to hear a call, before the I/O thread sleeps nevertheless; arbitrary */
-    LEND_QUIET_NS = 200000 /* of sleep, before it may be borrowed; arbitrary: some turns */
+    /* Of sleep, before it may be borrowed, and between events, before it is watched; arbitrary: some turns. */
+    LEND_QUIET_NS = 200000,
+    LEND_GAP_MAX_NS = 2000000, /* a longer time between events counts as this one, … */
+    LEND_GAP_SHARE = 4,        /* … and each as one part in so many of the average; arbitrary */
 };
 
 /* Held, on the I/O thread. A call for the thread that watches may have been taken by this one: it is made
@@ -34,6 +38,14 @@ static bool pass_call_on(struct sluice_runtime *rt) {
     sl_runtime_wake(rt);
     sl_inbox_mail_lock(&rt->mail);
     return true;
+}
+
+/* Held. Somebody who slept has taken events. */
+static void note_events(struct sluice_runtime *rt, int64_t now) {
+    int64_t gap = now - rt->event_at;
+    if (gap > LEND_GAP_MAX_NS) gap = LEND_GAP_MAX_NS;
+    rt->event_gap += (gap - rt->event_gap) / LEND_GAP_SHARE;
+    rt->event_at = now;
 }
 
 int sl_runtime_lend(struct sluice_runtime *rt, int64_t until) {
@@ -52,7 +64,9 @@ int sl_runtime_lend(struct sluice_runtime *rt, int64_t until) {
     rt->quiet_since = now;
     sl_inbox_mail_unlock(&rt->mail);
     int count = rt->table->doze(rt->self, SL_NEVER, rt->ready, SL_RUNTIME_READY_MAX);
+    now = rt->table->now(rt->self);
     sl_inbox_mail_lock(&rt->mail);
+    note_events(rt, now);
     rt->is_asleep = rt->is_wanted = false;
     (void)pass_call_on(rt);
     while (!sl_runtime_enter(rt)) (void)sl_inbox_mail_wait(&rt->mail, SL_NEVER);
@@ -110,7 +124,8 @@ bool sl_runtime_borrow(struct sluice_runtime *rt, struct sl_member *m) {
 bool sl_runtime_watch(struct sluice_runtime *rt) {
     if (!rt->lends) return false;
     sl_inbox_mail_lock(&rt->mail);
-    bool may = rt->is_asleep && !rt->is_wanted && !rt->is_watched && rt->stray_count == 0;
+    bool may = rt->is_asleep && !rt->is_wanted && !rt->is_watched && rt->stray_count == 0 &&
+               rt->event_gap >= LEND_QUIET_NS;
     rt->is_watched |= may;
     sl_inbox_mail_unlock(&rt->mail);
     return may;
@@ -149,7 +164,9 @@ static void run_borrowed_turn(struct sluice_runtime *rt, struct sl_ready *events
 void sl_runtime_serve_watched(struct sluice_runtime *rt, int64_t until) {
     struct sl_ready events[SL_RUNTIME_READY_MAX];
     int count = rt->table->doze(rt->self, until, events, SL_RUNTIME_READY_MAX);
+    int64_t now = rt->table->now(rt->self);
     sl_inbox_mail_lock(&rt->mail);
+    if (count > 0) note_events(rt, now);
     end_watch(rt);
     bool is_mine = count > 0 && sl_runtime_enter(rt);
     if (count > 0 && !is_mine) keep_strays(rt, events, count);

@@ -45,6 +45,8 @@ struct sluice_runtime {
     /* the mailbox, runtime_lend.c */
     bool is_asleep;      /* the I/O thread sleeps, and lends the loop meanwhile … */
     int64_t quiet_since; /* … and nobody has run a turn since */
+    int64_t event_at;    /* when one who slept took events last, … */
+    int64_t event_gap;   /* … and how long that takes of late, on average */
     bool is_wanted;  /* it is to have the next turn: something is left that nobody else may do */
     bool is_watched; /* another thread sleeps in the poller as well … */
     bool is_called;  /* … and is to look what has become of what it waits for */
