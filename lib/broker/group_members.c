@@ -103,14 +103,10 @@ int sl_group_members_rename(struct sl_group *g, struct sl_classic_member *m, str
     return sl_owned_rename(g->groups->alloc, &g->classic.members, &m->id, id, m);
 }
 
-static void drop_saved_protocols(struct sl_group *g, struct sl_classic_member *m) {
+void sl_group_members_save(struct sl_group *g, struct sl_classic_member *m) {
     sl_group_members_free_protocols(g->groups->alloc, m->saved, m->saved_count);
     m->saved = NULL;
     m->saved_count = 0;
-}
-
-void sl_group_members_save(struct sl_group *g, struct sl_classic_member *m) {
-    drop_saved_protocols(g, m);
     m->is_saved = true;
 }
 

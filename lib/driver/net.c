@@ -504,7 +504,7 @@ static struct sl_job *take_net_job(void *self, uint64_t member, bool is_last) {
 static void settle_in_net(void *self, const struct sl_ready *events, int count) {
     struct sl_net *net = self;
     for (int i = 0; i < count; i++)
-        if (net->table->settle(net->poller, &events[i]))
+        if (net->table->settle == NULL || net->table->settle(net->poller, &events[i]))
             sl_readiness_note(&net->sockets, &events[i]);
 }
 static int report_from_net(void *self, struct sl_ready *ready, int cap) {

@@ -139,12 +139,6 @@ static bool put_kqueue_event(struct sl_kqueue_poller *p, const struct kevent *ev
     return true;
 }
 
-static bool settle_kqueue_event(struct sl_poller *poller, const struct sl_ready *event) {
-    (void)poller;
-    (void)event;
-    return true;
-}
-
 static int wait_in_kqueue(struct sl_poller *poller, int64_t until, struct sl_ready *ready,
                           int cap) {
     struct sl_kqueue_poller *p = kqueue_of(poller);
@@ -175,7 +169,6 @@ const struct sl_poller_table sl_net_kqueue_table = {
     .change = change_in_kqueue,
     .remove = remove_from_kqueue,
     .wait = wait_in_kqueue,
-    .settle = settle_kqueue_event,
     .arm = arm_kqueue_timer,
     .fd = peek_kqueue_fd,
     .wake = wake_kqueue,

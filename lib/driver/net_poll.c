@@ -124,11 +124,6 @@ static int wait_in_poll(struct sl_poller *poller, int64_t until, struct sl_ready
     return count;
 }
 
-static bool settle_poll_event(struct sl_poller *poller, const struct sl_ready *event) {
-    (void)poller;
-    (void)event;
-    return true;
-}
 static void arm_nothing(struct sl_poller *poller, int64_t until) {
     (void)poller;
     (void)until;
@@ -150,7 +145,6 @@ const struct sl_poller_table sl_net_poll_table = {
     .change = change_in_poll,
     .remove = remove_from_poll,
     .wait = wait_in_poll,
-    .settle = settle_poll_event,
     .arm = arm_nothing,
     .fd = peek_no_fd,
     .wake = wake_poll,

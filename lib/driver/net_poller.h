@@ -25,7 +25,7 @@ struct sl_poller_table {
     void (*remove)(struct sl_poller *p, int fd);
     /* As wait of the host table, arming included; for each event settle is called. */
     int (*wait)(struct sl_poller *p, int64_t until, struct sl_ready *events, int cap);
-    /* False: it was no socket's. */
+    /* False: it was no socket's. NULL: wait gives none but sockets'. */
     bool (*settle)(struct sl_poller *p, const struct sl_ready *event);
     /* Without waiting: fd turns readable at that time. */
     void (*arm)(struct sl_poller *p, int64_t until);

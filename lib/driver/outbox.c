@@ -282,20 +282,22 @@ void sl_outbox_unlock_and_signal(struct sl_outbox *out) {
     if (has_fd) match_descriptor(out);
 }
 
-void sl_outbox_call(struct sl_outbox *out) {
-    sl_outbox_lock(out);
+/* Held, to begin with. Unlocks, and has all that wait look again. */
+static void unlock_and_call(struct sl_outbox *out) {
     bool is_any_away = out->away > 0;
     sl_outbox_unlock(out);
     sl_inbox_mail_tell(&out->mail);
     if (is_any_away) sl_runtime_call(out->runtime);
 }
 
+void sl_outbox_call(struct sl_outbox *out) {
+    sl_outbox_lock(out);
+    unlock_and_call(out);
+}
+
 void sl_outbox_unlock_and_tell(struct sl_outbox *out) {
     bool has_fd = has_descriptor(out);
-    bool is_any_away = out->away > 0;
-    sl_outbox_unlock(out);
-    sl_inbox_mail_tell(&out->mail);
-    if (is_any_away) sl_runtime_call(out->runtime);
+    unlock_and_call(out);
     if (has_fd) match_descriptor(out);
 }
 

@@ -151,11 +151,12 @@ static void keep_strays(struct sluice_runtime *rt, const struct sl_ready *events
 }
 
 /* The caller's turn of all members. */
-static void run_borrowed_turn(struct sluice_runtime *rt, struct sl_ready *events, int count) {
+static void run_borrowed_turn(struct sluice_runtime *rt) {
+    struct sl_ready ready[SL_RUNTIME_READY_MAX];
     SL_LIST_EACH(it, tmp, &rt->members) SL_LIST_OF(it, struct sl_member, node)->is_borrowed = true;
-    count = rt->table->report(rt->self, events, count);
+    int count = rt->table->report(rt->self, ready, SL_RUNTIME_READY_MAX);
     rt->turning = true;
-    sl_runtime_serve_members(rt, events, count, rt->table->now(rt->self),
+    sl_runtime_serve_members(rt, ready, count, rt->table->now(rt->self),
                              rt->table->wall_ms(rt->self));
     rt->turning = false;
     SL_LIST_EACH(it, tmp, &rt->members) SL_LIST_OF(it, struct sl_member, node)->is_borrowed = false;
@@ -178,7 +179,7 @@ void sl_runtime_serve_watched(struct sluice_runtime *rt, int64_t until) {
     rt->table->settle(rt->self, events, count);
     until = 0;
     for (int turns = 0; is_fit && until == 0 && turns < LEND_TURNS_MAX; turns++) {
-        run_borrowed_turn(rt, events, SL_RUNTIME_READY_MAX);
+        run_borrowed_turn(rt);
         until = SL_NEVER;
         sl_runtime_ask_to_sleep(rt, &until);
     }

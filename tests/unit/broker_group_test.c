@@ -51,6 +51,23 @@ static void rejoin_pair(struct pair *p) {
     client_turn(p->c);
 }
 
+/* The one that the other's join waits for joins as well: the second generation. */
+static void end_rebalance(struct pair *p, int last) {
+    group_put_join(p->c, p->l[last], &p->j[last]);
+    client_turn(p->c);
+    take_pair(p);
+    assert_int_equal(p->joined[0].generation, 2);
+    sync_pair(p, "g");
+}
+
+/* The coordinator goes and comes back; both connect anew. */
+static void restart_node(struct pair *p) {
+    sl_broker_set_state(p->c->broker, 1, SL_BROKER_DOWN);
+    client_turn(p->c);
+    sl_broker_set_state(p->c->broker, 1, SL_BROKER_UP);
+    for (int i = 0; i < 2; i++) p->l[i] = client_connect(p->c, 1);
+}
+
 static void start_pair(struct pair *p, const char *first, const char *second) {
     memset(p, 0, sizeof *p);
     p->c = client_start(1, 1);
@@ -302,11 +319,7 @@ static void test_who_joins_a_stable_group_again(void **state) {
     client_turn(p.c);
     assert_false(client_has_answer(p.l[0]));
     assert_int_equal(beat(&p, 1), SLUICE_KAFKA_REBALANCE_IN_PROGRESS);
-    group_put_join(p.c, p.l[1], &p.j[1]);
-    client_turn(p.c);
-    take_pair(&p);
-    assert_int_equal(p.joined[0].generation, 2);
-    sync_pair(&p, "g");
+    end_rebalance(&p, 1);
     /* So does a follower with other metadata. */
     unsettle(&p);
     assert_int_equal(beat(&p, 0), SLUICE_KAFKA_REBALANCE_IN_PROGRESS);
@@ -780,26 +793,16 @@ static void test_metadata_is_as_it_was_saved(void **state) {
     start_pair(&p, NULL, NULL);
     for (int round = 0; round < 2; round++) {
         unsettle(&p);
-        sl_broker_set_state(p.c->broker, 1, SL_BROKER_DOWN);
-        client_turn(p.c);
-        sl_broker_set_state(p.c->broker, 1, SL_BROKER_UP);
-        for (int i = 0; i < 2; i++) p.l[i] = client_connect(p.c, 1);
+        restart_node(&p);
         assert_int_equal(beat(&p, 0), 0);
         assert_int_equal(beat(&p, 1), 0);
     }
     unsettle(&p);
     assert_false(client_has_answer(p.l[1]));
     assert_int_equal(beat(&p, 0), SLUICE_KAFKA_REBALANCE_IN_PROGRESS);
-    group_put_join(p.c, p.l[0], &p.j[0]);
-    client_turn(p.c);
-    take_pair(&p);
-    assert_int_equal(p.joined[0].generation, 2);
-    sync_pair(&p, "g");
+    end_rebalance(&p, 0);
     /* Now it is saved. */
-    sl_broker_set_state(p.c->broker, 1, SL_BROKER_DOWN);
-    client_turn(p.c);
-    sl_broker_set_state(p.c->broker, 1, SL_BROKER_UP);
-    for (int i = 0; i < 2; i++) p.l[i] = client_connect(p.c, 1);
+    restart_node(&p);
     assert_int_equal(group_join(p.c, p.l[1], &p.j[1])->generation, 2);
     assert_int_equal(beat(&p, 0), 0);
     client_end(p.c);
