@@ -41,7 +41,6 @@ _Static_assert(sizeof(struct sl_iov) == sizeof(struct iovec) &&
                "pieces are handed to the system as they are");
 
 enum {
-    NET_LOOPBACK_SEND_BUFFER = 256 * 1024,
     NET_JOBS_A_WORKER = 2,   /* one that it works on, and the next */
     NET_JOB_LEAST_US = 100,  /* handing a job over and back costs some 10 us */
     NET_LISTEN_BACKLOG = 512 /* arbitrary: a test may connect hundreds at once */
@@ -248,11 +247,6 @@ static void set_stream_options(int fd) {
 #endif
 }
 
-static bool is_loopback(const struct sl_address *a) {
-    static const uint8_t v6[16] = {[15] = 1};
-    return a->ip_size == 4 ? a->ip[0] == 127 : memcmp(a->ip, v6, 16) == 0;
-}
-
 static socklen_t fill_socket_address(struct sockaddr_storage *out, const struct sl_address *a) {
     memset(out, 0, sizeof *out);
     if (a->ip_size == 4) {
@@ -282,7 +276,6 @@ static int connect_socket(void *self, const struct sl_address *address, uint64_t
         return SLUICE_ERR_SYSTEM;
     }
     set_stream_options(fd);
-    if (send_buffer < 0 && is_loopback(address)) send_buffer = NET_LOOPBACK_SEND_BUFFER;
     if (send_buffer > 0) set_socket_option(fd, SOL_SOCKET, SO_SNDBUF, send_buffer);
     if (receive_buffer > 0) set_socket_option(fd, SOL_SOCKET, SO_RCVBUF, receive_buffer);
     int rv = connect(fd, (const struct sockaddr *)&storage, size);
