@@ -289,7 +289,7 @@ static void write_staged(struct sl_staging *s, const struct sl_staging_input *in
     chunk->size += size;
     chunk->count++;
     s->open_topic = topic->index;
-    sl_ahead_write(r); /* else the next lock waits for these stores */
+    sl_ahead_write(r, size); /* else the next lock waits for these stores */
 }
 
 void sl_staging_begin(struct sl_staging *s, uintptr_t thread) {

@@ -196,7 +196,7 @@ static uint32_t write_wire(struct sl_staging *s, struct sl_chunk *chunk,
         chunk->crc = sl_crc32c(chunk->crc, from, chunk->size - chunk->summed);
         chunk->summed = chunk->size;
     }
-    sl_ahead_write(at); /* else the next lock waits for these stores */
+    sl_ahead_write(at, bytes); /* else the next lock waits for these stores */
     return charge;
 }
 

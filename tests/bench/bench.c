@@ -8,7 +8,11 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { RANDOM_VALUES = 1024, JSON_VALUES = 16384 };
+enum {
+    RANDOM_VALUES = 1024,
+    JSON_VALUES = 16384,
+    LATENCY_SLICE = 200 /* records; a fifth of a second */
+};
 
 const char *const bench_header_names[BENCH_HEADERS_MAX] = {"trace-id", "content-type"};
 const char *const bench_header_values[BENCH_HEADERS_MAX] = {"4bf92f3577b34da6", "text/plain"};
@@ -174,4 +178,29 @@ void bench_tally_check(const struct bench_tally *tally) {
     if (tally->misfits != 0 || tally->gaps != 0)
         bench_fail("%llu records were not of the case's sizes, %llu offsets out of order",
                    (unsigned long long)tally->misfits, (unsigned long long)tally->gaps);
+}
+
+static int compare_times(const void *a, const void *b) {
+    double left = *(const double *)a;
+    double right = *(const double *)b;
+    return (left > right) - (left < right);
+}
+
+void bench_put_times(struct bench_result *result, double *times) {
+    uint64_t slices = result->records / LATENCY_SLICE;
+    double *halves = calloc(2 * slices, sizeof *halves);
+    if (slices == 0 || halves == NULL) bench_fail("too few records, or out of memory");
+    double *tails = halves + slices;
+    for (uint64_t i = 0; i < slices; i++) {
+        double *slice = times + i * LATENCY_SLICE;
+        qsort(slice, LATENCY_SLICE, sizeof *slice, compare_times);
+        halves[i] = slice[LATENCY_SLICE / 2];
+        tails[i] = slice[LATENCY_SLICE * 99 / 100];
+    }
+    qsort(halves, slices, sizeof *halves, compare_times);
+    qsort(tails, slices, sizeof *tails, compare_times);
+    result->figure = halves[slices / 2] * 1e6;
+    snprintf(result->more, sizeof result->more, " p50_us=%.1f p99_us=%.1f", result->figure,
+             tails[slices / 2] * 1e6);
+    free(halves);
 }

@@ -166,6 +166,10 @@ void bench_reports_check(const struct bench_reports *reports, const struct bench
                          int32_t count);
 void bench_tally_check(const struct bench_tally *tally);
 void bench_stamp_report(struct bench_reports *reports, uint64_t tag);
+/* Tells two durations of a run, of as many records as the result has (the times are sorted): p50 and p99 of
+ * each slice of records in a row, and of these the medians. A virtual machine is stopped for tens of
+ * milliseconds whenever its host likes, which would otherwise be the p99 of any client. */
+void bench_put_times(struct bench_result *result, double *times);
 /* Puts the time into the next value. */
 void bench_stamp_value(struct bench_sender *sender);
 void bench_time_record(struct bench_tally *tally, const void *value);

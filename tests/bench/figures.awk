@@ -4,7 +4,7 @@
 #   awk -f figures.awk runs    a line per figure: CASE NAME VALUE, cases in the order of their runs
 #
 # A case has: unit; sluice, peer (in that unit) and their ratio; sluice_cpu_ns, peer_cpu_ns and
-# cpu_ratio; floor and floor_cpu_ns where that was measured. Whatever else the runs have is named as
+# cpu_ratio; floor, floor_cpu_ns and floor's times (floor_p50_us) where that was measured. Whatever else the runs have is named as
 # there for sluice, and with peer_ before it for the peer.
 
 BEGIN {
@@ -71,6 +71,8 @@ function put_case(name,    i, ours, peer, cpu, peer_cpu) {
         if (keys[i] == "figure" || keys[i] == "cpu_ns") continue
         if ((name, "sluice", keys[i]) in has) put(name, keys[i], median(name, "sluice", keys[i]))
         if ((name, "peer", keys[i]) in has) put(name, "peer_" keys[i], median(name, "peer", keys[i]))
+        if (keys[i] ~ /_us$/ && (name, "floor", keys[i]) in has)
+            put(name, "floor_" keys[i], median(name, "floor", keys[i]))
     }
 }
 

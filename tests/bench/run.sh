@@ -149,8 +149,9 @@ build_clients() {
         "$rpath,$(dirname "$library")" -o "$work/sluice"
     ${CC:-cc} $flags -I"$include" $shared tests/bench/peer_prepare.c "$peer_library" \
         "$rpath,$(dirname "$peer_library")" -o "$work/prepare"
-    # Its CRC-32C is the library's own.
-    ${CC:-cc} $flags -Iinclude -Ilib $shared tests/bench/floor.c "$build/libsluice.a" -o "$work/floor"
+    # Its CRC-32C is the library's own, and so are its codecs.
+    ${CC:-cc} $flags -Iinclude -Ilib $shared tests/bench/floor.c -pthread "$build/libsluice.a" \
+        -lsnappy -llz4 -lzstd -lz -o "$work/floor"
     "$work/prepare" list >"$work/cases"
 }
 

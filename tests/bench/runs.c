@@ -27,7 +27,6 @@
 enum {
     TICKS_PER_SECOND = 1000, /* a paced run sends in so many portions */
     REPORT_WAIT_MS = 100,
-    LATENCY_SLICE = 200,       /* records; a fifth of a second */
     GROUP_SETTLES_SECONDS = 4, /* joined, and without records for a while */
     PAUSE_SETTLES_SECONDS =
         6,           /* requests of before the pause are answered: an idle one is kept for 5 */
@@ -180,34 +179,6 @@ static void produce_stamped(struct producer *p, double seconds) {
     finish_all(p);
 }
 
-static int compare_times(const void *a, const void *b) {
-    double left = *(const double *)a;
-    double right = *(const double *)b;
-    return (left > right) - (left < right);
-}
-
-/* Tells two durations of the run: p50 and p99 of each LATENCY_SLICE records in a row, and of these
- * the medians. A virtual machine is stopped for tens of milliseconds whenever its host likes, which
- * would otherwise be the p99 of any client. */
-static void put_times(struct bench_result *result, double *times) {
-    uint64_t slices = result->records / LATENCY_SLICE;
-    double *halves = calloc(2 * slices, sizeof *halves);
-    if (slices == 0 || halves == NULL) bench_fail("too few records, or out of memory");
-    double *tails = halves + slices;
-    for (uint64_t i = 0; i < slices; i++) {
-        double *slice = times + i * LATENCY_SLICE;
-        qsort(slice, LATENCY_SLICE, sizeof *slice, compare_times);
-        halves[i] = slice[LATENCY_SLICE / 2];
-        tails[i] = slice[LATENCY_SLICE * 99 / 100];
-    }
-    qsort(halves, slices, sizeof *halves, compare_times);
-    qsort(tails, slices, sizeof *tails, compare_times);
-    result->figure = halves[slices / 2] * 1e6;
-    snprintf(result->more, sizeof result->more, " p50_us=%.1f p99_us=%.1f", result->figure,
-             tails[slices / 2] * 1e6);
-    free(halves);
-}
-
 static void run_latency(const struct bench_setup *setup) {
     struct producer p = {.client = NULL};
     struct bench_meter meter;
@@ -226,7 +197,7 @@ static void run_latency(const struct bench_setup *setup) {
     bench_meter_stop(&meter);
     result.sent = p.senders[0].sent;
     result.records = result.sent - before;
-    put_times(&result, first);
+    bench_put_times(&result, first);
     bench_print(setup, &meter, &result);
     close_producer(&p);
     free(p.reports.stamps);
@@ -410,7 +381,7 @@ static void run_end_to_end(const struct bench_setup *setup) {
     bench_tally_check(&reader.tally);
     result.sent = p.senders[0].sent;
     result.records = reader.tally.time_count - before;
-    put_times(&result, reader.tally.times + before);
+    bench_put_times(&result, reader.tally.times + before);
     bench_print(setup, &meter, &result);
     free(reader.tally.times);
     bench_tally_deinit(&reader.tally);

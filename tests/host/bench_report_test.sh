@@ -19,6 +19,7 @@ client=peer case=one unit=records/s figure=1000 cpu_ns=60 sent=5 congestion=cubi
 client=sluice case=two unit=us figure=10 cpu_ns=8 p50_us=10
 client=sluice case=two unit=us figure=20 cpu_ns=12 p50_us=20
 client=peer case=two unit=us figure=30 cpu_ns=5 p50_us=30
+client=floor case=two unit=us figure=7 cpu_ns=1 p50_us=7
 client=peer case=alone unit=us figure=30 cpu_ns=5
 END
 cat >"$scratch/targets" <<'END'
@@ -47,6 +48,7 @@ check "the median of two" says figures "two sluice 15.000000"
 check "a ratio is that of medians" says figures "one ratio 5.000000"
 check "the peer's own" says figures "one peer_wakes 5.000000"
 check "the floor" says figures "one floor_cpu_ns 2.000000"
+check "and its times" says figures "two floor_p50_us 7.000000"
 check "a case that one client lacks has no figures" sh -c "! grep -q alone '$scratch/figures'"
 check "what is not a figure is left out" sh -c "! grep -q 'sent\\|cubic' '$scratch/figures'"
 
