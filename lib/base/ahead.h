@@ -12,7 +12,8 @@
 enum {
     SL_AHEAD_LINE = 64,    /* bytes of a cache line; a wrong guess costs time only */
     SL_AHEAD_BYTES = 1024, /* how far ahead; twice as far costs records of 100 bytes a tenth more */
-    SL_AHEAD_LINES = 3     /* what a record of 100 bytes takes with its header */
+    SL_AHEAD_LINES = 3,    /* what a record of 100 bytes takes with its header */
+    SL_AHEAD_MOST = 32     /* lines of one record; arbitrary */
 };
 
 /* The line at this address will be read or written. */
@@ -39,6 +40,7 @@ static inline void sl_ahead_write(const void *now, size_t size) {
     bool is_large = size > (size_t)SL_AHEAD_LINES * SL_AHEAD_LINE;
     const uint8_t *at = (const uint8_t *)now + (is_large ? 2 * SL_AHEAD_BYTES : SL_AHEAD_BYTES);
     size_t lines = is_large ? size / SL_AHEAD_LINE + 1 : SL_AHEAD_LINES;
+    if (lines > SL_AHEAD_MOST) lines = SL_AHEAD_MOST;
     for (size_t i = 0; i < lines; i++) {
 #if defined(__x86_64__)
         /* What compilers give without leave for more only reads; this does nothing where it is

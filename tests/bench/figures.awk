@@ -4,8 +4,8 @@
 #   awk -f figures.awk runs    a line per figure: CASE NAME VALUE, cases in the order of their runs
 #
 # A case has: unit; sluice, peer (in that unit) and their ratio; sluice_cpu_ns, peer_cpu_ns and
-# cpu_ratio; floor, floor_cpu_ns and floor's times (floor_p50_us) where that was measured. Whatever else the runs have is named as
-# there for sluice, and with peer_ before it for the peer.
+# cpu_ratio; where the floor was measured floor, floor_cpu_ns and its times (floor_p50_us). Whatever
+# else the runs have is named as there for sluice, and with peer_ before it for the peer.
 
 BEGIN {
     split("case client unit records seconds cpu_seconds rss_kib sent arrived congestion", words)
