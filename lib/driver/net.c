@@ -1,9 +1,8 @@
 /* Sockets of the system, as the host table wants them.
  *
  * Every socket is non-blocking and close-on-exec, and never raises SIGPIPE. TCP_NODELAY always:
- * the core gathers what belongs together. The send buffer is 256 KiB on loopback unless a setting
- * says otherwise (measured: its pages then stay in the cache); elsewhere, and for receiving always,
- * the system's own tuning is better.
+ * the core gathers what belongs together. Buffers are left to the system unless a setting says
+ * otherwise: one that is set is tuned no more.
  *
  * A socket is its descriptor; `sockets`, by descriptor, has whose it is and whether it is ready, and is
  * what a forked child closes. Only the thread that runs the loop calls these functions, wake

@@ -11,7 +11,7 @@
  * those of a response, and another thread waits for them: two wakes, as many as there are ends that wait.
  *
  * It has none of a client's duties: no hand-over between threads, no partitions, no budget, no
- * reports, no answers that are read, no errors. */
+ * reports, no errors. */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "process.h"
 #include "record/compress.h"
 #include "record/crc32c.h"
@@ -36,14 +37,11 @@ enum {
 };
 
 static uint8_t *put_varint(uint8_t *to, int32_t number) {
-    uint32_t left = ((uint32_t)number << 1) ^ (uint32_t)(number >> 31);
-    for (; left >= 0x80; left >>= 7) *to++ = (uint8_t)(left | 0x80);
-    *to++ = (uint8_t)left;
-    return to;
+    return to + sl_bytes_put_uvarint(to, sl_bytes_zigzag32(number));
 }
 
 static int32_t varint_size(int32_t number) {
-    uint8_t scratch[5];
+    uint8_t scratch[SL_VARINT_MAX];
     return (int32_t)(put_varint(scratch, number) - scratch);
 }
 
