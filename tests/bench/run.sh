@@ -4,12 +4,15 @@
 #
 #   tests/bench/run.sh [CASE ...]    only these cases (default: CASES, or all that are supported)
 #   CASES="produce-100 consume-100"  the same by name
-#   RUNS=5                           runs per client and case
+#   RUNS=5                           rounds: runs per client and case
 #   BENCH_SECONDS=2.5 BENCH_WARMUP=1 measured time and warm-up of a run
 #   LIBRDKAFKA=path                  another librdkafka than the newest packaged one, under TLS too
 #   SLUICE_LIBRARY=path              another library than build/libsluice.so
 #   PEER_PROPERTIES SLUICE_PROPERTIES  "name=value …", set last, to try other settings
 #   BENCH_PORT=n                     first port of the broker
+#
+# A round is a run of each client in each case, so that what is compared, also between cases, was
+# measured over the same time: machines change their speed by half within minutes.
 #
 # Prints a line per case, then whether each bar of tests/bench/targets.txt holds, which changes
 # nothing about the exit status; writes build/bench.json and a picture of the ratios,
@@ -30,12 +33,12 @@ build=${BUILD:-build}
 work=$build/bench
 runs=${RUNS:-5}
 [ $# = 0 ] || CASES=$*
-port=${BENCH_PORT:-$((20000 + $$ % 10000))}
+first_port=${BENCH_PORT:-$((20000 + $$ % 10000))}
 congestion_file=/proc/sys/net/ipv4/tcp_congestion_control
 congestion_before=
 broker=
 watcher=
-failures=0
+failed=
 
 say() { echo "bench: $*"; }
 die() {
@@ -244,12 +247,12 @@ missing_option() {
     done
 }
 
-# A broker of its own for each case, on ports that nobody has used before.
+# A broker of its own for each run of a case.
 start_broker() {
-    "$build/sluice-broker" --port "$port" $(case_field "$1" 4) >"$work/$1.broker.log" 2>&1 &
+    "$build/sluice-broker" --port "$port" $(case_field "$1" 4) >>"$work/$1.broker.log" 2>&1 &
     broker=$!
     prepared=$("$work/prepare" prepare "127.0.0.1:$port" $topic "$1" \
-        $(tls_properties "$1") 2>"$work/$1.log") || return 1
+        $(tls_properties "$1") 2>>"$work/$1.log") || return 1
     [ "${prepared##*leaders=}" = "$nodes" ] || {
         echo "the topics are not spread over $nodes nodes: $prepared" >>"$work/$1.log"
         return 1
@@ -299,47 +302,68 @@ run_floor() {
     echo "client=floor $line" >>"$work/$1.runs"
 }
 
-run_pairs() {
-    : >"$work/$1.runs"
-    watch_broker
-    i=1
-    while [ "$i" -le "$runs" ]; do
-        if [ $((i % 2)) = 1 ]; then
-            run_client "$1" sluice "${SLUICE_PROPERTIES:-}" || return 1
-            run_client "$1" peer "${PEER_PROPERTIES:-}" || return 1
-        else
-            run_client "$1" peer "${PEER_PROPERTIES:-}" || return 1
-            run_client "$1" sluice "${SLUICE_PROPERTIES:-}" || return 1
-        fi
-        [ "$(case_field "$1" 3)" != floor ] || run_floor "$1" || return 1
-        i=$((i + 1))
-    done
+# run_pair CASE ROUND: a run of each client, by turns one or the other first.
+run_pair() {
+    if [ $(($2 % 2)) = 1 ]; then
+        run_client "$1" sluice "${SLUICE_PROPERTIES:-}" || return 1
+        run_client "$1" peer "${PEER_PROPERTIES:-}" || return 1
+    else
+        run_client "$1" peer "${PEER_PROPERTIES:-}" || return 1
+        run_client "$1" sluice "${SLUICE_PROPERTIES:-}" || return 1
+    fi
+    [ "$(case_field "$1" 3)" != floor ] || run_floor "$1"
 }
 
-run_case() {
+has_failed() {
+    case " $failed " in
+    *" $1 "*) return 0 ;;
+    esac
+    return 1
+}
+
+# measure_case CASE ROUND: a case that fails has no further rounds.
+measure_case() {
     nodes=$(case_field "$1" 2)
     ! is_tls_case "$1" || need_tls_peer
-    if start_broker "$1" && run_pairs "$1"; then
-        report_congestion "$1"
-        cat "$work/$1.runs" >>"$work/runs"
-        awk -f tests/bench/figures.awk "$work/runs" >"$work/figures"
-        awk -v name="$1" -f tests/bench/report.awk "$targets" "$work/figures"
+    [ "$2" != 1 ] || watch_broker
+    if start_broker "$1" && run_pair "$1" "$2"; then
+        [ "$2" != 1 ] || report_congestion "$1"
     else
         why=$(tail -n 1 "$work/$1.log" | sed "s/^bench: //")
         say "$1 FAILED: $why (logs: $work/$1.log, $work/$1.broker.log)"
-        failures=$((failures + 1))
+        failed="$failed $1"
     fi
     stop_broker
-    port=$((port + nodes))
+}
+
+# measure_round CASES ROUND: a case has the same ports in each round.
+measure_round() {
+    say "round $2 of $runs"
+    port=$first_port
+    for name in $1; do
+        has_failed "$name" || measure_case "$name" "$2"
+        port=$((port + $(case_field "$name" 2)))
+    done
+}
+
+# report_cases CASES: those that did not fail.
+report_cases() {
+    for name in $1; do
+        has_failed "$name" || cat "$work/$name.runs" >>"$work/runs"
+    done
+    awk -f tests/bench/figures.awk "$work/runs" >"$work/figures"
+    for name in $1; do
+        has_failed "$name" || awk -v name="$name" -f tests/bench/report.awk "$targets" "$work/figures"
+    done
 }
 
 print_header() {
     say "sluice $("$work/sluice" version), peer librdkafka $("$work/peer" version) ($peer_library)"
     say "$(uname -sr), $(getconf _NPROCESSORS_ONLN) cores, load $(cut -d ' ' -f 1 /proc/loadavg)"
-    say "one bundled broker process per case (3 nodes and --bench, unless it is about others), both" \
-        "clients on it; acks=all, linger.ms=5, batch.size=1000000, 512 MiB of buffer, every record" \
+    say "one bundled broker process for each pair of runs (3 nodes and --bench, unless the case is about" \
+        "others), both clients on it; acks=all, linger.ms=5, batch.size=1000000, 512 MiB of buffer, every record" \
         "reported with its tag, check.crcs=true, one application thread, unless the case says so"
-    say "$runs interleaved runs per client, a process each; figures are medians, each metric by" \
+    say "$runs rounds of all cases, a process for each run; figures are medians, each metric by" \
         "itself, ratios are of medians; cpu_ns is CPU of the whole client process per record," \
         "in idle cases per second"
 }
@@ -347,7 +371,6 @@ print_header() {
 [ "$runs" -ge 1 ] 2>/dev/null || die "RUNS=$runs: a number from 1 on is wanted"
 mkdir -p "$work"
 : >"$work/runs"
-: >"$work/figures"
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
@@ -361,17 +384,23 @@ nobody=$(awk 'FNR == NR { known[$1] = 1; next } !/^#/ && NF && !($1 in known) { 
 [ -z "$nobody" ] || die "$targets: there is no case" $nobody
 set_congestion
 print_header
+names=
 for name in ${CASES:-$(cut -d ' ' -f 1 "$work/cases")}; do
     grep -q "^$name " "$work/cases" || die "no case '$name'; $work/prepare list prints all"
     option=$(missing_option "$name")
     if [ -n "$option" ]; then
         say "$name skipped: this broker has no $option"
-        [ -z "${CASES:-}" ] || failures=$((failures + 1))
+        [ -z "${CASES:-}" ] || failed="$failed $name"
         continue
     fi
-    run_case "$name"
+    : >"$work/$name.runs"
+    : >"$work/$name.log"
+    : >"$work/$name.broker.log"
+    names="$names $name"
 done
+for round in $(seq "$runs"); do measure_round "$names" "$round"; done
+report_cases "$names"
 awk -v as=bars -f tests/bench/report.awk "$targets" "$work/figures"
 awk -v as=json -f tests/bench/report.awk "$targets" "$work/figures" >"$build/bench.json"
 awk -f tests/bench/picture.awk "$targets" "$work/figures" >"$build/bench.svg"
-[ "$failures" = 0 ] || die "$failures case(s) failed"
+[ -z "$failed" ] || die "failed:$failed"
