@@ -97,7 +97,8 @@ static void return_loop(struct sluice_runtime *rt, int64_t until, bool is_done) 
     rt->quiet_since = now;
     bool wake = !is_done && rt->is_asleep;
     rt->is_wanted |= wake;
-    if (!rt->is_asleep) sl_inbox_mail_tell(&rt->mail);
+    if (!rt->is_asleep || rt->is_awaited) sl_inbox_mail_tell(&rt->mail);
+    rt->is_awaited = false;
     sl_inbox_mail_unlock(&rt->mail);
     if (wake) sl_runtime_wake(rt);
 }
@@ -150,6 +151,17 @@ static void keep_strays(struct sluice_runtime *rt, const struct sl_ready *events
     rt->is_wanted |= rt->is_asleep;
 }
 
+/* Held. The caller has the loop, for which it has events. Who borrowed it gives it back before the I/O thread could
+ * be there; where that one is up, or is to have the next turn, it takes them. */
+static bool enter_next(struct sluice_runtime *rt) {
+    while (!sl_runtime_enter(rt)) {
+        if (!rt->is_asleep || rt->is_wanted) return false;
+        rt->is_awaited = true;
+        (void)sl_inbox_mail_wait(&rt->mail, SL_NEVER);
+    }
+    return true;
+}
+
 /* The caller's turn of all members. */
 static void run_borrowed_turn(struct sluice_runtime *rt) {
     struct sl_ready ready[SL_RUNTIME_READY_MAX];
@@ -169,7 +181,7 @@ void sl_runtime_serve_watched(struct sluice_runtime *rt, int64_t until) {
     sl_inbox_mail_lock(&rt->mail);
     if (count > 0) note_events(rt, now);
     end_watch(rt);
-    bool is_mine = count > 0 && sl_runtime_enter(rt);
+    bool is_mine = count > 0 && enter_next(rt);
     if (count > 0 && !is_mine) keep_strays(rt, events, count);
     bool wake = rt->is_wanted && !is_mine;
     bool is_fit = !rt->changed;

@@ -50,6 +50,7 @@ struct sluice_runtime {
     bool is_wanted;  /* it is to have the next turn: something is left that nobody else may do */
     bool is_watched; /* another thread sleeps in the poller as well … */
     bool is_called;  /* … and is to look what has become of what it waits for */
+    bool is_awaited; /* who watched has events, and waits for who borrowed the loop */
     int stray_count; /* events that one took who did not get the loop */
     struct sl_ready strays[SL_RUNTIME_READY_MAX];
 

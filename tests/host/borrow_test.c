@@ -31,6 +31,7 @@ struct guest {
     bool leaves_work;         /* the owner's turns do … */
     bool sets_time;           /* … have something to do a little later … */
     bool wakes;               /* … wake the I/O thread, and stay for a while */
+    bool calls;               /* who borrows the loop calls the owner, and stays for a while */
     bool was_right;           /* what the last one found */
     atomic_bool was_crowded;  /* two threads were in a turn of it */
 };
@@ -49,12 +50,22 @@ static bool stay_alone(struct guest *g) {
     return atomic_load(&g->other_turns) == others;
 }
 
+/* Long enough for the thread that is called to want the loop. */
+static void call_and_stay(struct guest *g) {
+    int64_t until = sl_system_now() + STAY_NS;
+    sl_runtime_call(g->runtime);
+    while (sl_system_now() < until) continue;
+}
+
 static void begin_guest(struct sl_member *m, int64_t now, int64_t wall_ms) {
     struct guest *g = guest_of(m);
     (void)wall_ms;
     if (atomic_fetch_add(&g->inside, 1) != 0) atomic_store(&g->was_crowded, true);
     if (now >= atomic_load(&g->deadline)) atomic_store(&g->deadline, SL_NEVER);
-    if (!is_owner(g)) return;
+    if (!is_owner(g)) {
+        if (g->calls && m->is_borrowed) call_and_stay(g);
+        return;
+    }
     if (g->sets_time) atomic_store(&g->deadline, now + STAY_NS);
     g->was_right = m->is_borrowed && sl_runtime_is_inside(g->runtime);
     if (g->wakes) g->was_right &= stay_alone(g);
@@ -309,6 +320,42 @@ static void *join_each_round(void *arg) {
     return NULL;
 }
 
+static void *borrow_once_each_round(void *arg) {
+    struct crowd *c = arg;
+    for (int r = 0; (r = wait_for_round(c, r)) >= 0;) {
+        borrow(c->g);
+        atomic_store(&c->borrowed, r);
+    }
+    return NULL;
+}
+
+/* What comes in while the loop is borrowed is served by the thread that watched, as soon as it is given back. */
+static void test_a_watcher_waits_for_the_loop(void **state) {
+    enum { WAIT_ROUNDS = 50 };
+    (void)state;
+    struct guest g;
+    struct crowd crowd = {.g = &g};
+    pthread_t borrower;
+    open_guest(&g);
+    wait_for(&g.other_turns, 1);
+    g.calls = true;
+    assert_int_equal(pthread_create(&borrower, NULL, borrow_once_each_round, &crowd), 0);
+    for (int round = 1; round <= WAIT_ROUNDS; round++) {
+        int64_t until = soon();
+        watch(&g);
+        atomic_store(&crowd.round, round);
+        sl_runtime_serve_watched(g.runtime, until);
+        assert_true(sl_system_now() < until);
+        wait_for(&crowd.borrowed, round);
+    }
+    atomic_store(&crowd.round, -1);
+    (void)pthread_join(borrower, NULL);
+    print_message("%d turns by the watcher\n", atomic_load(&g.own_turns));
+    assert_true(atomic_load(&g.own_turns) > WAIT_ROUNDS / 2);
+    assert_false(atomic_load(&g.was_crowded));
+    close_guest(&g);
+}
+
 static void test_a_crowd(void **state) {
     enum { CROWD_ROUNDS = 500, CROWD_THREADS = 4 };
     static void *(*const work[CROWD_THREADS])(void *) = {call_each_round, wake_each_round,
@@ -504,12 +551,18 @@ static void test_a_quiet_consumer(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_turn_of_ones_own),    cmocka_unit_test(test_one_at_a_time),
-        cmocka_unit_test(test_what_it_leaves),        cmocka_unit_test(test_a_watcher_serves),
-        cmocka_unit_test(test_a_call_is_not_lost),    cmocka_unit_test(test_a_watch_ends_in_time),
-        cmocka_unit_test(test_what_a_watcher_leaves), cmocka_unit_test(test_a_crowd),
-        cmocka_unit_test(test_a_quiet_producer),      cmocka_unit_test(test_several_that_wait),
+        cmocka_unit_test(test_a_turn_of_ones_own),
+        cmocka_unit_test(test_one_at_a_time),
+        cmocka_unit_test(test_what_it_leaves),
+        cmocka_unit_test(test_a_watcher_serves),
+        cmocka_unit_test(test_a_call_is_not_lost),
+        cmocka_unit_test(test_a_watch_ends_in_time),
+        cmocka_unit_test(test_what_a_watcher_leaves),
+        cmocka_unit_test(test_a_crowd),
+        cmocka_unit_test(test_a_quiet_producer),
+        cmocka_unit_test(test_several_that_wait),
         cmocka_unit_test(test_a_quiet_consumer),
+        cmocka_unit_test(test_a_watcher_waits_for_the_loop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
