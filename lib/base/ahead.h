@@ -5,7 +5,6 @@
 #ifndef SL_BASE_AHEAD_H
 #define SL_BASE_AHEAD_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,22 +33,28 @@ static inline void sl_ahead_read(const void *now) {
     for (size_t i = 0; i < SL_AHEAD_LINES; i++) __builtin_prefetch(at + i * SL_AHEAD_LINE);
 }
 
+/* The line at this address will be written. Any address may be given. */
+static inline void sl_ahead_own(const uint8_t *at) {
+#if defined(__x86_64__)
+    /* What compilers give without leave for more only reads; this does nothing where it is not
+     * known. */
+    __asm__ volatile("prefetchw %0" : : "m"(*at));
+#else
+    __builtin_prefetch(at, 1);
+#endif
+}
+
 /* So many bytes have been written here, and as many will be ahead. Larger records pass over a line sooner: for
  * those of 1,000 bytes twice as far, and all their lines, save a tenth. */
 static inline void sl_ahead_write(const void *now, size_t size) {
-    bool is_large = size > (size_t)SL_AHEAD_LINES * SL_AHEAD_LINE;
-    const uint8_t *at = (const uint8_t *)now + (is_large ? 2 * SL_AHEAD_BYTES : SL_AHEAD_BYTES);
-    size_t lines = is_large ? size / SL_AHEAD_LINE + 1 : SL_AHEAD_LINES;
-    if (lines > SL_AHEAD_MOST) lines = SL_AHEAD_MOST;
-    for (size_t i = 0; i < lines; i++) {
-#if defined(__x86_64__)
-        /* What compilers give without leave for more only reads; this does nothing where it is
-         * not known. */
-        __asm__ volatile("prefetchw %0" : : "m"(at[i * SL_AHEAD_LINE]));
-#else
-        __builtin_prefetch(at + i * SL_AHEAD_LINE, 1);
-#endif
+    const uint8_t *at = (const uint8_t *)now + SL_AHEAD_BYTES;
+    if (size <= (size_t)SL_AHEAD_LINES * SL_AHEAD_LINE) {
+        for (size_t i = 0; i < SL_AHEAD_LINES; i++) sl_ahead_own(at + i * SL_AHEAD_LINE);
+        return;
     }
+    size_t lines = size / SL_AHEAD_LINE + 1;
+    if (lines > SL_AHEAD_MOST) lines = SL_AHEAD_MOST;
+    for (size_t i = 0; i < lines; i++) sl_ahead_own(at + SL_AHEAD_BYTES + i * SL_AHEAD_LINE);
 }
 
 #endif

@@ -15,6 +15,11 @@
 
 /* What batchLength counts of the header. */
 enum { SL_BATCH_WRITE_COUNTED = SL_RECORD_HEADER_SIZE - SL_RECORD_LENGTH_OVERHEAD };
+enum {
+    BATCH_WRITE_FIELDS = 6, /* the least that is not key, value and headers: six fields of a byte */
+    BATCH_WRITE_ONE = 64,   /* a record's length takes one byte below, … */
+    BATCH_WRITE_TWO = 8192  /* … and two below this */
+};
 
 static inline uint8_t *put_record_uvarint(uint8_t *p, uint64_t v) {
     if (v < 0x80) {
@@ -65,12 +70,10 @@ static inline size_t measure_record_body(const struct sl_record_in *r, int64_t t
            r->headers_size;
 }
 
-/* All before the value's bytes. */
-__attribute__((always_inline)) static inline uint8_t *put_record_head(uint8_t *p,
-                                                                      const struct sl_record_in *r,
-                                                                      int64_t timestamp_delta,
-                                                                      int32_t offset_delta) {
-    p = put_record_varint(p, (int32_t)measure_record_body(r, timestamp_delta, offset_delta));
+/* All between the record's length and the value's bytes. */
+__attribute__((always_inline)) static inline uint8_t *
+put_record_fields(uint8_t *p, const struct sl_record_in *r, int64_t timestamp_delta,
+                  int32_t offset_delta) {
     *p++ = 0; /* attributes: none are defined */
     p = put_record_uvarint(p, sl_bytes_zigzag64(timestamp_delta));
     p = put_record_varint(p, offset_delta);
@@ -96,16 +99,41 @@ size_t sl_batch_write_size(const struct sl_record_in *r, int64_t timestamp_delta
     return sl_bytes_uvarint_len(body << 1) + body; /* zigzag doubles what is not negative */
 }
 
+/* The bytes of the record's length, where the sizes of key, value and headers alone decide it; else 0. */
+static inline size_t find_length_bytes(const struct sl_record_in *r) {
+    size_t bytes = (size_t)(r->key_size > 0 ? r->key_size : 0) +
+                   (size_t)(r->value_size > 0 ? r->value_size : 0) + r->headers_size;
+    if (bytes + SL_RECORD_OVERHEAD_MAX < BATCH_WRITE_ONE) return 1;
+    if (bytes + BATCH_WRITE_FIELDS >= BATCH_WRITE_ONE &&
+        bytes + SL_RECORD_OVERHEAD_MAX < BATCH_WRITE_TWO)
+        return 2;
+    return 0;
+}
+
 size_t sl_batch_write_record(uint8_t *out, const struct sl_record_in *r, int64_t timestamp_delta,
                              int32_t offset_delta) {
-    uint8_t *p = put_record_head(out, r, timestamp_delta, offset_delta);
-    p = put_record_bytes(p, r->value, r->value_size);
-    return (size_t)(put_record_tail(p, r) - out);
+    size_t length = find_length_bytes(r);
+    uint8_t *body = out + length;
+    if (length == 0) {
+        size_t size = measure_record_body(r, timestamp_delta, offset_delta);
+        body = put_record_varint(out, (int32_t)size);
+    }
+    uint8_t *p = put_record_fields(body, r, timestamp_delta, offset_delta);
+    p = put_record_tail(put_record_bytes(p, r->value, r->value_size), r);
+    if (length != 0) {
+        /* Its length is known now, without having been measured before. */
+        size_t twice = (size_t)(p - body) << 1;
+        out[0] = (uint8_t)(length == 1 ? twice : twice | 0x80);
+        if (length == 2) out[1] = (uint8_t)(twice >> 7);
+    }
+    return (size_t)(p - out);
 }
 
 size_t sl_batch_write_head(uint8_t *out, const struct sl_record_in *r, int64_t timestamp_delta,
                            int32_t offset_delta) {
-    return (size_t)(put_record_head(out, r, timestamp_delta, offset_delta) - out);
+    size_t size = measure_record_body(r, timestamp_delta, offset_delta);
+    uint8_t *body = put_record_varint(out, (int32_t)size);
+    return (size_t)(put_record_fields(body, r, timestamp_delta, offset_delta) - out);
 }
 
 size_t sl_batch_write_tail(uint8_t *out, const struct sl_record_in *r) {

@@ -211,6 +211,21 @@ static void test_deltas_of_any_width(void **state) {
     }
 }
 
+/* The length takes a byte more somewhere among these, and where depends on the other fields. */
+static void test_lengths_of_one_byte_and_two(void **state) {
+    (void)state;
+    static const struct { int32_t first, last; } ranges[] = {{0, 80}, {8100, 8200}};
+    static uint8_t bytes[8200];
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
+        for (int32_t size = ranges[i].first; size <= ranges[i].last; size++) {
+            struct sl_record_in r = {.value = bytes, .key_size = -1, .value_size = size};
+            check_record(&r, 0, 0);
+            check_record(&r, 0, 8192);
+            check_record(&r, -GOLDEN_TIME, INT32_MAX);
+        }
+    }
+}
+
 static void test_headers_of_any_count(void **state) {
     (void)state;
     static uint8_t headers[200 * 40];
@@ -279,6 +294,7 @@ int main(void) {
         cmocka_unit_test(test_sequences_wrap_to_zero),
         cmocka_unit_test(test_sizes_around_varint_limits),
         cmocka_unit_test(test_deltas_of_any_width),
+        cmocka_unit_test(test_lengths_of_one_byte_and_two),
         cmocka_unit_test(test_headers_of_any_count),
         cmocka_unit_test(test_random_batches_read_back),
     };
