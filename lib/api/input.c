@@ -8,8 +8,8 @@
 #include "record/batch_read.h"
 #include "sluice/error.h"
 
-static inline int fill_parts(struct sl_staging_input *out, const char *topic, const void *key,
-                             size_t key_size, const void *value, size_t value_size) {
+int sl_input_fill(struct sl_staging_input *out, const char *topic, const void *key, size_t key_size,
+                  const void *value, size_t value_size) {
     if (topic == NULL) return SLUICE_ERR_USAGE; /* its length is looked at where it is new */
     if ((key == NULL && key_size > 0) || (value == NULL && value_size > 0)) return SLUICE_ERR_USAGE;
     if (key_size > INT32_MAX || value_size > INT32_MAX) return SLUICE_ERR_TOO_BIG;
@@ -22,11 +22,6 @@ static inline int fill_parts(struct sl_staging_input *out, const char *topic, co
     out->partition = -1;
     if (key == NULL) out->flags = SL_STAGED_KEY_NULL;
     return 0;
-}
-
-int sl_input_fill(struct sl_staging_input *out, const char *topic, const void *key, size_t key_size,
-                  const void *value, size_t value_size) {
-    return fill_parts(out, topic, key, key_size, value, value_size);
 }
 
 int32_t sl_input_count_headers(const void *headers, size_t size) {
@@ -160,8 +155,8 @@ static inline bool is_bare(const sluice_record *record) {
 }
 
 int sl_input_init(struct sl_input *out, const sluice_record *record, const struct sl_alloc *alloc) {
-    int rv = fill_parts(&out->input, record->topic, record->key, record->key_size, record->value,
-                        record->value_size);
+    int rv = sl_input_fill(&out->input, record->topic, record->key, record->key_size, record->value,
+                           record->value_size);
     if (rv != 0) return rv;
     out->headers = NULL;
     out->input.tag = record->tag;

@@ -6,13 +6,14 @@
 #include "api/client.h"
 #include "api/deliveries.h"
 #include "api/input.h"
+#include "base/hot.h"
 #include "core/delivery.h"
 #include "core/partitioner.h"
 #include "sluice/config.h"
 #include "sluice/producer.h"
 
 /* Keeps why for explain, of what no client could send: the others are told where they are staged. */
-static void remember_input(sluice_client *producer, int rv) {
+SL_APART static void remember_input(sluice_client *producer, int rv) {
     if (rv == SLUICE_ERR_TOO_BIG)
         sl_client_remember(producer, rv,
                            "a record has 65535 headers at most, and key, value and headers take "
@@ -21,9 +22,9 @@ static void remember_input(sluice_client *producer, int rv) {
 
 /* ---- one record ---- */
 
-int sluice_producer_send(sluice_client *producer, const char *topic, const void *key,
-                         size_t key_size, const void *value, size_t value_size,
-                         int32_t timeout_ms) {
+SL_HOT int sluice_producer_send(sluice_client *producer, const char *topic, const void *key,
+                                size_t key_size, const void *value, size_t value_size,
+                                int32_t timeout_ms) {
     struct sl_staging_input input;
     int rv = sl_client_expect(producer, SLUICE_PRODUCER);
     if (rv != 0) return rv;
@@ -51,8 +52,8 @@ static int send_record(sluice_client *producer, const sluice_record *record, siz
     return rv;
 }
 
-int sluice_producer_send_record(sluice_client *producer, const sluice_record *record, size_t size,
-                                int32_t timeout_ms) {
+SL_HOT int sluice_producer_send_record(sluice_client *producer, const sluice_record *record,
+                                       size_t size, int32_t timeout_ms) {
     int rv = sl_client_expect(producer, SLUICE_PRODUCER);
     return rv != 0 ? rv : send_record(producer, record, size, timeout_ms, 0);
 }

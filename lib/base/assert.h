@@ -7,9 +7,11 @@
 #ifndef SL_BASE_ASSERT_H
 #define SL_BASE_ASSERT_H
 
+#include "base/hot.h"
+
 /* Prints the expression and place, writes the trace ring of this thread (sl_trace_dump) to
  * stderr, and aborts. */
-_Noreturn void sl_assert_fail(const char *expression, const char *file, int line);
+_Noreturn SL_APART void sl_assert_fail(const char *expression, const char *file, int line);
 
 #define SL_ASSERT(e) ((e) ? (void)0 : sl_assert_fail(#e, __FILE__, __LINE__))
 #define SL_UNREACHABLE() sl_assert_fail("unreachable", __FILE__, __LINE__)

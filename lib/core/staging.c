@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "base/ahead.h"
+#include "base/hot.h"
 #include "core/delivery.h"
 #include "core/staging_inside.h"
 #include "record/record.h"
@@ -146,7 +147,7 @@ static bool exceeds_limits(const struct sl_staging *s, const struct sl_staging_i
     return request_bytes(in) > (uint64_t)s->settings->max_request_size;
 }
 
-int sl_staging_prepare(const struct sl_staging *s, struct sl_staging_input *in) {
+SL_APART int sl_staging_prepare(const struct sl_staging *s, struct sl_staging_input *in) {
     in->large = NULL;
     if (exceeds_limits(s, in)) return SLUICE_ERR_TOO_BIG;
     if (in->value_size < SL_STAGING_LARGE) return 0;
@@ -173,14 +174,14 @@ void sl_staging_tell_size(const struct sl_staging *s, const struct sl_staging_in
                        (long long)s->settings->buffer_memory);
 }
 
-void sl_staging_unprepare(const struct sl_staging *s, struct sl_staging_input *in) {
+SL_APART void sl_staging_unprepare(const struct sl_staging *s, struct sl_staging_input *in) {
     if (in->large != NULL) sl_staging_chunk_destroy(s->alloc, in->large);
     in->large = NULL;
 }
 
 /* The topic of that name. 0, NOMEM, or USAGE: no topic can have the name. */
-static int intern_staged_topic(struct sl_staging *s, const char *name,
-                               const struct sl_staging_topic **out) {
+SL_APART static int intern_staged_topic(struct sl_staging *s, const char *name,
+                                        const struct sl_staging_topic **out) {
     size_t size = strlen(name);
     if (size == 0 || size > STAGING_TOPIC_MAX) return SLUICE_ERR_USAGE;
     struct sl_staging_topic *t = sl_map_get(&s->names, name, size);
@@ -201,7 +202,7 @@ static int intern_staged_topic(struct sl_staging *s, const char *name,
 }
 
 /* Makes the last chunk one with room for `size` bytes. 0 or NOMEM. */
-static int open_chunk(struct sl_staging *s, uint32_t size, bool is_alone) {
+SL_APART static int open_chunk(struct sl_staging *s, uint32_t size, bool is_alone) {
     struct sl_chunk *chunk;
     if (is_alone || size > SL_STAGING_CHUNK) {
         chunk = sl_staging_chunk_create(s->alloc, size);
@@ -225,7 +226,7 @@ static bool rouse(struct sl_staging *s) {
     return true;
 }
 
-static int refuse_for_budget(struct sl_staging *s, int64_t charge, bool *wake) {
+SL_APART static int refuse_for_budget(struct sl_staging *s, int64_t charge, bool *wake) {
     if (s->unread + charge > s->settings->buffer_memory) return SLUICE_ERR_UNREAD;
     if (charge > s->refused) s->refused = charge;
     if (!s->told) {

@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "base/ahead.h"
+#include "base/hot.h"
 #include "core/staging_inside.h"
 #include "record/batch_write.h"
 #include "record/crc32c.h"
@@ -89,8 +90,8 @@ void sl_staging_wire_keep(struct sl_staging *s, struct sl_chunk *chunk) {
 }
 
 /* A new last chunk. NULL: out of memory. */
-static struct sl_chunk *add_chunk(struct sl_staging *s, uint32_t cap, uint32_t topic,
-                                  int32_t partition) {
+SL_APART static struct sl_chunk *add_chunk(struct sl_staging *s, uint32_t cap, uint32_t topic,
+                                           int32_t partition) {
     struct sl_staging_pool *pool = pool_of(&s->wire, cap);
     struct sl_chunk *chunk;
     if (pool->count > 0) {
@@ -160,7 +161,7 @@ bool sl_staging_wire_takes(struct sl_staging *s, const struct sl_staging_input *
 
 /* Nothing more goes into what is being filled. What a take has left has lingered in part: were it to linger
  * anew in core, it would for twice as long. */
-static void close_filling(struct sl_staging_wire *w) {
+SL_APART static void close_filling(struct sl_staging_wire *w) {
     for (int32_t i = 0; i < w->filling_count; i++)
         w->cut_short |= w->filling[i].chunk != NULL && w->filling[i].left_since != 0;
     memset(w->filling, 0, (size_t)w->filling_count * sizeof w->filling[0]);
@@ -171,6 +172,13 @@ void sl_staging_wire_on_plain(struct sl_staging *s, uint32_t bytes) {
     struct sl_staging_wire *w = &s->wire;
     if (w->filling_count > 0) close_filling(w);
     if (w->form != SL_STAGING_PLAIN && w->streak < w->after) w->streak += bytes;
+}
+
+/* Takes what was written since the last time into the chunk's sum. */
+SL_APART static void sum_wire(struct sl_chunk *chunk) {
+    const uint8_t *from = (const uint8_t *)chunk->data + chunk->summed;
+    chunk->crc = sl_crc32c(chunk->crc, from, chunk->size - chunk->summed);
+    chunk->summed = chunk->size;
 }
 
 static uint32_t write_wire(struct sl_staging *s, struct sl_chunk *chunk,
@@ -191,11 +199,8 @@ static uint32_t write_wire(struct sl_staging *s, struct sl_chunk *chunk,
     chunk->count++;
     chunk->size += (uint32_t)bytes;
     chunk->charge += charge;
-    if (chunk->size - chunk->summed >= WIRE_SUM && s->settings->codec == SL_CODEC_NONE) {
-        const uint8_t *from = (const uint8_t *)chunk->data + chunk->summed;
-        chunk->crc = sl_crc32c(chunk->crc, from, chunk->size - chunk->summed);
-        chunk->summed = chunk->size;
-    }
+    if (chunk->size - chunk->summed >= WIRE_SUM && s->settings->codec == SL_CODEC_NONE)
+        sum_wire(chunk);
     sl_ahead_write(at, bytes); /* else the next lock waits for these stores */
     return charge;
 }

@@ -14,6 +14,7 @@
  * call with hardly any timeout gives the loop a moment to answer at all, but not while the loop is
  * stuck in a function of the application's. */
 #include "base/assert.h"
+#include "base/hot.h"
 #include "driver/shell.h"
 #include "sluice/error.h"
 
@@ -133,10 +134,17 @@ void sl_client_poke(struct sluice_client *c) {
 /* ---- room ---- */
 
 /* The I/O thread sleeps, and has something to do. */
-static void wake_or_borrow(struct sluice_client *c, bool is_little) {
+SL_APART static void wake_or_borrow(struct sluice_client *c, bool is_little) {
     if (is_little && sl_runtime_borrow(c->runtime, &c->member)) return;
     sl_inbox_count_wake(&c->inbox);
     sl_runtime_wake(c->runtime);
+}
+
+/* The event has been told, and there is no room any more. */
+SL_APART static void end_room_event(struct sluice_client *c) {
+    sl_outbox_lock(&c->outbox);
+    c->outbox.room = false;
+    sl_outbox_unlock_and_signal(&c->outbox);
 }
 
 /* One attempt, with all that has to be done after the lock. */
@@ -145,18 +153,14 @@ static int put_records(struct sluice_client *c, struct sl_staging_input *records
     struct sl_inbox_put put;
     int rv = sl_inbox_put(&c->inbox, records, count, wait, &put);
     if (put.wake) wake_or_borrow(c, put.is_little);
-    if (put.room_over) {
-        sl_outbox_lock(&c->outbox);
-        c->outbox.room = false;
-        sl_outbox_unlock_and_signal(&c->outbox);
-    }
+    if (put.room_over) end_room_event(c);
     *accepted += put.accepted;
     return rv;
 }
 
 /* FULL was the answer, and the caller has time. */
-static int put_with_patience(struct sluice_client *c, struct sl_staging_input *records,
-                             int32_t count, int64_t deadline, int32_t *accepted) {
+SL_APART static int put_with_patience(struct sluice_client *c, struct sl_staging_input *records,
+                                      int32_t count, int64_t deadline, int32_t *accepted) {
     struct wait_state state = {.begun = false};
     int rv = begin_wait(c, &state);
     if (rv != 0) return rv;
@@ -180,7 +184,7 @@ static int stage_records(struct sluice_client *c, struct sl_staging_input *recor
 }
 
 /* Keeps for explain which limit the record is above. */
-static void remember_size(struct sluice_client *c, const struct sl_staging_input *in) {
+SL_APART static void remember_size(struct sluice_client *c, const struct sl_staging_input *in) {
     char buf[160];
     struct sl_text text;
     sl_text_init(&text, buf, sizeof buf);

@@ -22,6 +22,7 @@
 #include <time.h>
 
 #include "base/assert.h"
+#include "base/hot.h"
 #include "driver/forked.h"
 #include "driver/system.h"
 #include "sluice/error.h"
@@ -118,8 +119,8 @@ void sl_inbox_deinit(struct sl_inbox *in) {
 
 /* Not held. One wait for room, by a thread that counts as waiting since `news` was read. Interrupts
  * and news are looked at under the mutex, where they are told. */
-static void wait_for_inbox_room(struct sl_inbox *in, const struct sl_inbox_wait *wait,
-                                uint64_t news) {
+SL_APART static void wait_for_inbox_room(struct sl_inbox *in, const struct sl_inbox_wait *wait,
+                                         uint64_t news) {
     sl_inbox_mail_lock(&in->mail);
     sl_latch_lock(&in->latch);
     bool has_news = in->news != news;
