@@ -41,11 +41,13 @@ static int tell_rebalance(void) {
     int rv = sluice_consumer_rebalance(consumer, &rebalance);
     if (rv != 0) return rv == SLUICE_ERR_STALE ? 0 : rv;
     (void)sluice_rebalance_read(rebalance, &info, sizeof info);
+    flockfile(stderr); /* one line, whatever the client logs meanwhile */
     fprintf(stderr, "%s:", kinds[info.kind - SLUICE_REBALANCE_ASSIGNED]);
     const sluice_offsets *list = sluice_rebalance_offsets(rebalance);
     for (int32_t i = 0; sluice_offsets_at(list, i, &o, sizeof o) == 1; i++)
         fprintf(stderr, " %s-%d", o.topic, (int)o.partition);
     fputc('\n', stderr);
+    funlockfile(stderr);
     rv = sluice_rebalance_done(rebalance, NULL);
     return rv == SLUICE_ERR_STALE ? 0 : rv; /* too late: they are gone, and lost is told next */
 }

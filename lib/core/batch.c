@@ -32,6 +32,7 @@
 #include <string.h>
 
 #include "base/ahead.h"
+#include "base/hot.h"
 #include "core/delivery.h"
 #include "core/pack.h"
 #include "core/plant.h"
@@ -366,7 +367,8 @@ bool sl_batch_grow(struct sl_core *core, struct sl_batch *batch, size_t room, bo
     return true;
 }
 
-void sl_batch_put_value(struct sl_core *core, struct sl_batch *batch, struct sl_chunk *value) {
+SL_APART void sl_batch_put_value(struct sl_core *core, struct sl_batch *batch,
+                                 struct sl_chunk *value) {
     if (core->settings->codec == SL_CODEC_NONE) {
         sum_written(batch);
         batch->sum.crc = sl_crc32c(batch->sum.crc, sl_staging_value(value), value->size);

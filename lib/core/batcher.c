@@ -28,6 +28,7 @@
 #include <string.h>
 
 #include "base/ahead.h"
+#include "base/hot.h"
 #include "core/delivery.h"
 #include "core/pack.h"
 #include "core/plant.h"
@@ -141,7 +142,7 @@ void sl_batcher_on_refused(struct sl_core *core, struct sl_topic *topic, int cod
     if (topic->batching != NULL) sl_waiting_fail(core, topic, code);
 }
 
-void sl_batcher_give_chunk(struct sl_core *core, struct sl_chunk *chunk) {
+SL_APART void sl_batcher_give_chunk(struct sl_core *core, struct sl_chunk *chunk) {
     const struct sl_batcher *b = &core->batcher;
     chunk->spread =
         chunk->topic < b->topic_count ? b->topics[chunk->topic]->topic->partition_count : 0;
@@ -160,7 +161,7 @@ static void turn_sticky(struct sl_batch *batch) {
     t->sticky = -1;
 }
 
-void sl_batcher_close(struct sl_core *core, struct sl_batch *batch) {
+SL_APART void sl_batcher_close(struct sl_core *core, struct sl_batch *batch) {
     struct sl_batcher *b = &core->batcher;
     SL_ASSERT(batch->state == SL_BATCH_OPEN && batch->partition->produce.open == batch);
     sl_list_remove(&batch->linger);

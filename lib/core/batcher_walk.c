@@ -12,6 +12,7 @@
 #include "core/batcher.h"
 
 #include "base/ahead.h"
+#include "base/hot.h"
 #include "core/delivery.h"
 #include "core/plant.h"
 #include "core/unit.h"
@@ -79,7 +80,7 @@ struct walk_body {
 };
 
 /* The partition that records without key go to now. */
-static int32_t choose_keyless(struct sl_core *core, struct sl_batching *t) {
+SL_APART static int32_t choose_keyless(struct sl_core *core, struct sl_batching *t) {
     if (t->sticky < 0 || t->sticky >= t->topic->partition_count) {
         t->sticky = sl_partitioner_choose(core, &t->load, t->topic);
         t->sticky_bytes = 0;
@@ -108,9 +109,9 @@ static bool is_within_limits(const struct sl_batching *t, const struct sl_batch 
 
 /* The batch, or a new one of the partition when it is NULL, with room for the record. NULL: out of
  * memory. */
-static struct sl_batch *make_room(struct sl_core *core, struct sl_partition *p,
-                                  struct sl_batch *batch, const struct sl_chunk *from, size_t room,
-                                  bool has_value) {
+SL_APART static struct sl_batch *make_room(struct sl_core *core, struct sl_partition *p,
+                                           struct sl_batch *batch, const struct sl_chunk *from,
+                                           size_t room, bool has_value) {
     bool is_new = batch == NULL;
     if (is_new) batch = open_batch(core, p, from, room);
     if (batch == NULL || sl_batch_grow(core, batch, room, has_value)) return batch;
@@ -156,8 +157,8 @@ static void write_record(struct sl_core *core, struct sl_batch *batch,
 
 /* A call waits for this record: its batch is complete with it, and has a report in any case. False:
  * out of memory, and the batch is gone. */
-static bool watch_batch(struct sl_core *core, struct sl_batch *batch,
-                        const struct sl_staged_record *r) {
+SL_APART static bool watch_batch(struct sl_core *core, struct sl_batch *batch,
+                                 const struct sl_staged_record *r) {
     if (batch->delivery == NULL && sl_delivery_create(core->alloc, 1, &batch->delivery) != 0) {
         sl_batcher_withdraw(core, batch);
         sl_list_remove(&batch->expiry);
@@ -397,7 +398,7 @@ static bool take_step(struct sl_core *core, struct sl_chunk *chunk, const struct
  * With many partitions what a record needs is in no cache: its partition leads to the batch, and that
  * to the places that are written to. So each of these is asked for some records before it is looked
  * at (10,000 partitions: a third of the CPU). */
-static bool walk_chunk(struct sl_core *core, struct sl_chunk *chunk) {
+SL_HOT static bool walk_chunk(struct sl_core *core, struct sl_chunk *chunk) {
     struct walk_step steps[WALK_STEPS];
     uint32_t at = chunk->walked;
     uint32_t topic =

@@ -7,6 +7,7 @@
  *
  * A record that was not written is told by the flushes that wait for it; when none does, by the
  * next one. A certain loss is told before an uncertain one. */
+#include "base/hot.h"
 #include "core/delivery.h"
 #include "core/unit.h"
 #include "sluice/error.h"
@@ -154,8 +155,8 @@ void sl_outcome_fail_chunk(struct sl_core *core, struct sl_chunk *chunk, int cod
     sl_outcome_count(core, sum.count, generation, SL_OUTCOME_NOT_WRITTEN);
 }
 
-int sl_outcome_fail_record(struct sl_core *core, const struct sl_staged_record *r,
-                           int32_t partition, uint64_t generation, int code) {
+SL_APART int sl_outcome_fail_record(struct sl_core *core, const struct sl_staged_record *r,
+                                    int32_t partition, uint64_t generation, int code) {
     bool is_watched = (r->flags & SL_STAGED_WATCHED) != 0;
     if (core->settings->reports != SL_REPORTS_NONE || is_watched) {
         struct sl_delivery *d;

@@ -11,6 +11,7 @@
  * takes records for WAITING_SPAN at most and expires as a whole with its oldest. */
 #include <string.h>
 
+#include "base/hot.h"
 #include "core/unit.h"
 #include "sluice/error.h"
 
@@ -59,8 +60,8 @@ static struct sl_chunk *open_waiting(struct sl_core *core, struct sl_topic *topi
     return chunk;
 }
 
-bool sl_waiting_put(struct sl_core *core, struct sl_batching *t, const struct sl_chunk *from,
-                    const struct sl_staged_record *r) {
+SL_APART bool sl_waiting_put(struct sl_core *core, struct sl_batching *t,
+                             const struct sl_chunk *from, const struct sl_staged_record *r) {
     bool is_first = sl_list_is_empty(&t->topic->staged);
     /* Any record may come to lie first in a chunk, and is then the first of a run. */
     uint32_t size = (sl_staging_run_min(core->settings) + 7) & ~7U;
