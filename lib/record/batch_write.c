@@ -70,6 +70,11 @@ static inline size_t measure_record_body(const struct sl_record_in *r, int64_t t
            r->headers_size;
 }
 
+static inline uint8_t *put_record_length(uint8_t *p, const struct sl_record_in *r,
+                                         int64_t timestamp_delta, int32_t offset_delta) {
+    return put_record_varint(p, (int32_t)measure_record_body(r, timestamp_delta, offset_delta));
+}
+
 /* All between the record's length and the value's bytes. */
 __attribute__((always_inline)) static inline uint8_t *
 put_record_fields(uint8_t *p, const struct sl_record_in *r, int64_t timestamp_delta,
@@ -114,10 +119,7 @@ size_t sl_batch_write_record(uint8_t *out, const struct sl_record_in *r, int64_t
                              int32_t offset_delta) {
     size_t length = find_length_bytes(r);
     uint8_t *body = out + length;
-    if (length == 0) {
-        size_t size = measure_record_body(r, timestamp_delta, offset_delta);
-        body = put_record_varint(out, (int32_t)size);
-    }
+    if (length == 0) body = put_record_length(out, r, timestamp_delta, offset_delta);
     uint8_t *p = put_record_fields(body, r, timestamp_delta, offset_delta);
     p = put_record_tail(put_record_bytes(p, r->value, r->value_size), r);
     if (length != 0) {
@@ -131,8 +133,7 @@ size_t sl_batch_write_record(uint8_t *out, const struct sl_record_in *r, int64_t
 
 size_t sl_batch_write_head(uint8_t *out, const struct sl_record_in *r, int64_t timestamp_delta,
                            int32_t offset_delta) {
-    size_t size = measure_record_body(r, timestamp_delta, offset_delta);
-    uint8_t *body = put_record_varint(out, (int32_t)size);
+    uint8_t *body = put_record_length(out, r, timestamp_delta, offset_delta);
     return (size_t)(put_record_fields(body, r, timestamp_delta, offset_delta) - out);
 }
 

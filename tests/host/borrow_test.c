@@ -320,6 +320,15 @@ static void *join_each_round(void *arg) {
     return NULL;
 }
 
+/* The owner's side of one. */
+static void watch_a_round(struct crowd *c, int round) {
+    int64_t until = soon();
+    watch(c->g);
+    atomic_store(&c->round, round);
+    sl_runtime_serve_watched(c->g->runtime, until);
+    assert_true(sl_system_now() < until);
+}
+
 static void *borrow_once_each_round(void *arg) {
     struct crowd *c = arg;
     for (int r = 0; (r = wait_for_round(c, r)) >= 0;) {
@@ -341,11 +350,7 @@ static void test_a_watcher_waits_for_the_loop(void **state) {
     g.calls = true;
     assert_int_equal(pthread_create(&borrower, NULL, borrow_once_each_round, &crowd), 0);
     for (int round = 1; round <= WAIT_ROUNDS; round++) {
-        int64_t until = soon();
-        watch(&g);
-        atomic_store(&crowd.round, round);
-        sl_runtime_serve_watched(g.runtime, until);
-        assert_true(sl_system_now() < until);
+        watch_a_round(&crowd, round);
         wait_for(&crowd.borrowed, round);
     }
     atomic_store(&crowd.round, -1);
@@ -368,13 +373,7 @@ static void test_a_crowd(void **state) {
     wait_for(&g.other_turns, 1);
     for (int i = 0; i < CROWD_THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, work[i], &crowd), 0);
-    for (int round = 1; round <= CROWD_ROUNDS; round++) {
-        int64_t until = soon();
-        watch(&g);
-        atomic_store(&crowd.round, round);
-        sl_runtime_serve_watched(g.runtime, until);
-        assert_true(sl_system_now() < until);
-    }
+    for (int round = 1; round <= CROWD_ROUNDS; round++) watch_a_round(&crowd, round);
     atomic_store(&crowd.round, -1);
     for (int i = 0; i < CROWD_THREADS; i++) (void)pthread_join(threads[i], NULL);
     print_message("%d rounds: %d turns by the watcher, %d by the I/O thread, %d borrowed\n",
