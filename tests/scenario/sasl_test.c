@@ -3,7 +3,7 @@
  * broker does in the middle of it makes them wait for ever, or believe it.
  * Method: a cluster that wants a login, with one client or two; lifetimes, refusals, lies and silences
  * one after the other, in virtual time. */
-#include "scenario.h"
+#include "one_failure.h"
 
 #include "sim/provider.h"
 
@@ -432,37 +432,21 @@ static uint64_t log_in_with_failure(uint64_t fail_at) {
                                     "linger.ms",
                                     "1",
                                     NULL};
-    struct story s;
-    begin(&s, "SCRAM-SHA-256");
-    set(&s, "connections.max.reauth.ms", "1000");
-    s.host->memory.fail_at = fail_at;
-    sluice_client *p = NULL;
-    for (int i = 0; i < 5 && p == NULL; i++) p = story_open(&s, SLUICE_PRODUCER, settings);
-    assert_non_null(p);
-    int64_t sent = 0;
+    struct one_failure f = {.fail_at = fail_at};
+    begin(&f.story, "SCRAM-SHA-256");
+    set(&f.story, "connections.max.reauth.ms", "1000");
+    one_failure_open(&f, settings);
     for (int i = 0; i < 6; i++) {
-        int rv = story_send(&s, p, i % 3, 1000);
-        assert_true(rv == 0 || rv == SLUICE_ERR_NOMEM);
-        sent += rv == 0;
-        story_run(&s, 500);
-        rv = i == 3 ? sluice_client_set_login(p, "bob", "pencil") : 0;
-        assert_true(rv == 0 || rv == SLUICE_ERR_NOMEM);
+        one_failure_send(&f, i % 3);
+        story_run(&f.story, 500);
+        if (i == 3) one_failure_forgive(sluice_client_set_login(f.producer, "bob", "pencil"));
     }
-    assert_true(story_await_reports(&s, p, sent, 30000));
-    assert_int_equal(story_outcomes(&s, p, SLUICE_WRITTEN), sent);
-    assert_int_equal(sluice_client_close(p, 5000, NULL), 0);
-    uint64_t calls = s.host->memory.calls;
-    s.host->memory.fail_at = 0;
-    const char *broken = story_end(&s);
-    if (broken[0] != '\0') fail_msg("allocation %llu: %s", (unsigned long long)fail_at, broken);
-    return calls;
+    return one_failure_end(&f);
 }
 
 static void any_allocation_may_fail(void **state) {
     (void)state;
-    uint64_t calls = log_in_with_failure(0);
-    assert_true(calls > 100);
-    for (uint64_t k = 1; k <= calls; k++) (void)log_in_with_failure(k);
+    one_failure_each(log_in_with_failure);
 }
 
 int main(void) {

@@ -2,7 +2,7 @@
  * under load; a source that is late, silent, wrong or gone holds up nothing that can go on without,
  * is told of once and clearly, and is asked again at growing intervals.
  * Method: a cluster that wants tokens, and a provider in one mood after the other, in virtual time. */
-#include "scenario.h"
+#include "one_failure.h"
 
 #include "sim/provider.h"
 
@@ -348,35 +348,20 @@ static uint64_t fetch_with_failure(uint64_t fail_at) {
                                     "linger.ms",
                                     "1",
                                     NULL};
-    struct story s;
-    begin(&s, 3);
-    s.host->memory.fail_at = fail_at;
-    sluice_client *p = NULL;
-    for (int i = 0; i < 5 && p == NULL; i++) p = story_open(&s, SLUICE_PRODUCER, settings);
-    assert_non_null(p);
-    int64_t sent = 0;
+    struct one_failure f = {.fail_at = fail_at};
+    begin(&f.story, 3);
+    one_failure_open(&f, settings);
     for (int i = 0; i < 8; i++) {
-        int rv = story_send(&s, p, i % 3, 1000);
-        assert_true(rv == 0 || rv == SLUICE_ERR_NOMEM);
-        sent += rv == 0;
+        one_failure_send(&f, i % 3);
         provider.mood = i == 3 || i == 4 ? PROVIDER_REFUSES : PROVIDER_FINE;
-        story_run(&s, 700);
+        story_run(&f.story, 700);
     }
-    assert_true(story_await_reports(&s, p, sent, 30000));
-    assert_int_equal(story_outcomes(&s, p, SLUICE_WRITTEN), sent);
-    assert_int_equal(sluice_client_close(p, 5000, NULL), 0);
-    uint64_t calls = s.host->memory.calls;
-    s.host->memory.fail_at = 0;
-    const char *broken = story_end(&s);
-    if (broken[0] != '\0') fail_msg("allocation %llu: %s", (unsigned long long)fail_at, broken);
-    return calls;
+    return one_failure_end(&f);
 }
 
 static void any_allocation_may_fail(void **state) {
     (void)state;
-    uint64_t calls = fetch_with_failure(0);
-    assert_true(calls > 100);
-    for (uint64_t k = 1; k <= calls; k++) (void)fetch_with_failure(k);
+    one_failure_each(fetch_with_failure);
 }
 
 int main(void) {

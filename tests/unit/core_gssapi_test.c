@@ -17,7 +17,7 @@ static void destroy_talk(struct sl_errand_state *state) {
     talk.alive--;
 }
 
-static struct host *start(void) {
+static struct host *prepare(void) {
     struct host *h = malloc(sizeof *h);
     assert_non_null(h);
     host_prepare(h, SL_ROLE_ADMIN);
@@ -26,6 +26,12 @@ static struct host *start(void) {
     h->settings.kerberos_principal = (char *)(uintptr_t) "client";
     talk = (struct talk){{destroy_talk}, 0};
     kept = NULL;
+    return h;
+}
+
+static struct host *start(void) {
+    struct host *h = prepare();
+    assert_int_equal(host_create(h), 0);
     return h;
 }
 
@@ -133,7 +139,6 @@ static bool is_told_of_a_broker(const struct host *h, const char *text) {
 static void a_login_has_as_many_messages_as_it_needs(void **state) {
     (void)state;
     struct host *h = start();
-    assert_int_equal(host_create(h), 0);
     struct sl_op *op = ask(h);
     log_in(h, 0);
     assert_int_equal(op->state, SL_OP_ENDED);
@@ -146,7 +151,6 @@ static void a_login_has_as_many_messages_as_it_needs(void **state) {
 static void a_session_is_renewed(void **state) {
     (void)state;
     struct host *h = start();
-    assert_int_equal(host_create(h), 0);
     ask(h);
     log_in(h, 10000);
     for (int i = 0; i < 3; i++) {
@@ -163,7 +167,6 @@ static void a_session_is_renewed(void **state) {
 static void others_go_on_meanwhile(void **state) {
     (void)state;
     struct host *h = start();
-    assert_int_equal(host_create(h), 0);
     ask(h);
     log_in(h, 10000);
     struct sl_link *link = SL_LIST_OF(h->core->links.all.next, struct sl_link, node);
@@ -187,7 +190,6 @@ static void others_go_on_meanwhile(void **state) {
 static void no_ticket_is_told_as_it_is(void **state) {
     (void)state;
     struct host *h = start();
-    assert_int_equal(host_create(h), 0);
     struct sl_op *op = ask(h);
     answer_handshake(h);
     begin_errand(h, "b1");
@@ -207,7 +209,6 @@ static void no_kdc_is_no_refusal(void **state) {
     static const int codes[] = {SLUICE_ERR_UNREACHABLE, SLUICE_ERR_SYSTEM, SLUICE_ERR_NOMEM};
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
         struct host *h = start();
-        assert_int_equal(host_create(h), 0);
         struct sl_op *op = ask(h);
         answer_handshake(h);
         begin_errand(h, "b1");
@@ -223,7 +224,6 @@ static void no_kdc_is_no_refusal(void **state) {
 static void a_silent_host_is_waited_for_no_longer_than_a_broker(void **state) {
     (void)state;
     struct host *h = start();
-    assert_int_equal(host_create(h), 0);
     ask(h);
     answer_handshake(h);
     begin_errand(h, "b1");
@@ -248,7 +248,6 @@ static void a_silent_host_is_waited_for_no_longer_than_a_broker(void **state) {
 static void a_host_that_is_silent_later_costs_the_connection(void **state) {
     (void)state;
     struct host *h = start();
-    assert_int_equal(host_create(h), 0);
     ask(h);
     log_in(h, 10000);
     host_advance(h, 9600);
@@ -263,7 +262,6 @@ static void a_host_that_is_silent_later_costs_the_connection(void **state) {
 static void nonsense_of_the_host_ends_the_connection(void **state) {
     (void)state;
     struct host *h = start();
-    assert_int_equal(host_create(h), 0);
     ask(h);
     answer_handshake(h);
     begin_errand(h, "b1");
@@ -278,7 +276,6 @@ static void nonsense_of_the_host_ends_the_connection(void **state) {
 static void a_broker_cannot_go_on_for_ever(void **state) {
     (void)state;
     struct host *h = start();
-    assert_int_equal(host_create(h), 0);
     ask(h);
     answer_handshake(h);
     make_message(h, "b1", false, "more");
@@ -296,7 +293,6 @@ static void a_broker_cannot_go_on_for_ever(void **state) {
 static void a_broker_does_not_end_it_by_itself(void **state) {
     (void)state;
     struct host *h = start();
-    assert_int_equal(host_create(h), 0);
     struct sl_op *op = ask(h);
     answer_handshake(h);
     make_message(h, "b1", false, "token");
@@ -312,7 +308,6 @@ static void a_close_waits_for_no_errand(void **state) {
     (void)state;
     for (int is_begun = 0; is_begun < 2; is_begun++) {
         struct host *h = start();
-        assert_int_equal(host_create(h), 0);
         ask(h);
         answer_handshake(h);
         make_message(h, "b1", false, "token");
@@ -331,7 +326,7 @@ static void a_close_waits_for_no_errand(void **state) {
 static void every_allocation_may_fail(void **state) {
     (void)state;
     for (long n = 1;; n++) {
-        struct host *h = start();
+        struct host *h = prepare();
         test_memory_fail_at(&h->memory, n);
         bool is_created = host_create(h) == 0;
         test_memory_fail_at(&h->memory, 0);
