@@ -15,7 +15,7 @@ struct one_failure {
 /* Memory may have been short once by now. */
 static inline void one_failure_forgive(int rv) { assert_true(rv == 0 || rv == SLUICE_ERR_NOMEM); }
 
-/* From here on allocations count. */
+/* From here on that allocation fails. */
 static inline void one_failure_open(struct one_failure *f, const char *const *settings) {
     f->story.host->memory.fail_at = f->fail_at;
     for (int i = 0; i < 5 && f->producer == NULL; i++)
