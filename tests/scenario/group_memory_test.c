@@ -3,7 +3,7 @@
  * Method: two members share a topic and leave it, once to count the allocations of their host, then
  * once for each of them, failing that one; in the classic protocol, eager and cooperative, and in
  * KIP-848. */
-#include "scenario.h"
+#include "one_failure.h"
 
 enum { PARTITIONS = 2, RECORDS = 8 };
 
@@ -73,8 +73,7 @@ static uint64_t play(const char *protocol, const char *strategy, uint64_t fail_a
     rv = sluice_client_close(b, 10000, NULL);
     assert_true(rv == 0 || rv == SLUICE_ERR_NOMEM);
     uint64_t calls = s.host->memory.calls - before;
-    const char *broken = story_end(&s);
-    if (broken[0] != '\0') fail_msg("allocation %llu: %s", (unsigned long long)fail_at, broken);
+    one_failure_end_story(&s, fail_at);
     return calls;
 }
 

@@ -29,6 +29,12 @@ static inline void one_failure_send(struct one_failure *f, int32_t partition) {
     f->sent += rv == 0;
 }
 
+/* All that was promised must be true. */
+static inline void one_failure_end_story(struct story *s, uint64_t fail_at) {
+    const char *broken = story_end(s);
+    if (broken[0] != '\0') fail_msg("allocation %llu: %s", (unsigned long long)fail_at, broken);
+}
+
 /* Returns how many allocations there were. */
 static inline uint64_t one_failure_end(struct one_failure *f) {
     struct story *s = &f->story;
@@ -37,8 +43,7 @@ static inline uint64_t one_failure_end(struct one_failure *f) {
     assert_int_equal(sluice_client_close(f->producer, 5000, NULL), 0);
     uint64_t calls = s->host->memory.calls;
     s->host->memory.fail_at = 0;
-    const char *broken = story_end(s);
-    if (broken[0] != '\0') fail_msg("allocation %llu: %s", (unsigned long long)f->fail_at, broken);
+    one_failure_end_story(s, f->fail_at);
     return calls;
 }
 
