@@ -211,7 +211,11 @@ void sl_brokers_on_resolved(struct sl_core *core, uint64_t serial, int rv, const
 /* ---- links ---- */
 
 struct sl_broker *sl_brokers_find(struct sl_core *core, int32_t id) {
-    return sl_map_get(&core->brokers.by_id, &id, sizeof id);
+    struct sl_broker **recent = &core->brokers.recent[(uint32_t)id % SL_BROKERS_RECENT];
+    if (*recent != NULL && (*recent)->id == id) return *recent;
+    struct sl_broker *broker = sl_map_get(&core->brokers.by_id, &id, sizeof id);
+    if (broker != NULL) *recent = broker;
+    return broker;
 }
 
 struct sl_link *sl_brokers_link(struct sl_broker *broker, enum sl_purpose purpose) {
@@ -415,6 +419,8 @@ static void lose_broker(struct sl_broker *broker) {
     core->brokers.gone++;
     core->brokers.known--;
     (void)sl_map_remove(&core->brokers.by_id, &broker->id, sizeof broker->id);
+    struct sl_broker **recent = &core->brokers.recent[(uint32_t)broker->id % SL_BROKERS_RECENT];
+    if (*recent == broker) *recent = NULL;
     for (int i = 0; i < SL_PURPOSE_COUNT; i++) {
         if (broker->links[i] != NULL) sl_link_drain(broker->links[i]);
     }

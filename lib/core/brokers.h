@@ -10,7 +10,11 @@
 #include "core/core.h"
 #include "core/link.h"
 
-enum { SL_BROKER_ANY = -1, SL_BROKER_ADDRESSES = 16 };
+enum {
+    SL_BROKER_ANY = -1,
+    SL_BROKER_ADDRESSES = 16,
+    SL_BROKERS_RECENT = 16 /* arbitrary: most clusters have fewer brokers */
+};
 
 struct sl_broker {
     struct sl_list node;
@@ -40,8 +44,10 @@ struct sl_broker {
 };
 struct sl_brokers {
     struct sl_core *core;
-    struct sl_list all;      /* seeds first */
-    struct sl_map by_id;     /* those of metadata that are not gone */
+    struct sl_list all;                          /* seeds first */
+    struct sl_map by_id;                         /* those of metadata that are not gone … */
+    struct sl_broker *recent[SL_BROKERS_RECENT]; /* … and the last of them that was looked for, by
+                                                  * id modulo their number; or NULL */
     struct sl_list resolves; /* brokers whose look-up must be handed to the host */
     uint64_t last_serial;
     int32_t known;      /* brokers from metadata */

@@ -70,6 +70,10 @@ static void check_brokers(const struct sl_core *core) {
         gone += broker->gone;
     }
     SL_ASSERT(known == core->brokers.known && gone == core->brokers.gone);
+    for (int i = 0; i < SL_BROKERS_RECENT; i++) {
+        const struct sl_broker *recent = core->brokers.recent[i];
+        SL_ASSERT(recent == NULL || (recent->id % SL_BROKERS_RECENT == i && !recent->gone));
+    }
 }
 
 static void check_topic(const struct sl_core *core, const struct sl_topic *topic) {

@@ -15,7 +15,7 @@
 
 /* ---- defaults ---- */
 
-void sl_codec_default(const struct sl_field *f, void *member) {
+static void default_field(const struct sl_field *f, void *member) {
     int32_t size = f->otherwise < 0 ? -1 : 0;
     switch (f->kind) {
     case SL_KIND_BOOL:
@@ -66,7 +66,7 @@ void sl_codec_default(const struct sl_field *f, void *member) {
 void sl_codec_defaults(const struct sl_type *type, void *message) {
     memset(message, 0, type->size);
     for (int i = 0; i < type->field_count; i++) {
-        sl_codec_default(&type->fields[i], (char *)message + type->fields[i].offset);
+        default_field(&type->fields[i], (char *)message + type->fields[i].offset);
     }
 }
 

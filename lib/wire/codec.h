@@ -58,8 +58,6 @@ bool sl_codec_equal(const struct sl_type *type, const void *a, const void *b, in
 
 /* ---- between the codec's own files ---- */
 
-/* Gives one member the value it has when absent. */
-void sl_codec_default(const struct sl_field *f, void *member);
 /* Bytes on the wire of a value of that kind, in any version; 0: that depends on the value. */
 size_t sl_codec_fixed_size(int kind);
 /* Bytes in memory of one item of an array field. */

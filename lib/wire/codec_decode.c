@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/hot.h"
 #include "sluice/error.h"
 #include "wire/codec.h"
 
@@ -27,6 +28,7 @@ struct decoder {
     bool *cut; /* NULL: the whole body is there; else whether a records field was cut */
 };
 
+/* Into a message that has its defaults. */
 static void decode_struct(const struct decoder *d, const struct sl_type *type, void *message);
 
 /* ---- smallest wire sizes ---- */
@@ -77,7 +79,8 @@ static const uint8_t *decode_data(const struct decoder *d, bool narrow, bool nul
 }
 
 /* The rest of the body, where it has less than the field. */
-static void decode_cut_records(const struct decoder *d, bool nullable, struct sl_records *to) {
+SL_APART static void decode_cut_records(const struct decoder *d, bool nullable,
+                                        struct sl_records *to) {
     to->data = NULL;
     to->size = decode_length(d, false, nullable);
     if (to->size < 0 || d->r->failed) return;
@@ -143,7 +146,8 @@ static void decode_value(const struct decoder *d, int kind, bool nullable, void 
     }
 }
 
-static void decode_array(const struct decoder *d, const struct sl_field *f, struct sl_array *to) {
+SL_APART static void decode_array(const struct decoder *d, const struct sl_field *f,
+                                  struct sl_array *to) {
     *to = (struct sl_array){NULL, 0};
     int32_t count = decode_length(d, false, sl_schema_nullable(f, d->version));
     if (count <= 0) {
@@ -167,8 +171,12 @@ static void decode_array(const struct decoder *d, const struct sl_field *f, stru
     }
     to->items = item;
     to->count = count;
+    /* The last one holds the defaults, until its turn: working them out costs more than a copy. */
+    char *last = item + (size_t)(count - 1) * size;
+    if (f->item != NULL) sl_codec_defaults(f->item, last);
     for (int32_t i = 0; i < count && !d->r->failed; i++, item += size) {
         if (f->item != NULL) {
+            if (item != last) memcpy(item, last, size);
             decode_struct(d, f->item, item);
         } else {
             decode_value(d, f->item_kind, false, item);
@@ -177,7 +185,8 @@ static void decode_array(const struct decoder *d, const struct sl_field *f, stru
     }
 }
 
-static void decode_option(const struct decoder *d, const struct sl_field *f, struct sl_array *to) {
+SL_APART static void decode_option(const struct decoder *d, const struct sl_field *f,
+                                   struct sl_array *to) {
     *to = (struct sl_array){NULL, -1};
     if (sl_reader_i8(d->r) < 0 || d->r->failed) return;
     if (sl_reader_left(d->r) < least_struct_size(d, f->item)) {
@@ -190,18 +199,26 @@ static void decode_option(const struct decoder *d, const struct sl_field *f, str
         return;
     }
     *to = (struct sl_array){item, 1};
+    sl_codec_defaults(f->item, item);
     decode_struct(d, f->item, item);
 }
 
+/* A struct inside another one. */
+SL_APART static void decode_inner(const struct decoder *d, const struct sl_type *type,
+                                  void *message) {
+    sl_codec_defaults(type, message); /* a tag may come twice */
+    decode_struct(d, type, message);
+}
+
 static void decode_field(const struct decoder *d, const struct sl_field *f, void *member) {
-    if (f->kind == SL_KIND_ARRAY) {
+    if (f->item == NULL && f->kind != SL_KIND_ARRAY) {
+        decode_value(d, f->kind, sl_schema_nullable(f, d->version), member);
+    } else if (f->kind == SL_KIND_ARRAY) {
         decode_array(d, f, member);
     } else if (f->kind == SL_KIND_OPTION) {
         decode_option(d, f, member);
-    } else if (f->kind == SL_KIND_STRUCT) {
-        decode_struct(d, f->item, member);
     } else {
-        decode_value(d, f->kind, sl_schema_nullable(f, d->version), member);
+        decode_inner(d, f->item, member);
     }
 }
 
@@ -216,8 +233,8 @@ static const struct sl_field *find_tagged_field(const struct decoder *d, const s
     return NULL;
 }
 
-static void decode_tags(const struct decoder *d, const struct sl_type *type, void *message) {
-    uint32_t count = sl_reader_uvarint(d->r);
+SL_APART static void decode_tags(const struct decoder *d, const struct sl_type *type, void *message,
+                                 uint32_t count) {
     for (uint32_t i = 0; i < count && !d->r->failed; i++) {
         uint32_t tag = sl_reader_uvarint(d->r);
         uint32_t size = sl_reader_uvarint(d->r);
@@ -232,23 +249,22 @@ static void decode_tags(const struct decoder *d, const struct sl_type *type, voi
     }
 }
 
-static void decode_struct(const struct decoder *d, const struct sl_type *type, void *message) {
+SL_HOT static void decode_struct(const struct decoder *d, const struct sl_type *type,
+                                 void *message) {
     for (int i = 0; i < type->field_count; i++) {
         const struct sl_field *f = &type->fields[i];
-        void *member = (char *)message + f->offset;
-        if (f->tag < 0 && sl_schema_has(f, d->version)) {
-            decode_field(d, f, member);
-        } else {
-            sl_codec_default(f, member);
-        }
+        if (f->tag < 0 && sl_schema_has(f, d->version))
+            decode_field(d, f, (char *)message + f->offset);
     }
-    if (d->flexible) decode_tags(d, type, message);
+    if (!d->flexible) return;
+    uint32_t tags = sl_reader_uvarint(d->r);
+    if (tags > 0) decode_tags(d, type, message, tags);
 }
 
 int sl_codec_decode_front(struct sl_reader *r, struct sl_arena *arena, const struct sl_type *type,
                           void *message, int16_t version, bool flexible) {
     struct decoder d = {r, arena, version, flexible, NULL};
-    memset(message, 0, type->size);
+    sl_codec_defaults(type, message);
     decode_struct(&d, type, message);
     if (arena->failed) return SLUICE_ERR_NOMEM;
     return r->failed ? SLUICE_ERR_MALFORMED : 0;
@@ -265,7 +281,7 @@ int sl_codec_decode_cut(struct sl_reader *r, struct sl_arena *arena, const struc
                         void *message, int16_t version, bool flexible) {
     bool cut = false;
     struct decoder d = {r, arena, version, flexible, &cut};
-    memset(message, 0, type->size);
+    sl_codec_defaults(type, message);
     decode_struct(&d, type, message);
     if (arena->failed) return SLUICE_ERR_NOMEM;
     return cut ? 0 : SLUICE_ERR_MALFORMED;

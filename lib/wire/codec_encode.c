@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/hot.h"
 #include "sluice/error.h"
 #include "wire/codec.h"
 
@@ -145,8 +146,8 @@ static void encode_value(struct encode_run *run, int kind, bool nullable, const 
     }
 }
 
-static void encode_array(struct encode_run *run, const struct sl_field *f,
-                         const struct sl_array *array) {
+SL_APART static void encode_array(struct encode_run *run, const struct sl_field *f,
+                                  const struct sl_array *array) {
     bool nullable = sl_schema_nullable(f, run->version);
     if (!encode_length(run, false, nullable, array->count, array->items != NULL)) return;
     size_t size = sl_codec_item_size(f);
@@ -160,8 +161,8 @@ static void encode_array(struct encode_run *run, const struct sl_field *f,
     }
 }
 
-static void encode_option(struct encode_run *run, const struct sl_field *f,
-                          const struct sl_array *option) {
+SL_APART static void encode_option(struct encode_run *run, const struct sl_field *f,
+                                   const struct sl_array *option) {
     if (option->count != -1 && (option->count != 1 || option->items == NULL)) {
         run->misuse = true;
         return;
@@ -171,21 +172,22 @@ static void encode_option(struct encode_run *run, const struct sl_field *f,
 }
 
 static void encode_field(struct encode_run *run, const struct sl_field *f, const void *member) {
-    if (f->kind == SL_KIND_ARRAY) {
+    if (f->item == NULL && f->kind != SL_KIND_ARRAY) {
+        encode_value(run, f->kind, sl_schema_nullable(f, run->version), member);
+    } else if (f->kind == SL_KIND_ARRAY) {
         encode_array(run, f, member);
     } else if (f->kind == SL_KIND_OPTION) {
         encode_option(run, f, member);
-    } else if (f->kind == SL_KIND_STRUCT) {
-        encode_struct(run, f->item, member);
     } else {
-        encode_value(run, f->kind, sl_schema_nullable(f, run->version), member);
+        encode_struct(run, f->item, member);
     }
 }
 
 /* ---- tagged fields ---- */
 
 /* Whether a member has the value that it has when absent. */
-static bool is_default_field(const struct sl_field *f, const void *member, int16_t version) {
+SL_APART static bool is_default_field(const struct sl_field *f, const void *member,
+                                      int16_t version) {
     int32_t size = f->otherwise < 0 ? -1 : 0;
     switch (f->kind) {
     case SL_KIND_BOOL:
@@ -244,7 +246,8 @@ static bool is_tag_present(const struct encode_run *run, const struct sl_field *
            !is_default_field(f, (const char *)message + f->offset, run->version);
 }
 
-static void encode_tag(struct encode_run *run, const struct sl_field *f, const void *member) {
+SL_APART static void encode_tag(struct encode_run *run, const struct sl_field *f,
+                                const void *member) {
     struct sl_writer *out = run->e->out;
     sl_writer_uvarint(out, (uint64_t)f->tag);
     sl_writer_i8(out, 0);
@@ -269,7 +272,8 @@ static void encode_tags(struct encode_run *run, const struct sl_type *type, cons
 
 /* ---- structs ---- */
 
-static void encode_struct(struct encode_run *run, const struct sl_type *type, const void *message) {
+SL_HOT static void encode_struct(struct encode_run *run, const struct sl_type *type,
+                                 const void *message) {
     for (int i = 0; i < type->field_count; i++) {
         const struct sl_field *f = &type->fields[i];
         if (f->tag >= 0 || !sl_schema_has(f, run->version)) continue;

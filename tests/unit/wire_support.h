@@ -223,7 +223,8 @@ static inline void fill_struct(struct sl_rng *rng, struct sl_arena *arena,
         if (sl_schema_nullable(f, version) && sl_rng_chance(rng, 1, 4)) {
             struct sl_field null = *f;
             null.otherwise = -1;
-            sl_codec_default(&null, member);
+            struct sl_type alone = {.fields = &null, .field_count = 1};
+            sl_codec_defaults(&alone, message);
         } else if (f->kind == SL_KIND_ARRAY) {
             fill_array(rng, arena, f, member, version);
         } else if (f->kind == SL_KIND_OPTION) {
