@@ -370,8 +370,10 @@ static const struct sl_batch *planned_batch(const struct walk_step *step) {
 
 static void ask_for_batch(const struct walk_step *step) {
     const struct sl_batch *batch = planned_batch(step);
-    if (batch == NULL) return;
-    sl_ahead_line(&batch->at);
+    if (batch != NULL)
+        sl_ahead_line(&batch->at);
+    else if (step->body.partition != NULL)
+        sl_partition_ahead(step->body.partition); /* one will be opened */
 }
 
 static void ask_for_places(const struct walk_step *step) {
