@@ -24,8 +24,9 @@
 enum {
     BATCHER_RETRY_MS = 10, /* memory was short; arbitrary */
     WALK_AHEAD = 8,        /* records dealt with while the memory for another one is fetched */
-    WALK_PLACES = 256,     /* bytes of a record's place that are asked for at most; arbitrary */
-    WALK_STEPS = 32        /* records looked at and not dealt with: thrice WALK_AHEAD, and one */
+    WALK_ROOM = 256,       /* bytes of a record's room that are asked for at most; arbitrary */
+    WALK_STEPS = 64        /* at least the records looked at and not dealt with: four times
+                            * WALK_AHEAD, and one */
 };
 
 static void set_up_partition(struct sl_partition *p) {
@@ -88,16 +89,16 @@ SL_APART static int32_t choose_keyless(struct sl_core *core, struct sl_batching 
     return t->sticky;
 }
 
-/* The partition that a record names, or its key does; NULL: there is no such partition. */
-static struct sl_partition *partition_of_record(const struct sl_core *core,
-                                                const struct sl_topic *topic,
-                                                const struct sl_staged_record *r,
-                                                const uint8_t *key) {
+/* Where the topic has the partition that a record names, or its key does; NULL: there is no such
+ * partition. */
+static struct sl_partition **place_of_record(const struct sl_core *core,
+                                             const struct sl_topic *topic,
+                                             const struct sl_staged_record *r, const uint8_t *key) {
     int32_t index = r->partition;
     if ((r->flags & SL_STAGED_PARTITION) == 0)
         index = sl_partitioner_of_key(core->batcher.partitioner.hash, key, r->key_size,
                                       topic->partition_count);
-    return index >= 0 && index < topic->partition_count ? topic->partitions[index] : NULL;
+    return index >= 0 && index < topic->partition_count ? &topic->partitions[index] : NULL;
 }
 
 /* Whether the batch can take another record of so many bytes by its limits, memory apart. */
@@ -269,8 +270,10 @@ static bool encode_wire(struct sl_core *core, struct sl_batching *t, struct sl_c
                                  .value = out.value,
                                  .is_keyless = chunk->partition < 0,
                                  .partition = place_of_chunk(t, chunk)};
-        if (!body.is_keyless && body.partition == NULL)
-            body.partition = partition_of_record(core, t->topic, &r, out.key);
+        if (!body.is_keyless && body.partition == NULL) {
+            struct sl_partition **place = place_of_record(core, t->topic, &r, out.key);
+            if (place != NULL) body.partition = *place;
+        }
         if (!encode_record(core, t, chunk, &r, &body)) return false;
         chunk->walked = end;
         chunk->charge -= r.charge;
@@ -334,6 +337,7 @@ struct walk_step {
     const struct sl_staged_record *record;
     struct sl_batching *t;
     struct walk_body body;
+    struct sl_partition **place; /* where body.partition is to be found, or NULL */
     bool starts_run;
 };
 
@@ -347,8 +351,9 @@ static void plan_step(const struct sl_core *core, struct walk_step *step) {
     body->value = body->key + r->key_size;
     body->is_keyless = sl_partitioner_is_keyless(&core->batcher.partitioner, r->flags, r->key_size);
     body->partition = NULL;
+    step->place = NULL;
     if (!body->is_keyless && topic->partition_count > 0)
-        body->partition = partition_of_record(core, topic, r, body->key);
+        step->place = place_of_record(core, topic, r, body->key);
 }
 
 /* Plans the record at that byte of the chunk, the one after a record of `topic`. */
@@ -360,7 +365,13 @@ static void plan_record(const struct sl_core *core, struct sl_chunk *chunk, uint
     step->starts_run = r->topic != topic;
     step->t = core->batcher.topics[r->topic];
     plan_step(core, step);
-    if (step->body.partition != NULL) sl_ahead_line(&step->body.partition->produce.open);
+    if (step->place != NULL) sl_ahead_line(step->place);
+}
+
+static void ask_for_partition(struct walk_step *step) {
+    if (step->place == NULL) return;
+    step->body.partition = *step->place;
+    sl_ahead_line(&step->body.partition->produce.open);
 }
 
 /* The open batch that the record goes to as things are; NULL: none, or nobody knows before its turn. */
@@ -376,10 +387,10 @@ static void ask_for_batch(const struct walk_step *step) {
         sl_partition_ahead(step->body.partition); /* one will be opened */
 }
 
-static void ask_for_places(const struct walk_step *step) {
+static void ask_for_room(const struct walk_step *step) {
     const struct sl_batch *batch = planned_batch(step);
     if (batch == NULL) return;
-    uint32_t bytes = step->record->size < WALK_PLACES ? step->record->size : WALK_PLACES;
+    uint32_t bytes = step->record->size < WALK_ROOM ? step->record->size : WALK_ROOM;
     sl_ahead_all(batch->at, bytes);
     if (batch->tags != NULL) sl_ahead_line(&batch->tags[batch->count]);
 }
@@ -397,9 +408,9 @@ static bool take_step(struct sl_core *core, struct sl_chunk *chunk, const struct
 /* Takes the chunk. False: out of memory, it is still in the backlog; chunk->walked says how far it
  * came.
  *
- * With many partitions what a record needs is in no cache: its partition leads to the batch, and that
- * to the places that are written to. So each of these is asked for some records before it is looked
- * at (10,000 partitions: a third of the CPU). */
+ * With many partitions what a record needs is in no cache: the topic's table leads to the partition,
+ * that to the batch, and that to the room that is written to. So each of these is asked for some
+ * records before it is looked at (10,000 partitions: a third of the CPU). */
 SL_HOT static bool walk_chunk(struct sl_core *core, struct sl_chunk *chunk) {
     struct walk_step steps[WALK_STEPS];
     uint32_t at = chunk->walked;
@@ -414,11 +425,13 @@ SL_HOT static bool walk_chunk(struct sl_core *core, struct sl_chunk *chunk) {
             at += step->record->size;
         }
         if (i >= WALK_AHEAD && i - WALK_AHEAD < planned)
-            ask_for_batch(&steps[(i - WALK_AHEAD) % WALK_STEPS]);
+            ask_for_partition(&steps[(i - WALK_AHEAD) % WALK_STEPS]);
         if (i >= 2 * WALK_AHEAD && i - 2 * WALK_AHEAD < planned)
-            ask_for_places(&steps[(i - 2 * WALK_AHEAD) % WALK_STEPS]);
-        if (i >= 3 * WALK_AHEAD &&
-            !take_step(core, chunk, &steps[(i - 3 * WALK_AHEAD) % WALK_STEPS]))
+            ask_for_batch(&steps[(i - 2 * WALK_AHEAD) % WALK_STEPS]);
+        if (i >= 3 * WALK_AHEAD && i - 3 * WALK_AHEAD < planned)
+            ask_for_room(&steps[(i - 3 * WALK_AHEAD) % WALK_STEPS]);
+        if (i >= 4 * WALK_AHEAD &&
+            !take_step(core, chunk, &steps[(i - 4 * WALK_AHEAD) % WALK_STEPS]))
             return false;
     }
     chunk->topic = topic;
