@@ -22,8 +22,9 @@
  *
  * Accounting is by memory as allocated. A batch is charged for itself, its report, its segments and
  * its values when it takes them, and the charge of each record goes back when it is encoded.
- * Segments get smaller when many batches are open, or thousands of partitions would overrun the
- * budget with memory that holds one record each.
+ * A first segment is as large as the topic's batches usually come to, and smaller when many batches
+ * are open, or thousands of partitions would overrun the budget with memory that holds one record
+ * each.
  *
  * Invariants: at and end lie in `last`; there is room for the tag of every record before it is
  * encoded and for every piece before it exists, so that sealing and the outcome cannot fail. */
@@ -102,14 +103,16 @@ void sl_batch_pool_deinit(struct sl_batch_pool *pool, const struct sl_alloc *all
     sl_delivery_destroy_all(alloc, &pool->deliveries);
 }
 
-/* The class for segments of a batch when so many are open. Where batch.size is small there are many
- * batches, and none may take more than it needs. */
-static int choose_segment_class(const struct sl_core *core, uint32_t open_count) {
+/* The class for the first segment of a batch of the topic when so many are open: what its batches
+ * usually come to, and no more than the batch's share. */
+static int choose_segment_class(const struct sl_core *core, const struct sl_batching *t,
+                                uint32_t open_count) {
     size_t share = (size_t)core->settings->buffer_memory / SEGMENT_SHARE / (open_count + 1);
-    size_t most = sizeof(struct sl_segment) + (size_t)core->settings->batch_size;
-    if (share > most) share = most;
-    int index = 0;
-    while (index < SL_BATCH_CLASSES - 1 && segment_class_bytes(index) > share) index++;
+    size_t usual = sizeof(struct sl_segment) + (size_t)t->usual_size;
+    int index = SL_BATCH_CLASSES - 1;
+    while (index > 0 && segment_class_bytes(index) < usual &&
+           segment_class_bytes(index - 1) <= share)
+        index--;
     return index;
 }
 
@@ -277,8 +280,7 @@ static void begin_records(struct sl_core *core, struct sl_batch *batch,
 }
 
 /* Room for the tags of a batch like those closed last. */
-static int32_t guess_tags(const struct sl_partition *partition) {
-    const struct sl_batching *t = partition->topic->batching;
+static int32_t guess_tags(const struct sl_batching *t) {
     int32_t count = TAGS_LEAST;
     while (count < t->usual_count && count < TAGS_MOST) count += count / 2;
     return count;
@@ -286,10 +288,11 @@ static int32_t guess_tags(const struct sl_partition *partition) {
 
 struct sl_batch *sl_batch_create(struct sl_core *core, struct sl_partition *partition, size_t room,
                                  uint32_t open_count) {
-    struct sl_segment *segment =
-        take_segment(core, choose_segment_class(core, open_count), SL_RECORD_HEADER_SIZE + room);
+    const struct sl_batching *t = partition->topic->batching;
+    int index = choose_segment_class(core, t, open_count);
+    struct sl_segment *segment = take_segment(core, index, SL_RECORD_HEADER_SIZE + room);
     if (segment == NULL) return NULL;
-    int32_t tags = guess_tags(partition);
+    int32_t tags = guess_tags(t);
     struct sl_batch *batch = begin_batch(core, partition, tags / 2, tags);
     if (batch == NULL)
         give_segment(core, segment);

@@ -37,10 +37,12 @@
 #include "sluice/error.h"
 
 enum {
-    BATCHER_POOL_SHARE = 4, /* up to 1/4 of the budget stays as warm segments and batches */
-    BATCHER_FORGETS = 4,    /* a large batch counts a quarter less with each that is closed after
-                             * it; arbitrary */
-    BATCHER_AHEAD = 512     /* bytes of records that are asked for before they are sealed */
+    BATCHER_POOL_SHARE = 4,    /* up to 1/4 of the budget stays as warm segments and batches */
+    BATCHER_FORGETS_COUNT = 4, /* a large batch counts a quarter less with each that is closed after
+                                * it; arbitrary */
+    BATCHER_FORGETS_SIZE = 64, /* likewise its bytes; slowly, for a segment that is too small costs
+                                * more than one that is too large */
+    BATCHER_AHEAD = 512        /* bytes of records that are asked for before they are sealed */
 };
 
 /* Input that each codec gets through in about a millisecond, by measurement of 100-byte JSON. */
@@ -161,6 +163,12 @@ static void turn_sticky(struct sl_batch *batch) {
     t->sticky = -1;
 }
 
+/* The largest of the last values, with one more; each takes its part off those before. */
+static int32_t remember_most(int32_t most, int32_t value, int32_t part) {
+    most -= most / part;
+    return value > most ? value : most;
+}
+
 SL_APART void sl_batcher_close(struct sl_core *core, struct sl_batch *batch) {
     struct sl_batcher *b = &core->batcher;
     SL_ASSERT(batch->state == SL_BATCH_OPEN && batch->partition->produce.open == batch);
@@ -173,8 +181,8 @@ SL_APART void sl_batcher_close(struct sl_core *core, struct sl_batch *batch) {
     b->serial += (uint64_t)batch->count;
     sl_list_push_back(&b->closed, &batch->node);
     struct sl_batching *t = batch->partition->topic->batching;
-    t->usual_count -= t->usual_count / BATCHER_FORGETS;
-    if (batch->count > t->usual_count) t->usual_count = batch->count;
+    t->usual_count = remember_most(t->usual_count, batch->count, BATCHER_FORGETS_COUNT);
+    t->usual_size = remember_most(t->usual_size, batch->size, BATCHER_FORGETS_SIZE);
     turn_sticky(batch);
 }
 

@@ -28,7 +28,8 @@ struct sl_batching {
                          * (split.c) */
     int32_t sticky;     /* partition of key-less records; -1: to be chosen */
     int64_t sticky_bytes;            /* that went there since */
-    int32_t usual_count;             /* records of the largest of the batches closed last */
+    int32_t usual_count;             /* records of the largest of the batches closed last, … */
+    int32_t usual_size;              /* … and bytes */
     struct sl_partitioner_load load; /* by which it is chosen */
     struct sl_topic_counts counts;
     uint64_t request;     /* sender: serial of the request being built that it was seen in … */

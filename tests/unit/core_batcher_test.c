@@ -865,6 +865,27 @@ static void test_account_covers_what_is_allocated(void **state) {
     prod_end(p);
 }
 
+/* A batch takes the memory that its topic's batches usually fill: three of one record each no page
+ * of their own, and one record after a batch of 40 KB the largest segment. */
+static void test_segments_are_as_large_as_usual(void **state) {
+    (void)state;
+    struct prod *p = start();
+    p->h->settings.linger_ms = 60000;
+    int64_t before = sl_staging_used(p->staging);
+    for (int32_t i = 0; i < 3; i++) prod_put(p, "t", i, 1 + (uint64_t)i);
+    prod_turn(p);
+    assert_true(sl_staging_used(p->staging) - before < 3 * 4096);
+    for (uint64_t tag = 4; tag <= 2000; tag++) prod_put(p, "t", 0, tag);
+    (void)prod_flush(p, -1);
+    prod_serve(p);
+    prod_expect(p, 1, 2000, SL_OUTCOME_WRITTEN);
+    before = sl_staging_used(p->staging);
+    prod_put(p, "t", 1, 2001);
+    prod_turn(p);
+    assert_true(sl_staging_used(p->staging) - before >= 16 * 1024);
+    prod_end(p);
+}
+
 /* Records of two topics in turn, over so many partitions that the walk looks at many batches ahead;
  * an allocation fails, or none when n is 0. True: one did. */
 static bool spread_records(long n) {
@@ -1060,6 +1081,7 @@ int main(void) {
         cmocka_unit_test(test_reports_none_and_failed),
         cmocka_unit_test(test_read_reports_are_used_again),
         cmocka_unit_test(test_account_covers_what_is_allocated),
+        cmocka_unit_test(test_segments_are_as_large_as_usual),
         cmocka_unit_test(test_many_partitions_keep_order),
         cmocka_unit_test(test_every_allocation_may_fail),
         cmocka_unit_test(test_memory_may_stay_short_for_a_while),
