@@ -104,11 +104,14 @@ void sl_batch_pool_deinit(struct sl_batch_pool *pool, const struct sl_alloc *all
 }
 
 /* The class for the first segment of a batch of the topic when so many are open: what its batches
- * usually come to, and no more than the batch's share. */
+ * usually come to, and no more than the batch's share. Where batch.size is small there are many
+ * batches, and none may take more than it needs. */
 static int choose_segment_class(const struct sl_core *core, const struct sl_batching *t,
                                 uint32_t open_count) {
     size_t share = (size_t)core->settings->buffer_memory / SEGMENT_SHARE / (open_count + 1);
-    size_t usual = sizeof(struct sl_segment) + (size_t)t->usual_size;
+    int32_t size = core->settings->batch_size;
+    if (size > t->usual_size) size = t->usual_size;
+    size_t usual = sizeof(struct sl_segment) + (size_t)size;
     int index = SL_BATCH_CLASSES - 1;
     while (index > 0 && segment_class_bytes(index) < usual &&
            segment_class_bytes(index - 1) <= share)
