@@ -43,6 +43,7 @@
 #include "sluice/error.h"
 
 enum {
+    SEGMENT_LAST_CLASS = SL_BATCH_CLASSES - 1, /* of the smallest */
     SEGMENT_LARGEST = 16 * 1024, /* measured: from 16 KiB on the size makes no difference */
     SEGMENT_SHARE = 8,           /* open batches may hold 1/8 of the budget in first segments */
     BATCH_BLOCK = SL_ALLOC_IS_GUARDED ? 1 : 32, /* 12 KiB; arbitrary */
@@ -103,6 +104,13 @@ void sl_batch_pool_deinit(struct sl_batch_pool *pool, const struct sl_alloc *all
     sl_delivery_destroy_all(alloc, &pool->deliveries);
 }
 
+/* The first class, from `index` on to the larger ones, whose segments hold so many bytes; or the
+ * largest. */
+static int find_segment_class(int index, size_t bytes) {
+    while (index > 0 && segment_class_bytes(index) < bytes) index--;
+    return index;
+}
+
 /* The class for the first segment of a batch of the topic when so many are open: what its batches
  * usually come to, and no more than the batch's share. Where batch.size is small there are many
  * batches, and none may take more than it needs. */
@@ -111,18 +119,15 @@ static int choose_segment_class(const struct sl_core *core, const struct sl_batc
     size_t share = (size_t)core->settings->buffer_memory / SEGMENT_SHARE / (open_count + 1);
     int32_t size = core->settings->batch_size;
     if (size > t->usual_size) size = t->usual_size;
-    size_t usual = sizeof(struct sl_segment) + (size_t)size;
-    int index = SL_BATCH_CLASSES - 1;
-    while (index > 0 && segment_class_bytes(index) < usual &&
-           segment_class_bytes(index - 1) <= share)
-        index--;
+    int index = find_segment_class(SEGMENT_LAST_CLASS, sizeof(struct sl_segment) + (size_t)size);
+    while (index < SEGMENT_LAST_CLASS && segment_class_bytes(index) > share) index++;
     return index;
 }
 
 /* NULL: out of memory. */
 static struct sl_segment *take_segment(struct sl_core *core, int index, size_t room) {
     struct sl_batch_pool *pool = &core->batcher.pool;
-    while (index > 0 && segment_class_bytes(index) < sizeof(struct sl_segment) + room) index--;
+    index = find_segment_class(index, sizeof(struct sl_segment) + room);
     size_t bytes = segment_class_bytes(index);
     struct sl_segment *segment;
     if (bytes < sizeof *segment + room) {
@@ -349,9 +354,7 @@ static bool reserve_pieces(struct sl_core *core, struct sl_batch *batch) {
 
 /* What has filled one segment may well fill a larger one. */
 static int choose_next_class(const struct sl_segment *last) {
-    int index = SL_BATCH_CLASSES - 1;
-    while (index > 0 && segment_class_bytes(index) <= segment_bytes(last)) index--;
-    return index;
+    return find_segment_class(SEGMENT_LAST_CLASS, segment_bytes(last) + 1);
 }
 
 bool sl_batch_grow(struct sl_core *core, struct sl_batch *batch, size_t room, bool has_value) {

@@ -232,7 +232,8 @@ static bool is_ambiguous(const struct truth_log *log, int32_t lineage, int64_t o
 /* Where a log was cut (I26): who has read of what is gone goes back to there, and with
  * auto.offset.reset=none only by a seek; and nobody gets what was before a cut after what is behind
  * it. Where nothing was read since it was put there, nothing is known of what was before; and where
- * the log's start has passed all that was read, its leader may have had no trace of the cut either. */
+ * the log's start has passed all that was read, its leader may have had no trace of the cut either:
+ * then it goes on behind that. */
 static void follow_cuts(struct app *app, struct cursor *c, const sluice_view *v) {
     struct world *w = app->workload->world;
     const struct truth_log *log = log_of(app, c);
@@ -256,7 +257,7 @@ static void follow_cuts(struct app *app, struct cursor *c, const sluice_view *v)
     if (cut >= c->next || !was_read) return;
     bool is_told = strcmp(app->consumer->reset, "none") != 0;
     bool is_there = v->offset == cut || (cut < log->start && v->offset >= log->start);
-    bool has_trace = log->start < c->next;
+    bool has_trace = log->start < c->next || v->offset < c->next;
     if (has_trace && (!is_told || !is_there))
         world_violate(w,
                       "I26: consumer %d has read %s-%d up to @%" PRId64
